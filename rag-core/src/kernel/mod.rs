@@ -1,0 +1,3 @@
+//! Numeric kernels. `linalg` is the small dense algebra that learning needs, in f64.
+
+pub mod linalg;

@@ -1,0 +1,38 @@
+//! Steerable retrieval-augmented generation that lives inside your process.
+//!
+//! Text becomes vectors ([`embedding`]), documents become passages ([`chunking`]), learnt dials
+//! move the query ([`steering`]), dense and lexical indexes find the passages ([`retrieval`]),
+//! bandits tune the weights ([`bandit`]), and a Pareto front chooses between models ([`routing`]).
+//! A [`collection`] holds documents, indexes and dials together.
+//!
+//! Rooms depend downwards only: `collection`, `routing` -> `embedding`, `chunking`, `steering`,
+//! `retrieval`, `bandit`, `store` -> `text`, `kernel` -> the ground (`error`, `options`,
+//! `matrix`, `rng`, `clock`, `threads`, `progress`, `file`). Rooms on one floor do not know each
+//! other. `ARCHITECTURE.md` walks through them in reading order.
+
+pub mod clock;
+pub mod error;
+pub mod file;
+pub mod matrix;
+pub mod options;
+pub mod progress;
+pub mod rng;
+pub mod threads;
+
+pub mod kernel;
+pub mod text;
+
+pub mod bandit;
+pub mod chunking;
+pub mod embedding;
+pub mod retrieval;
+pub mod steering;
+pub mod store;
+
+pub mod collection;
+pub mod routing;
+
+pub use error::{Error, ErrorKind, Result};
+pub use matrix::{Matrix, Rows};
+pub use progress::Progress;
+pub use rng::Rng;

@@ -1,0 +1,158 @@
+//! Seeded randomness: the same seed gives the same numbers on every machine and in every release.
+//!
+//! xoshiro256++ (Blackman and Vigna, 2019), seeded through SplitMix64. Not for secrets.
+
+/// A stream of random numbers from a seed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rng {
+    state: [u64; 4],
+}
+
+/// One step of SplitMix64: a good hash of a counter.
+pub fn splitmix64(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+impl Rng {
+    /// The stream of `seed`.
+    ///
+    /// ```
+    /// use rag_core::Rng;
+    /// assert_eq!(Rng::new(7).next_u64(), Rng::new(7).next_u64());
+    /// ```
+    pub fn new(seed: u64) -> Self {
+        let mut s = seed;
+        Self {
+            state: std::array::from_fn(|_| splitmix64(&mut s)),
+        }
+    }
+
+    /// A stream of its own for `seed` and a number, for work that is split.
+    pub fn fork(seed: u64, stream: u64) -> Self {
+        let mut s = stream;
+        Self::new(seed ^ splitmix64(&mut s))
+    }
+
+    /// A seed from the operating system's randomness, for callers who gave none.
+    pub fn seed_from_system() -> u64 {
+        use std::hash::{BuildHasher, Hasher};
+        std::collections::hash_map::RandomState::new()
+            .build_hasher()
+            .finish()
+    }
+
+    /// The state, to save; [`Rng::from_state`] goes on from there.
+    pub fn state(&self) -> [u64; 4] {
+        self.state
+    }
+
+    /// Goes on from a saved state. The all-zero state, which is stuck, becomes that of seed 0.
+    pub fn from_state(state: [u64; 4]) -> Self {
+        if state == [0; 4] {
+            return Self::new(0);
+        }
+        Self { state }
+    }
+
+    /// 64 random bits.
+    pub fn next_u64(&mut self) -> u64 {
+        let s = &mut self.state;
+        let result = s[0].wrapping_add(s[3]).rotate_left(23).wrapping_add(s[0]);
+        let t = s[1] << 17;
+        s[2] ^= s[0];
+        s[3] ^= s[1];
+        s[1] ^= s[2];
+        s[0] ^= s[3];
+        s[2] ^= t;
+        s[3] = s[3].rotate_left(45);
+        result
+    }
+
+    /// Uniform in [0, 1).
+    pub fn uniform(&mut self) -> f64 {
+        (self.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+    }
+
+    /// Uniform in 0..n; 0 when `n` is 0. Unbiased (Lemire, 2019).
+    pub fn below(&mut self, n: usize) -> usize {
+        let n = n as u64;
+        if n == 0 {
+            return 0;
+        }
+        let mut m = u128::from(self.next_u64()) * u128::from(n);
+        if (m as u64) < n {
+            let threshold = n.wrapping_neg() % n;
+            while (m as u64) < threshold {
+                m = u128::from(self.next_u64()) * u128::from(n);
+            }
+        }
+        (m >> 64) as usize
+    }
+
+    /// Standard normal (Marsaglia's polar method; one of the pair is dropped to keep no state).
+    pub fn normal(&mut self) -> f64 {
+        loop {
+            let u = 2.0 * self.uniform() - 1.0;
+            let v = 2.0 * self.uniform() - 1.0;
+            let s = u * u + v * v;
+            if s > 0.0 && s < 1.0 {
+                return u * (-2.0 * s.ln() / s).sqrt();
+            }
+        }
+    }
+
+    /// Puts a slice into random order (Fisher and Yates).
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for i in (1..items.len()).rev() {
+            items.swap(i, self.below(i + 1));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stream_is_frozen() {
+        let mut rng = Rng::new(42);
+        let got: Vec<u64> = (0..3).map(|_| rng.next_u64()).collect();
+        assert_eq!(got, FROZEN);
+    }
+    const FROZEN: [u64; 3] = [
+        15021278609987233951,
+        5881210131331364753,
+        18149643915985481100,
+    ];
+
+    #[test]
+    fn moments_of_uniform_and_normal() {
+        let mut rng = Rng::new(1);
+        let n = 200_000;
+        let (mut u, mut z, mut zz) = (0.0, 0.0, 0.0);
+        for _ in 0..n {
+            u += rng.uniform();
+            let x = rng.normal();
+            z += x;
+            zz += x * x;
+        }
+        let n = f64::from(n);
+        assert!((u / n - 0.5).abs() < 0.003);
+        assert!((z / n).abs() < 0.01 && (zz / n - 1.0).abs() < 0.02);
+    }
+
+    #[test]
+    fn below_reaches_both_ends() {
+        let mut rng = Rng::new(3);
+        let mut seen = [0; 5];
+        for _ in 0..1000 {
+            seen[rng.below(5)] += 1;
+        }
+        assert!(seen.iter().all(|&n| n > 100), "{seen:?}");
+        assert_eq!(rng.below(0), 0);
+    }
+}
