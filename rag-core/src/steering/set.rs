@@ -394,12 +394,38 @@ impl Steering {
         dials: &[(&str, f64)],
         at: Option<f64>,
     ) -> Result<()> {
+        let at = at.unwrap_or_else(|| self.clock.now());
+        let residual = self.check_feedback(query, item, rating, user, dials, at)?;
+        let mut used: Vec<(String, f64)> = dials
+            .iter()
+            .filter(|(_, strength)| *strength != 0.0)
+            .map(|&(name, strength)| (name.to_owned(), strength))
+            .collect();
+        used.sort_by(|a, b| a.0.cmp(&b.0));
+        let worker = *self.worker.get_or_insert_with(Rng::seed_from_system);
+        let event = Event::new((worker, self.sequence), at, rating, used, residual);
+        self.sequence += 1;
+        self.record(user.map(str::to_owned), event);
+        self.drop_oldest();
+        Ok(())
+    }
+
+    /// Everything that [`feedback`](Self::feedback) can refuse, without a change: for callers that
+    /// log first. Answers what the item adds to the steered query.
+    pub(crate) fn check_feedback(
+        &self,
+        query: &[f32],
+        item: &[f32],
+        rating: f64,
+        user: Option<&str>,
+        dials: &[(&str, f64)],
+        at: f64,
+    ) -> Result<Vec<f32>> {
         if !(0.0..=1.0).contains(&rating) {
             return Err(Error::invalid(format!(
                 "a rating must be in 0..=1, got {rating}"
             )));
         }
-        let at = at.unwrap_or_else(|| self.clock.now());
         if !at.is_finite() {
             return Err(Error::invalid(format!(
                 "the time of a rating must be finite unix seconds, got {at}"
@@ -418,19 +444,7 @@ impl Steering {
         })?;
         let along = dot(&rest, &steered);
         add_scaled(&mut rest, -along, &steered);
-        let residual = rest.iter().map(|&v| v as f32).collect();
-        let mut used: Vec<(String, f64)> = dials
-            .iter()
-            .filter(|(_, strength)| *strength != 0.0)
-            .map(|&(name, strength)| (name.to_owned(), strength))
-            .collect();
-        used.sort_by(|a, b| a.0.cmp(&b.0));
-        let worker = *self.worker.get_or_insert_with(Rng::seed_from_system);
-        let event = Event::new((worker, self.sequence), at, rating, used, residual);
-        self.sequence += 1;
-        self.record(user.map(str::to_owned), event);
-        self.drop_oldest();
-        Ok(())
+        Ok(rest.iter().map(|&v| v as f32).collect())
     }
 
     /// Drops every rating of `user`: nothing of them is left. Tells whether there was any.
