@@ -1,1 +1,3 @@
-//! (to come)
+//! Text to vectors: the built-in static model.
+
+pub mod static_model;
