@@ -10,8 +10,8 @@
 pub mod dense;
 pub mod diversity;
 pub mod filter;
-
 pub mod fusion;
+pub mod lexical;
 pub mod topk;
 
 use crate::error::{Error, Result};
