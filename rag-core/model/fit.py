@@ -38,7 +38,7 @@ import corpus
 
 PIECES, UNKNOWN, BEGIN, END, FIRST = 30522, 100, 101, 102, 999  # BERT's vocabulary: [UNK], [CLS], [SEP]
 CHUNK, MIXED = 20000, 8000  # texts a file of vectors; texts set aside to measure on
-DIM, PAIRS, PAIR_COUNT = 256, 27000, 15
+DIM, PAIRS, PAIR_COUNT = 256, 29000, 15
 
 
 def export(weights, path):
@@ -186,7 +186,7 @@ def softmax(logits):
     return logits / logits.sum(1, keepdims=True)
 
 
-def refine(table, texts, target, teacher, epochs=4, batch=1024, rate=5e-3, heat=0.05, drop=0.2, seed=0):
+def refine(table, texts, target, teacher, epochs=3, batch=1024, rate=5e-3, heat=0.05, drop=0.2, seed=0):
     """Adam on cosine and ranking losses. Each batch moves only the rows that it holds. A fifth of
     the pairs is hidden at random, so that the pieces stay good by themselves."""
     rng = np.random.default_rng(seed)
