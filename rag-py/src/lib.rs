@@ -1,1 +1,26 @@
-//! Python.
+//! The extension module `ragcore._core`: the classes of the core, as thin as they can be.
+//!
+//! The package `ragcore` (python/ragcore) stands in front of it: it coerces arrays and texts to
+//! one shape, so that this crate sees contiguous float32 rows, uint64 keys and lists of strings.
+//! Every function here does four steps: convert, set options by name, call without the
+//! interpreter, map the outcome.
+
+mod call;
+mod convert;
+mod error;
+mod guarded;
+
+use pyo3::prelude::*;
+
+#[pymodule(gil_used = false)]
+mod _core {
+    use super::*;
+
+    #[pymodule_export]
+    use error::{error_kinds, fail};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}
