@@ -1,1 +1,1 @@
-//! (to come)
+//! Documents, vectors, BM25 and dials in one searchable store.

@@ -1,0 +1,197 @@
+//! The append-only log: records with length, checksum and sequence number.
+//!
+//! Layout, little-endian. Header, 64 bytes: magic `RAGLOG\0\0`, version `u32`, feature bits `u32`
+//! (0), store id `u128`, generation `u64`, zeros, CRC-32 of the first 60 bytes `u32`. Record:
+//! payload length `u64`, sequence `u64`, CRC-32 of length and sequence `u32`, CRC-32 of the
+//! payload `u32`, payload. Sequences ascend by one, so that a missing record is noticed.
+
+use crate::error::{Error, ErrorKind, Result};
+use std::path::Path;
+
+pub(super) const HEADER: usize = 64;
+pub(super) const RECORD: usize = 24;
+const MAGIC: &[u8; 8] = b"RAGLOG\0\0";
+pub(super) const VERSION: u32 = 1;
+
+/// What the header of a log says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) store: u128,
+    pub(super) generation: u64,
+}
+
+impl Header {
+    pub(super) fn to_bytes(self) -> [u8; HEADER] {
+        let mut bytes = [0; HEADER];
+        bytes[..8].copy_from_slice(MAGIC);
+        bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        bytes[16..32].copy_from_slice(&self.store.to_le_bytes());
+        bytes[32..40].copy_from_slice(&self.generation.to_le_bytes());
+        let crc = crc32fast::hash(&bytes[..60]);
+        bytes[60..].copy_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
+        let Some(head) = bytes.first_chunk::<HEADER>() else {
+            let found = format!("{} bytes, fewer than the header's {HEADER}", bytes.len());
+            return Err(Error::corrupt(path, bytes.len() as u64, found));
+        };
+        if &head[..8] != MAGIC {
+            return Err(Error::corrupt(path, 0, "it does not begin like a log"));
+        }
+        if crc32fast::hash(&head[..60]) != u32_at(head, 60) {
+            return Err(Error::corrupt(
+                path,
+                60,
+                "the header's checksum does not match",
+            ));
+        }
+        let (version, features) = (u32_at(head, 8), u32_at(head, 12));
+        if version != VERSION || features != 0 {
+            return Err(Error::new(
+                ErrorKind::FormatVersion,
+                format!(
+                    "{} is a log of format {version} (features {features:#x}), this release reads \
+                     {VERSION}; update ragcore",
+                    path.display()
+                ),
+            )
+            .with_file(path));
+        }
+        Ok(Self {
+            store: u128::from_le_bytes(head[16..32].try_into().expect("sixteen bytes")),
+            generation: u64_at(head, 32),
+        })
+    }
+}
+
+/// Appends one record to `out`.
+pub(super) fn frame(out: &mut Vec<u8>, sequence: u64, payload: &[u8]) {
+    let start = out.len();
+    out.extend_from_slice(&(payload.len() as u64).to_le_bytes());
+    out.extend_from_slice(&sequence.to_le_bytes());
+    let crc = crc32fast::hash(&out[start..]);
+    out.extend_from_slice(&crc.to_le_bytes());
+    out.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
+    out.extend_from_slice(payload);
+}
+
+/// What was found when a log was read from front to back.
+#[derive(Debug)]
+pub(super) struct Scan<'a> {
+    pub(super) header: Header,
+    /// The payloads of all whole records.
+    pub(super) records: Vec<&'a [u8]>,
+    /// Where the last whole record ends; after it lies an unfinished write, or nothing.
+    pub(super) end: usize,
+}
+
+/// Reads every record. A last record that is cut short or does not match its checksum was never
+/// acknowledged and ends the log; damage in front of a whole record is `Corrupt`.
+pub(super) fn scan<'a>(bytes: &'a [u8], path: &Path) -> Result<Scan<'a>> {
+    let header = Header::parse(bytes, path)?;
+    let mut records = Vec::new();
+    let mut at = HEADER;
+    while at < bytes.len() {
+        let Some(length) = whole_record(&bytes[at..], records.len() as u64) else {
+            refuse_damage_in_front_of_a_record(bytes, at, records.len() as u64, path)?;
+            break;
+        };
+        records.push(&bytes[at + RECORD..at + RECORD + length]);
+        at += RECORD + length;
+    }
+    Ok(Scan {
+        header,
+        records,
+        end: at,
+    })
+}
+
+/// The payload length, if `bytes` begin with a whole record of that sequence.
+fn whole_record(bytes: &[u8], sequence: u64) -> Option<usize> {
+    let head = bytes.first_chunk::<RECORD>()?;
+    let length = usize::try_from(u64_at(head, 0)).ok()?;
+    let payload = bytes[RECORD..].get(..length)?;
+    let good = crc32fast::hash(&head[..16]) == u32_at(head, 16)
+        && u64_at(head, 8) == sequence
+        && crc32fast::hash(payload) == u32_at(head, 20);
+    good.then_some(length)
+}
+
+/// An unfinished write can only be the last thing in a log. If a later record's frame follows,
+/// the bytes at `at` were whole once and are damaged now.
+fn refuse_damage_in_front_of_a_record(
+    bytes: &[u8],
+    at: usize,
+    sequence: u64,
+    path: &Path,
+) -> Result<()> {
+    let tail = &bytes[at..];
+    let later = (1..tail.len().saturating_sub(RECORD - 1)).any(|i| {
+        let found = u64_at(tail, i + 8);
+        found > sequence
+            && found - sequence < 1 << 32
+            && crc32fast::hash(&tail[i..i + 16]) == u32_at(tail, i + 16)
+    });
+    if later {
+        let found = format!("record {sequence} does not match its checksum");
+        return Err(Error::corrupt(path, at as u64, found));
+    }
+    Ok(())
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(payloads: &[&[u8]]) -> Vec<u8> {
+        let header = Header {
+            store: 7,
+            generation: 1,
+        };
+        let mut bytes = header.to_bytes().to_vec();
+        for (i, payload) in payloads.iter().enumerate() {
+            frame(&mut bytes, i as u64, payload);
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_log_cut_anywhere_keeps_its_whole_records() {
+        let bytes = log(&[b"one", b"", b"three"]);
+        let ends = [HEADER, HEADER + 27, HEADER + 51, HEADER + 80];
+        assert_eq!(bytes.len(), ends[3]);
+        for cut in HEADER..=bytes.len() {
+            let scan = scan(&bytes[..cut], Path::new("log")).unwrap();
+            let whole = ends.iter().filter(|&&end| end <= cut).count() - 1;
+            assert_eq!(scan.records.len(), whole, "cut at {cut}");
+            assert_eq!(scan.end, ends[whole]);
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_in_front_of_a_record_is_corrupt() {
+        let bytes = log(&[b"one", b"two", b"three"]);
+        let last = HEADER + 2 * 27;
+        for bit in 0..bytes.len() * 8 {
+            let mut bad = bytes.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            match scan(&bad, Path::new("log")) {
+                Err(error) => assert!(bit / 8 < last, "bit {bit}: {error}"),
+                Ok(scan) => {
+                    assert!(bit / 8 >= last, "bit {bit} went unnoticed");
+                    assert_eq!(scan.records, [b"one", b"two"]);
+                }
+            }
+        }
+    }
+}
