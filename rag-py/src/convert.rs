@@ -6,8 +6,9 @@ use numpy::{Element, PyArray1, PyArray2, PyReadonlyArray2, PyUntypedArrayMethods
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyDict, PyList, PyString};
-use rag_core::options::OptionValue;
+use rag_core::options::{OptionField, OptionValue};
 use rag_core::{Matrix, Rows};
+use std::ops::Deref;
 
 /// Hands every option that is not `None` to the core's `set(name, value)`.
 pub(crate) fn set_options(
@@ -44,6 +45,46 @@ fn option_value(name: &str, value: &Bound<'_, PyAny>) -> PyResult<OptionValue> {
             let found = value.get_type().name()?;
             let message = format!("{name} must be a number, a string or a bool, got {found}");
             Err(invalid(value.py(), message))
+        }
+    }
+}
+
+/// A single choice by name, the only option of its verb.
+pub(crate) fn single_option<T: OptionField + Default>(
+    options: Option<&Bound<'_, PyDict>>,
+    only: &str,
+) -> PyResult<T> {
+    let mut chosen = T::default();
+    set_options(options, |name, value| {
+        if name != only {
+            let message = format!("no option is called \"{name}\" here; there is {only}");
+            return Err(rag_core::Error::invalid(message));
+        }
+        chosen = T::from_value(name, value)?;
+        Ok(())
+    })?;
+    Ok(chosen)
+}
+
+/// A string argument: borrowed, and refused as `InvalidArgument` if it is no whole text.
+pub(crate) struct Text(PyBackedStr);
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Text {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let text = value.cast::<PyString>()?.to_owned();
+        match PyBackedStr::try_from(text) {
+            Ok(text) => Ok(Text(text)),
+            Err(_) => Err(invalid(value.py(), surrogate("a string"))),
         }
     }
 }

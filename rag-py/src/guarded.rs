@@ -6,7 +6,7 @@
 
 use rag_core::{Error, ErrorKind, Result};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock, TryLockError};
+use std::sync::{RwLock, TryLockError};
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,7 +33,7 @@ impl<T> Guarded<T> {
         let guard = if self.is_child() {
             patiently(|| self.lock.try_read())?
         } else {
-            self.lock.read().unwrap_or_else(PoisonError::into_inner)
+            self.lock.read().map_err(|_| broken())?
         };
         body(&guard)
     }
@@ -44,7 +44,7 @@ impl<T> Guarded<T> {
         let mut guard = if self.is_child() {
             patiently(|| self.lock.try_write())?
         } else {
-            self.lock.write().unwrap_or_else(PoisonError::into_inner)
+            self.lock.write().map_err(|_| broken())?
         };
         self.writer.store(this_thread(), Ordering::Relaxed);
         let _reset = Reset(&self.writer);
@@ -64,6 +64,14 @@ impl<T> Guarded<T> {
         }
         Ok(())
     }
+}
+
+/// A panic in the middle of a change leaves the value in no state to go on from.
+fn broken() -> Error {
+    Error::new(
+        ErrorKind::Closed,
+        "an earlier call broke off inside this object and left it half changed; load it again",
+    )
 }
 
 /// Clears the holder also when the body panics.
@@ -89,7 +97,7 @@ fn patiently<G>(
     loop {
         match attempt() {
             Ok(guard) => return Ok(guard),
-            Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
+            Err(TryLockError::Poisoned(_)) => return Err(broken()),
             Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => {
                 std::thread::sleep(Duration::from_millis(1));
             }

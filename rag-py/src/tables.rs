@@ -1,0 +1,30 @@
+//! The core's tables of options, for the check that the Python signatures say the same.
+
+use pyo3::prelude::*;
+use rag_core::options::OptionInfo;
+
+/// (name, type, default, range, doc)
+type Row = (
+    &'static str,
+    &'static str,
+    String,
+    Option<String>,
+    &'static str,
+);
+
+/// Every table of options by the name of its struct.
+#[pyfunction]
+pub(crate) fn option_tables() -> Vec<(&'static str, Vec<Row>)> {
+    vec![
+        table("BanditOptions", rag_core::bandit::BanditOptions::table()),
+        table("LearnOptions", rag_core::steering::LearnOptions::table()),
+        table("FilterOptions", rag_core::steering::FilterOptions::table()),
+        table("RetrainOptions", rag_core::steering::RetrainOptions::table()),
+        table("CalibrateOptions", rag_core::steering::CalibrateOptions::table()),
+    ]
+}
+
+fn table(name: &'static str, rows: Vec<OptionInfo>) -> (&'static str, Vec<Row>) {
+    let row = |o: OptionInfo| (o.name, o.kind, o.default, o.range, o.doc);
+    (name, rows.into_iter().map(row).collect())
+}
