@@ -68,7 +68,8 @@ def numbers(values: object, name: str) -> Points:
 
 def keys(values: object, name: str = "keys") -> Keys:
     """``values`` as (n,) uint64; negative, fractional and other keys are refused."""
-    array = _read(_listed(values), name, "pass whole numbers of 0 or more")
+    values = _listed(values)
+    array = _read(values, name, "pass whole numbers of 0 or more")
     if array.ndim != 1:
         raise InvalidArgument(f"{name} must have the shape (n,), got {array.shape}")
     if array.dtype.kind == "u":
@@ -85,7 +86,8 @@ def keys(values: object, name: str = "keys") -> Keys:
 
 def _key(value: object, i: int, name: str) -> int:
     try:
-        if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        # Beyond 2**53 a float is no longer every whole number.
+        if isinstance(value, (float, np.floating)) and value.is_integer() and abs(value) <= 2**53:
             value = int(value)
         if isinstance(value, (bool, np.bool_)):
             raise TypeError

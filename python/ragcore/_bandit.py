@@ -63,9 +63,9 @@ class Bandit:
 
     Rewards may come late, in any order, or never; a second one for the same choice is an error.
 
-    >>> bandit.reward(choice, 1.0)  # doctest: +IGNORE_EXCEPTION_DETAIL
+    >>> bandit.reward(choice, 1.0)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ragcore.errors.NotFound: ...
+    ragcore.errors.InvalidArgument: choice ... was already rewarded, or forgotten...
     """
 
     __slots__ = ("_core",)

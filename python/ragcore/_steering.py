@@ -210,8 +210,9 @@ class Steering:
 
     >>> import ragcore as rag
     >>> steering = rag.Steering([rag.SteeringVector([0.0, 1.0], name="trust", scale=0.5)])
-    >>> steering.apply([1.0, 0.0], dials={"trust": 1.0}).round(3).tolist()
-    [0.8940000176429749, 0.4470000088214874]
+    >>> x, y = steering.apply([1.0, 0.0], dials={"trust": 1.0})
+    >>> print(round(y / x, 3))
+    0.5
 
     An unknown user changes nothing, since every user is unknown at first; an unknown dial is an
     error that names those there are.

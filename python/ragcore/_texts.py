@@ -8,44 +8,72 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from .errors import InvalidArgument, Unsupported
 
 
 def texts(values: object, name: str) -> list[str]:
     """``values`` as a list; a single string is refused, because it would be cut into letters."""
+    return column(values, name, "strings")
+
+
+def texts_or_vectors(values: object, name: str) -> tuple[list[str] | None, object]:
+    """``values`` as texts if they are, or None and what to read as an array."""
+    if isinstance(values, str):
+        raise InvalidArgument(f"{name} must be a list, got one str; write [{name}]")
+    if isinstance(values, np.ndarray):
+        found = values.dtype.kind in "UT" or _starts_with_text(values)
+        return (texts(values, name) if found else None), values
+    if isinstance(values, (list, tuple)):
+        return (list(values) if _starts_with_text(values) else None), values
+    if hasattr(values, "__array__") and getattr(getattr(values, "dtype", None), "kind", "") in "fiub":
+        return None, values
+    if hasattr(values, "__dlpack__") and not hasattr(values, "tolist"):
+        return None, values
+    listed = column(values, name, "texts or vectors")
+    return (listed if _starts_with_text(listed) else None), listed
+
+
+def column(values: object, name: str, what: str) -> list[Any]:
+    """``values`` as a list of Python objects."""
     if isinstance(values, (str, bytes)):
         kind = type(values).__name__
-        raise InvalidArgument(f"{name} must be a list of strings, got one {kind}; write [{name}]")
+        raise InvalidArgument(f"{name} must be a list of {what}, got one {kind}; write [{name}]")
     if isinstance(values, list):
         return values
     # A pandas Series has tolist, a Polars Series to_list, an Arrow array to_pylist.
     for method in ("tolist", "to_list", "to_pylist"):
         convert = getattr(values, method, None)
         if convert is not None:
-            return _checked(convert(), name)
+            return _checked(convert(), name, what)
     if hasattr(values, "__arrow_c_stream__"):
-        return _from_arrow(values, name)
+        return _from_arrow(values, name, what)
     if isinstance(values, Iterable):
         return list(values)
-    raise InvalidArgument(f"{name} must be a list of strings, got {type(values).__name__}")
+    raise InvalidArgument(f"{name} must be a list of {what}, got {type(values).__name__}")
 
 
-def _checked(values: Any, name: str) -> list[str]:
-    if not isinstance(values, list) or (values and isinstance(values[0], (list, dict))):
-        raise InvalidArgument(f"{name} must be one column of strings; pick the column")
+def _starts_with_text(values: Any) -> bool:
+    return len(values) > 0 and isinstance(values[0], str)
+
+
+def _checked(values: Any, name: str, what: str) -> list[Any]:
+    if not isinstance(values, list):
+        raise InvalidArgument(f"{name} must be a list of {what}, got a single {type(values).__name__}")
     return values
 
 
-def _from_arrow(values: Any, name: str) -> list[str]:
+def _from_arrow(values: Any, name: str, what: str) -> list[Any]:
     try:
         import pyarrow
     except ImportError:
         raise Unsupported(f"{name} is an Arrow stream, which needs pyarrow: pip install pyarrow") from None
     try:
         table = pyarrow.table(values)
-    except (TypeError, pyarrow.ArrowInvalid):
-        return _checked(pyarrow.chunked_array(values).to_pylist(), name)
+    except (TypeError, ValueError):
+        return _checked(pyarrow.chunked_array(values).to_pylist(), name, what)
     if table.num_columns != 1:
         found = ", ".join(table.column_names)
-        raise InvalidArgument(f"{name} must be one column of strings, got the columns {found}; pick one")
-    return _checked(table.column(0).to_pylist(), name)
+        raise InvalidArgument(f"{name} must be one column of {what}, got the columns {found}; pick one")
+    return _checked(table.column(0).to_pylist(), name, what)

@@ -9,7 +9,7 @@ the Rust and C interfaces use as well; :data:`BY_KIND` goes from the name to the
 ...     rag.hypervolume([[1.0, 2.0]], [3.0])
 ... except ValueError as error:
 ...     print(error.kind, isinstance(error, rag.Error))
-dimension_mismatch True
+invalid_argument True
 """
 
 from __future__ import annotations

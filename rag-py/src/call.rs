@@ -56,7 +56,7 @@ pub(crate) fn long_call<T: Send>(
                 }
             }
         };
-        body(&mut Progress::new(&mut watch))
+        body(Progress::new(&mut watch))
     });
     match pending {
         Some(exception) => Err(exception),

@@ -5,10 +5,15 @@
 //! Every function here does four steps: convert, set options by name, call without the
 //! interpreter, map the outcome.
 
+mod bandit;
 mod call;
 mod convert;
+mod embedding;
 mod error;
+mod fronts;
 mod guarded;
+mod steering;
+mod tables;
 
 use pyo3::prelude::*;
 
@@ -17,7 +22,17 @@ mod _core {
     use super::*;
 
     #[pymodule_export]
+    use bandit::Bandit;
+    #[pymodule_export]
+    use embedding::Embedder;
+    #[pymodule_export]
     use error::{error_kinds, fail};
+    #[pymodule_export]
+    use fronts::{crowding_distance, hypervolume, nondominated_sort, pareto_front};
+    #[pymodule_export]
+    use steering::{Steering, SteeringVector, filter_feedback};
+    #[pymodule_export]
+    use tables::option_tables;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

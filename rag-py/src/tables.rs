@@ -17,6 +17,8 @@ type Row = (
 pub(crate) fn option_tables() -> Vec<(&'static str, Vec<Row>)> {
     vec![
         table("BanditOptions", rag_core::bandit::BanditOptions::table()),
+        table("EmbedderOptions", rag_core::embedding::EmbedderOptions::table()),
+        table("EncodeOptions", rag_core::embedding::EncodeOptions::table()),
         table("LearnOptions", rag_core::steering::LearnOptions::table()),
         table("FilterOptions", rag_core::steering::FilterOptions::table()),
         table("RetrainOptions", rag_core::steering::RetrainOptions::table()),
