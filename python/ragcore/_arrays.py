@@ -24,7 +24,7 @@ _WHAT = "pass numbers, as a list, a NumPy array or anything NumPy can read"
 
 def vectors(values: object, name: str, dim: int | None = None) -> Vectors:
     """``values`` as (n, dim); nothing at all is zero rows of ``dim``."""
-    array = _floats(values, name, np.float32)
+    array: Vectors = _floats(values, name, np.float32)
     if array.size == 0 and array.ndim < 3 and dim is not None:
         return np.empty((0, dim), np.float32)
     if array.ndim != 2:
@@ -34,7 +34,7 @@ def vectors(values: object, name: str, dim: int | None = None) -> Vectors:
 
 def vector(values: object, name: str) -> Vectors:
     """``values`` as (dim,)."""
-    array = _floats(values, name, np.float32)
+    array: Vectors = _floats(values, name, np.float32)
     if array.ndim != 1:
         raise InvalidArgument(f"{name} must have the shape (dim,), got {array.shape}")
     return array
@@ -50,7 +50,7 @@ def one_or_many(values: object, name: str, dim: int | None = None) -> tuple[Vect
 
 def points(values: object, name: str) -> Points:
     """``values`` as (n, d) float64."""
-    array = _floats(values, name, np.float64)
+    array: Points = _floats(values, name, np.float64)
     if array.size == 0 and array.ndim == 1:
         return np.empty((0, 1), np.float64)
     if array.ndim != 2:
@@ -60,7 +60,7 @@ def points(values: object, name: str) -> Points:
 
 def numbers(values: object, name: str) -> Points:
     """``values`` as (n,) float64."""
-    array = _floats(values, name, np.float64)
+    array: Points = _floats(values, name, np.float64)
     if array.ndim != 1:
         raise InvalidArgument(f"{name} must have the shape (n,), got {array.shape}")
     return array
@@ -84,14 +84,14 @@ def keys(values: object, name: str = "keys") -> Keys:
     return np.fromiter((_key(v, i, name) for i, v in enumerate(listed)), np.uint64, len(listed))
 
 
-def _key(value: object, i: int, name: str) -> int:
+def _key(value: Any, i: int, name: str) -> int:
     try:
         # Beyond 2**53 a float is no longer every whole number.
         if isinstance(value, (float, np.floating)) and value.is_integer() and abs(value) <= 2**53:
             value = int(value)
         if isinstance(value, (bool, np.bool_)):
             raise TypeError
-        whole = operator.index(value)  # type: ignore[arg-type]
+        whole = operator.index(value)
     except TypeError:
         whole = -1
     if not 0 <= whole < 2**64:
@@ -115,7 +115,7 @@ def _read(values: object, name: str, advice: str) -> npt.NDArray[Any]:
         values = values.data
     try:
         if not hasattr(values, "__array__") and hasattr(values, "__dlpack__"):
-            array: npt.NDArray[Any] = np.from_dlpack(values)  # type: ignore[arg-type]
+            array: npt.NDArray[Any] = np.from_dlpack(values)
         else:
             array = np.asarray(values)
     except (ValueError, TypeError, BufferError, OverflowError, RuntimeError) as error:

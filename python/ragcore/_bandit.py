@@ -33,7 +33,7 @@ class Estimate(NamedTuple):
     #: Standard deviation of ``mean``, the noise of a single reward excluded.
     sd: float
     #: Rewards seen for this very arm, each weighing what the discount left of it.
-    count: float
+    count: float  # type: ignore[assignment]  # a tuple's method of that name is no loss
 
 
 class ValueEstimate(NamedTuple):
@@ -68,8 +68,8 @@ class Bandit:
     ragcore.errors.InvalidArgument: choice ... was already rewarded, or forgotten...
     """
 
-    __slots__ = ("_core",)
-    _core: _core.Bandit
+    __slots__ = ("_inner",)
+    _inner: _core.Bandit
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Bandit:
         log_size: int = 10_000,
     ) -> None:
         is_range = isinstance(arms, tuple) and len(arms) == 2
-        self._core = _core.Bandit(
+        self._inner = _core.Bandit(
             numbers(arms, "arms").tolist(),
             is_range,
             [(str(domain), float(value)) for domain, value in (priors or {}).items()],
@@ -101,7 +101,7 @@ class Bandit:
     @classmethod
     def _wrap(cls, core: _core.Bandit) -> Bandit:
         self = cls.__new__(cls)
-        self._core = core
+        self._inner = core
         return self
 
     def choose(
@@ -112,34 +112,37 @@ class Bandit:
         ``context`` is kept in the log for :meth:`evaluate`.
         """
         numeric = None if context is None else numbers(context, "context").tolist()
-        return Choice(*self._core.choose(domain, numeric))
+        return Choice(*self._inner.choose(domain, numeric))
 
     def reward(self, choice: Choice | int, reward: float) -> None:
         """Tells what a choice earned, about 0 to 1; ``choice`` may be its id."""
-        self._core.reward(_id(choice), reward)
+        self._inner.reward(_id(choice), reward)
 
     def best(self, domain: str) -> float:
         """The value with the highest expected reward."""
-        return self._core.best(domain)
+        return self._inner.best(domain)
+
+    def _greedy(self, domain: str, context: list[float] | None) -> float:
+        return self.best(domain)
 
     @property
     def domains(self) -> list[str]:
         """The domains seen or given a prior, in alphabetical order."""
-        return self._core.domains()
+        return self._inner.domains()
 
     def estimates(self, domain: str) -> list[Estimate]:
         """What is believed about every arm, in their order."""
-        return [Estimate(*row) for row in self._core.estimates(domain)]
+        return [Estimate(*row) for row in self._inner.estimates(domain)]
 
     @property
     def log(self) -> list[dict[str, Any]]:
         """The rewarded choices, oldest first; ``"arm"`` is the value."""
-        return [dict(zip(_LOG, row, strict=True)) for row in self._core.log()]
+        return [dict(zip(_LOG, row, strict=True)) for row in self._inner.log()]
 
     @property
     def outstanding(self) -> int:
         """Choices that wait for their reward."""
-        return self._core.outstanding()
+        return self._inner.outstanding()
 
     def evaluate(
         self,
@@ -154,27 +157,21 @@ class Bandit:
         best values are taken. ``log`` is in the form of :attr:`log`, which is the default.
         ``method``: ``"switch-dr"``, ``"dr"``, ``"snips"`` or ``"ips"``.
         """
-        if isinstance(policy, Bandit):
-            best = policy.best
-
-            def ask(domain: str, context: list[float] | None) -> float:
-                return best(domain)
-        else:
-            ask = policy
+        ask = policy._greedy if isinstance(policy, Bandit) else policy
         entries = None if log is None else [_entry(i, row) for i, row in enumerate(log)]
-        return ValueEstimate(*self._core.evaluate(ask, entries, method=method))
+        return ValueEstimate(*self._inner.evaluate(ask, entries, method=method))
 
     def merge(self, other: Bandit) -> None:
         """Adds what another worker's bandit has learnt. The order of merging does not matter."""
-        self._core.merge(other._core)
+        self._inner.merge(other._inner)
 
     def reseed(self, seed: int) -> None:
         """Starts all draws and ids anew: for workers that begin with copies of one bandit."""
-        self._core.reseed(seed)
+        self._inner.reseed(seed)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes everything to one file; a reader sees the old file or the new one."""
-        self._core.save(os.fspath(path))
+        self._inner.save(os.fspath(path))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Bandit:
@@ -182,7 +179,7 @@ class Bandit:
         return cls._wrap(_core.Bandit.load(os.fspath(path)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self._core.to_bytes(),)
+        return _restore, (self._inner.to_bytes(),)
 
     def __repr__(self) -> str:
         return f"Bandit(domains={self.domains}, outstanding={self.outstanding})"

@@ -35,8 +35,8 @@ class Embedder:
     True
     """
 
-    __slots__ = ("_core", "_made_by")
-    _core: _core.Embedder
+    __slots__ = ("_inner", "_made_by")
+    _inner: _core.Embedder
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Embedder:
     ) -> None:
         path = None if model is None else _folder(model)
         options = {"precision": precision, "threads": threads, "max_tokens": max_tokens}
-        self._core = _core.Embedder(path, **options)
+        self._inner = _core.Embedder(path, **options)
         self._made_by = (path, options)
 
     def encode(
@@ -67,37 +67,37 @@ class Embedder:
         single = isinstance(texts, str)
         listed = [texts] if single else as_texts(texts, "texts")
         watch = watcher(progress, "encode")
-        encoded = self._core.encode(listed, watch, kind=kind, normalize=normalize)
+        encoded = self._inner.encode(listed, watch, kind=kind, normalize=normalize)
         return encoded[0].copy() if single else encoded
 
     @property
     def dim(self) -> int:
         """Numbers in a vector."""
-        return self._core.dim
+        return self._inner.dim
 
     @property
     def max_tokens(self) -> int:
         """Tokens of a text that are read; the rest is left out."""
-        return self._core.max_tokens
+        return self._inner.max_tokens
 
     @property
     def precision(self) -> str:
         """The arithmetic in use: ``"f32"``, ``"bf16"`` or ``"int8"``."""
-        return self._core.precision
+        return self._inner.precision
 
     @property
     def name(self) -> str:
         """The model's name."""
-        return self._core.name
+        return self._inner.name
 
     @property
     def fingerprint(self) -> str:
         """A hash of everything that decides the vectors."""
-        return self._core.fingerprint
+        return self._inner.fingerprint
 
     def count_tokens(self, text: str) -> int:
         """Tokens in ``text``, special ones included, before any cut."""
-        return self._core.count_tokens(text)
+        return self._inner.count_tokens(text)
 
     def __reduce__(self) -> tuple[Any, ...]:
         path, options = self._made_by
@@ -145,7 +145,7 @@ def _folder(model: str | os.PathLike[str]) -> str:
     if os.path.exists(path) or not looks_like_id:
         return path
     try:
-        from huggingface_hub import snapshot_download
+        from huggingface_hub import snapshot_download  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
         raise Unsupported(
             f"{path} is no folder here; to fetch it from the hub, pip install huggingface_hub"

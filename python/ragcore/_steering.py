@@ -67,8 +67,8 @@ class SteeringVector:
     True
     """
 
-    __slots__ = ("_core",)
-    _core: _core.SteeringVector
+    __slots__ = ("_inner",)
+    _inner: _core.SteeringVector
 
     def __init__(
         self,
@@ -79,12 +79,12 @@ class SteeringVector:
         effect: tuple[float, float, float] | None = None,
     ) -> None:
         """A direction that was learnt elsewhere; ``scale`` is the length of a strength of 1."""
-        self._core = _core.SteeringVector.from_parts(name, _one(vector, "vector"), scale, effect)
+        self._inner = _core.SteeringVector.from_parts(name, _one(vector, "vector"), scale, effect)
 
     @classmethod
     def _wrap(cls, core: _core.SteeringVector) -> SteeringVector:
         self = cls.__new__(cls)
-        self._core = core
+        self._inner = core
         return self
 
     @classmethod
@@ -116,31 +116,31 @@ class SteeringVector:
     @property
     def vector(self) -> Vectors:
         """The direction, (dim,): of length 1 as learnt."""
-        return self._core.vector
+        return self._inner.vector
 
     @property
     def name(self) -> str:
         """The name, also of what arithmetic made."""
-        return self._core.name
+        return self._inner.name
 
     @property
     def dim(self) -> int:
         """Numbers in the vector."""
-        return self._core.dim
+        return self._inner.dim
 
     @property
     def scale(self) -> float:
         """How much of the vector a strength of 1 adds to a unit query."""
-        return self._core.scale
+        return self._inner.scale
 
     @property
     def effect(self) -> Effect | None:
         """The held-out gain; None for a direction that was not measured, such as a sum."""
-        return _effect(self._core.effect)
+        return _effect(self._inner.effect)
 
     def named(self, name: str) -> SteeringVector:
         """The same vector under another name."""
-        return self._wrap(self._core.named(name))
+        return self._wrap(self._inner.named(name))
 
     def calibrated(
         self,
@@ -153,7 +153,7 @@ class SteeringVector:
         seed: int = 0,
     ) -> SteeringVector:
         """The same direction with its strength measured on ``documents``, (n, dim)."""
-        core = self._core.calibrated(
+        core = self._inner.calibrated(
             vectors(documents, "documents"),
             loss=loss,
             neighbours=neighbours,
@@ -165,37 +165,37 @@ class SteeringVector:
 
     def orthogonal_to(self, other: SteeringVector) -> SteeringVector:
         """What is left when the part along ``other`` is taken away."""
-        return self._wrap(self._core.orthogonal_to(other._core))
+        return self._wrap(self._inner.orthogonal_to(other._inner))
 
     def apply(self, query_vector: object, strength: float = 1.0) -> Vectors:
         """The query moved by the vector, at length 1; a strength of 0 changes nothing."""
-        return self._core.apply(_one(query_vector, "query_vector"), strength)
+        return self._inner.apply(_one(query_vector, "query_vector"), strength)
 
     def __add__(self, other: SteeringVector) -> SteeringVector:
         if not isinstance(other, SteeringVector):
             return NotImplemented
-        return self._wrap(self._core.plus(other._core))
+        return self._wrap(self._inner.plus(other._inner))
 
     def __sub__(self, other: SteeringVector) -> SteeringVector:
         if not isinstance(other, SteeringVector):
             return NotImplemented
-        return self._wrap(self._core.minus(other._core))
+        return self._wrap(self._inner.minus(other._inner))
 
     def __neg__(self) -> SteeringVector:
-        return self._wrap(self._core.negated())
+        return self._wrap(self._inner.negated())
 
     def __mul__(self, factor: float) -> SteeringVector:
         if not isinstance(factor, (int, float, np.number)):
             return NotImplemented
-        return self._wrap(self._core.times(float(factor)))
+        return self._wrap(self._inner.times(float(factor)))
 
     __rmul__ = __mul__
     # Or a NumPy scalar on the left would make an array of vectors.
     __array_ufunc__ = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        core = self._core
-        return _restore_vector, (core.name, core.vector, core.scale, core.effect)
+        inner = self._inner
+        return _restore_vector, (inner.name, inner.vector, inner.scale, inner.effect)
 
     def __repr__(self) -> str:
         effect = self.effect
@@ -224,23 +224,23 @@ class Steering:
     ragcore.errors.NotFound: no dial is called "thrust"; there are trust
     """
 
-    __slots__ = ("_core",)
-    _core: _core.Steering
+    __slots__ = ("_inner",)
+    _inner: _core.Steering
 
     def __init__(self, vectors: Iterable[SteeringVector] = ()) -> None:
-        self._core = _core.Steering()
+        self._inner = _core.Steering()
         for dial in vectors:
             self.add(dial)
 
     @classmethod
     def _wrap(cls, core: _core.Steering) -> Steering:
         self = cls.__new__(cls)
-        self._core = core
+        self._inner = core
         return self
 
     def add(self, vector: SteeringVector) -> None:
         """Adds a dial under its own name."""
-        self._core.insert(vector._core)
+        self._inner.insert(vector._inner)
 
     def learn(
         self,
@@ -258,8 +258,8 @@ class Steering:
         """Learns a dial as :meth:`SteeringVector.learn` does, and adds it."""
         liked, disliked, fingerprint = examples(positive, negative, embedder)
         if fingerprint is not None:
-            self._core.set_model(fingerprint)
-        core = self._core.learn(
+            self._inner.set_model(fingerprint)
+        core = self._inner.learn(
             name, liked, disliked, method=method, ridge=ridge, c=c, folds=folds, seed=seed
         )
         return SteeringVector._wrap(core)
@@ -267,28 +267,28 @@ class Steering:
     @property
     def dials(self) -> list[str]:
         """The names of the dials, in alphabetical order."""
-        return self._core.dials()
+        return self._inner.dials()
 
     @property
     def users(self) -> list[str]:
         """The users of whom there are ratings, in alphabetical order."""
-        return self._core.users()
+        return self._inner.users()
 
     def __getitem__(self, name: str) -> SteeringVector:
-        return SteeringVector._wrap(self._core.get(name))
+        return SteeringVector._wrap(self._inner.get(name))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._core.dials()
+        return name in self._inner.dials()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._core.dials())
+        return iter(self._inner.dials())
 
     def __len__(self) -> int:
-        return len(self._core.dials())
+        return len(self._inner.dials())
 
     def remove(self, name: str) -> None:
         """Takes a dial out."""
-        self._core.remove(name)
+        self._inner.remove(name)
 
     def calibrate(
         self,
@@ -301,7 +301,7 @@ class Steering:
         seed: int = 0,
     ) -> None:
         """Measures the strength of every dial on ``documents``, (n, dim)."""
-        self._core.calibrate(
+        self._inner.calibrate(
             vectors(documents, "documents"),
             loss=loss,
             neighbours=neighbours,
@@ -312,7 +312,7 @@ class Steering:
 
     def orthogonalize(self) -> None:
         """Turns all dials as little as possible so that none moves another."""
-        self._core.orthogonalize()
+        self._inner.orthogonalize()
 
     def apply(
         self,
@@ -324,7 +324,7 @@ class Steering:
 
         If nothing moves it, it comes back bit for bit.
         """
-        return self._core.apply(_one(query_vector, "query_vector"), strengths(dials), user)
+        return self._inner.apply(_one(query_vector, "query_vector"), strengths(dials), user)
 
     def feedback(
         self,
@@ -341,7 +341,7 @@ class Steering:
         ``dials`` are those that the query was steered by.
         """
         query, item = _one(query_vector, "query_vector"), _one(item_vector, "item_vector")
-        self._core.feedback(query, item, rating, user, strengths(dials), at)
+        self._inner.feedback(query, item, rating, user, strengths(dials), at)
 
     def retrain(
         self,
@@ -358,7 +358,7 @@ class Steering:
         A dial changes only if its held-out effect does not get worse.
         """
         return report(
-            self._core.retrain(
+            self._inner.retrain(
                 half_life=half_life,
                 sigma=sigma,
                 per_user=per_user,
@@ -370,15 +370,15 @@ class Steering:
 
     def forget(self, user: str) -> bool:
         """Removes everything about a user; whether there was anything."""
-        return self._core.forget(user)
+        return self._inner.forget(user)
 
     def merge(self, other: Steering) -> None:
         """Takes in the dials and ratings of another set; the order does not matter."""
-        self._core.merge(other._core)
+        self._inner.merge(other._inner)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes everything to one file; a reader sees the old file or the new one."""
-        self._core.save(os.fspath(path))
+        self._inner.save(os.fspath(path))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Steering:
@@ -386,7 +386,7 @@ class Steering:
         return cls._wrap(_core.Steering.load(os.fspath(path)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore_set, (self._core.to_bytes(),)
+        return _restore_set, (self._inner.to_bytes(),)
 
     def __repr__(self) -> str:
         return f"Steering(dials={self.dials}, users={len(self.users)})"

@@ -30,7 +30,7 @@ pub(crate) fn call<T: Send>(
 pub(crate) fn long_call<T: Send>(
     py: Python<'_>,
     progress: Option<Bound<'_, PyAny>>,
-    body: impl FnOnce(&mut Progress<'_>) -> Result<T> + Send,
+    body: impl FnOnce(Progress<'_>) -> Result<T> + Send,
 ) -> PyResult<T> {
     let progress = progress.map(Bound::unbind);
     let mut pending: Option<PyErr> = None;
