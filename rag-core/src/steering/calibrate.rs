@@ -5,7 +5,7 @@
 //! for every `b`; the mean similarity of the top ten can only fall as `b` grows, and bisection
 //! finds where it has fallen enough.
 
-use super::direction::normalise;
+use super::direction::{normalise, workers};
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::{Rows, kernel, threads};
@@ -67,7 +67,8 @@ impl Neighbourhood {
             queries.sort_unstable();
         }
         let dot = kernel::active().dot;
-        let tables = threads::map(threads::resolve(None), queries.len(), &|at| {
+        let work = queries.len() * documents.data().len();
+        let tables = threads::map(workers(work), queries.len(), &|at| {
             let query = &unit[queries[at]];
             let similar: Vec<f32> = unit.iter().map(|d| dot(query, d)).collect();
             (queries[at], similar)
@@ -108,7 +109,8 @@ impl Neighbourhood {
 
     /// The mean similarity of the nearest neighbours when ranked by `similarity + b * projection`.
     fn mean_similarity(&self, projections: &[f64], b: f64) -> f64 {
-        let sums = threads::map(threads::resolve(None), self.queries.len(), &|at| {
+        let work = self.queries.len() * projections.len();
+        let sums = threads::map(workers(work), self.queries.len(), &|at| {
             let (own, similar) = &self.queries[at];
             // The best so far, best last; equal scores keep the smaller row.
             let mut best: Vec<(f64, f64)> = Vec::with_capacity(self.neighbours + 1);

@@ -7,8 +7,9 @@
 //! set of such dials with the users' feedback; [`filter_feedback`] weighs ratings by age and drops
 //! the outliers. Vectors only: texts are embedded one floor up.
 //!
-//! Reading order: `vector`, then `direction` and `effect` (learning), `calibrate` (length), `set`
-//! (dials), `feedback` and `user` (ratings), `retrain`, `format` (the file), `filter` (noise).
+//! Reading order: `vector`, then `direction`, `logistic` and `effect` (learning), `calibrate`
+//! (length), `set` and `steered` (dials at work), `feedback` and `user` (ratings), `merge`,
+//! `retrain`, `format` (the file), `filter` (noise).
 
 mod calibrate;
 mod direction;
@@ -16,8 +17,11 @@ mod effect;
 mod feedback;
 mod filter;
 mod format;
+mod logistic;
+mod merge;
 mod retrain;
 mod set;
+mod steered;
 mod user;
 mod vector;
 
@@ -26,5 +30,6 @@ pub use effect::Effect;
 pub use feedback::{MAX_EVENTS, MAX_EVENTS_PER_USER};
 pub use filter::{FilterMethod, FilterOptions, filter_feedback};
 pub use retrain::{DialChange, RetrainOptions, RetrainReport};
-pub use set::{MAX_DIALS, MAX_STRENGTH, Part, PartKind, Steered, Steering};
+pub use set::{MAX_DIALS, MAX_STRENGTH, Steering};
+pub use steered::{Part, PartKind, Steered};
 pub use vector::{LearnMethod, LearnOptions, SteeringVector};

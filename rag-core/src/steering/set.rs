@@ -2,11 +2,9 @@
 
 use super::calibrate::{CalibrateOptions, Neighbourhood};
 use super::direction::add_scaled;
-use super::feedback::{Event, History, MAX_EVENTS};
+use super::feedback::{Event, History};
 use super::user::{Shift, shift};
-use super::vector::{
-    LearnOptions, SteeringVector, check_name, check_strength, length_one, unit_query,
-};
+use super::vector::{LearnOptions, SteeringVector, check_name, unit_query};
 use crate::Rows;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
@@ -20,63 +18,6 @@ pub const MAX_DIALS: usize = 256;
 
 /// The largest strength of a dial, either way.
 pub const MAX_STRENGTH: f64 = 100.0;
-
-/// Who moved the query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PartKind {
-    /// A dial of the set.
-    Dial,
-    /// A user's ratings.
-    User,
-}
-
-/// What one dial or user added to the query.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Part {
-    /// A dial or a user.
-    pub kind: PartKind,
-    /// Its name.
-    pub name: String,
-    /// What was added to [`Steered::base`].
-    pub vector: Vec<f32>,
-}
-
-/// A steered query and how it came about: `vector = (base + sum of parts) / norm`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Steered {
-    /// The query to search with.
-    pub vector: Vec<f32>,
-    /// The query before steering: at length 1, or as it was given if nothing moved it.
-    pub base: Vec<f32>,
-    /// Dials by name, then the user; those that add nothing are left out.
-    pub parts: Vec<Part>,
-    /// The length before normalisation, the factor common to all parts.
-    pub norm: f64,
-}
-
-impl Steered {
-    /// The split of the inner product with `document`: the query's share, then that of each part.
-    /// The shares add up to `vector . document`, to the rounding of float32.
-    pub fn split(&self, document: &[f32]) -> Result<Vec<f64>> {
-        if document.len() != self.base.len() {
-            return Err(Error::dimension(
-                "this query",
-                self.base.len(),
-                document.len(),
-            ));
-        }
-        let share = |v: &[f32]| {
-            let sum: f64 = v
-                .iter()
-                .zip(document)
-                .map(|(a, b)| f64::from(*a) * f64::from(*b))
-                .sum();
-            sum / self.norm
-        };
-        let parts = self.parts.iter().map(|p| share(&p.vector));
-        Ok(std::iter::once(share(&self.base)).chain(parts).collect())
-    }
-}
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Dial {
@@ -318,63 +259,12 @@ impl Steering {
         Ok(())
     }
 
-    /// The unit query moved by `dials` (name and strength in -100..=100, each name once) and by
-    /// what is known of `user`, at length 1. If nothing moves it, `query` comes back bit for bit.
-    pub fn apply(
-        &self,
-        query: &[f32],
-        dials: &[(&str, f64)],
-        user: Option<&str>,
-    ) -> Result<Vec<f32>> {
-        self.apply_explained(query, dials, user).map(|s| s.vector)
-    }
-
-    /// [`apply`](Self::apply), with what every dial and the user added.
-    pub fn apply_explained(
-        &self,
-        query: &[f32],
-        dials: &[(&str, f64)],
-        user: Option<&str>,
-    ) -> Result<Steered> {
-        self.check_dim(query.len())?;
-        Rows::single(query)?.check_finite()?;
-        let mut moves = self.moves(dials)?;
-        if let Some(Shift(vector)) = user.and_then(|user| self.shift_of(user)) {
-            let name = user.unwrap_or_default().to_owned();
-            moves.push((PartKind::User, name, vector.clone()));
-        }
-        if moves.is_empty() {
-            return Ok(Steered {
-                vector: query.to_vec(),
-                base: query.to_vec(),
-                parts: Vec::new(),
-                norm: 1.0,
-            });
-        }
-        let narrow = |v: &[f64]| v.iter().map(|&x| x as f32).collect::<Vec<f32>>();
-        let mut sum = unit_query(query)?;
-        let base = narrow(&sum);
-        let mut parts = Vec::with_capacity(moves.len());
-        for (kind, name, vector) in moves {
-            add_scaled(&mut sum, 1.0, &vector);
-            let vector = narrow(&vector);
-            parts.push(Part { kind, name, vector });
-        }
-        let (vector, norm) = length_one(sum)?;
-        Ok(Steered {
-            vector,
-            base,
-            parts,
-            norm,
-        })
-    }
-
     /// Tells how well `item` answered `query` as it was steered by `dials`: `rating` in 0..=1,
     /// `at` in unix seconds (`None` = now).
     ///
     /// The rating moves `user`'s queries from now on; without a user it only serves
     /// [`retrain`](Self::retrain). Kept are [`MAX_EVENTS_PER_USER`](super::MAX_EVENTS_PER_USER)
-    /// ratings a user and [`MAX_EVENTS`] in all; the oldest go first.
+    /// ratings a user and [`MAX_EVENTS`](super::MAX_EVENTS) in all; the oldest go first.
     ///
     /// ```
     /// use rag_core::steering::Steering;
@@ -394,12 +284,38 @@ impl Steering {
         dials: &[(&str, f64)],
         at: Option<f64>,
     ) -> Result<()> {
+        let at = at.unwrap_or_else(|| self.clock.now());
+        let residual = self.check_feedback(query, item, rating, user, dials, at)?;
+        let mut used: Vec<(String, f64)> = dials
+            .iter()
+            .filter(|(_, strength)| *strength != 0.0)
+            .map(|&(name, strength)| (name.to_owned(), strength))
+            .collect();
+        used.sort_by(|a, b| a.0.cmp(&b.0));
+        let worker = *self.worker.get_or_insert_with(Rng::seed_from_system);
+        let event = Event::new((worker, self.sequence), at, rating, used, residual);
+        self.sequence += 1;
+        self.record(user.map(str::to_owned), event);
+        self.drop_oldest();
+        Ok(())
+    }
+
+    /// Everything that [`feedback`](Self::feedback) can refuse, without a change: for callers that
+    /// log first. Answers what the item adds to the steered query.
+    pub(crate) fn check_feedback(
+        &self,
+        query: &[f32],
+        item: &[f32],
+        rating: f64,
+        user: Option<&str>,
+        dials: &[(&str, f64)],
+        at: f64,
+    ) -> Result<Vec<f32>> {
         if !(0.0..=1.0).contains(&rating) {
             return Err(Error::invalid(format!(
                 "a rating must be in 0..=1, got {rating}"
             )));
         }
-        let at = at.unwrap_or_else(|| self.clock.now());
         if !at.is_finite() {
             return Err(Error::invalid(format!(
                 "the time of a rating must be finite unix seconds, got {at}"
@@ -418,82 +334,7 @@ impl Steering {
         })?;
         let along = dot(&rest, &steered);
         add_scaled(&mut rest, -along, &steered);
-        let residual = rest.iter().map(|&v| v as f32).collect();
-        let mut used: Vec<(String, f64)> = dials
-            .iter()
-            .filter(|(_, strength)| *strength != 0.0)
-            .map(|&(name, strength)| (name.to_owned(), strength))
-            .collect();
-        used.sort_by(|a, b| a.0.cmp(&b.0));
-        let worker = *self.worker.get_or_insert_with(Rng::seed_from_system);
-        let event = Event::new((worker, self.sequence), at, rating, used, residual);
-        self.sequence += 1;
-        self.record(user.map(str::to_owned), event);
-        self.drop_oldest();
-        Ok(())
-    }
-
-    /// Drops every rating of `user`: nothing of them is left. Tells whether there was any.
-    ///
-    /// Other workers' copies must forget too, or a merge brings the ratings back.
-    pub fn forget(&mut self, user: &str) -> bool {
-        self.histories.remove(&Some(user.to_owned())).is_some()
-    }
-
-    /// Takes in the dials and ratings of `other`. The order of merging does not matter, and
-    /// merging the same set again changes nothing.
-    ///
-    /// Of two dials of one name the one that feedback has changed more often stays, then the one
-    /// of the larger effect. Fails with `DimensionMismatch` or `ModelMismatch` on sets that do not
-    /// belong together, and with `InvalidArgument` if there would be more than [`MAX_DIALS`].
-    pub fn merge(&mut self, other: &Self) -> Result<()> {
-        if let Some(dim) = other.dim() {
-            self.check_dim(dim)?;
-        }
-        let new = other.dials.keys().filter(|n| !self.dials.contains_key(*n));
-        if self.dials.len() + new.count() > MAX_DIALS {
-            return Err(full());
-        }
-        if let Some(model) = &other.model {
-            self.set_model(model)?;
-        }
-        for (name, dial) in &other.dials {
-            match self.dials.get_mut(name) {
-                Some(mine) if rank(mine) < rank(dial) => *mine = dial.clone(),
-                Some(_) => {}
-                None => {
-                    self.dials.insert(name.clone(), dial.clone());
-                }
-            }
-        }
-        for (user, history) in &other.histories {
-            for event in history.events() {
-                self.record(user.clone(), event.clone());
-            }
-        }
-        self.drop_oldest();
-        self.dials_changed();
-        Ok(())
-    }
-
-    pub(super) fn record(&mut self, user: Option<String>, event: Event) {
-        self.histories.entry(user).or_default().insert(event);
-    }
-
-    pub(super) fn drop_oldest(&mut self) {
-        for _ in MAX_EVENTS..self.events() {
-            let oldest = self
-                .histories
-                .iter()
-                .filter_map(|(user, h)| h.events().first().map(|e| (e, user)))
-                .min_by(|a, b| a.0.order(b.0));
-            let Some((_, user)) = oldest else { return };
-            let user = user.clone();
-            if let Some(history) = self.histories.get_mut(&user) {
-                history.drop_oldest();
-            }
-            self.histories.retain(|_, h| !h.events().is_empty());
-        }
+        Ok(rest.iter().map(|&v| v as f32).collect())
     }
 
     pub(super) fn dials_changed(&mut self) {
@@ -502,37 +343,13 @@ impl Steering {
         }
     }
 
-    fn shift_of(&self, user: &str) -> Option<&Shift> {
+    pub(super) fn shift_of(&self, user: &str) -> Option<&Shift> {
         let history = self.histories.get(&Some(user.to_owned()))?;
         let made = || shift(history.events(), self.dials());
         history.shift.get_or_init(made).as_ref()
     }
 
-    fn moves(&self, dials: &[(&str, f64)]) -> Result<Vec<(PartKind, String, Vec<f64>)>> {
-        let mut asked = dials.to_vec();
-        asked.sort_by(|a, b| a.0.cmp(b.0));
-        if let Some(pair) = asked.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            return Err(Error::invalid(format!(
-                "the dial \"{}\" is given twice; add the strengths up",
-                pair[0].0
-            )));
-        }
-        let mut moves = Vec::with_capacity(asked.len());
-        for (name, strength) in asked {
-            let dial = self.get(name)?;
-            check_strength("the strength of a dial", strength)?;
-            let mut vector = dial.wide();
-            vector
-                .iter_mut()
-                .for_each(|v| *v *= strength * dial.scale());
-            if vector.iter().any(|v| *v != 0.0) {
-                moves.push((PartKind::Dial, name.to_owned(), vector));
-            }
-        }
-        Ok(moves)
-    }
-
-    fn check_dim(&self, got: usize) -> Result<()> {
+    pub(super) fn check_dim(&self, got: usize) -> Result<()> {
         match self.dim() {
             Some(dim) if dim != got => Err(Error::dimension("this steering set", dim, got)),
             _ => Ok(()),
@@ -571,22 +388,7 @@ impl Steering {
     }
 }
 
-/// What decides between two dials of one name: an order that is total on what a dial holds.
-fn rank(dial: &Dial) -> (u64, u64, u64, Vec<u32>) {
-    let ordered = |v: f64| {
-        let bits = v.to_bits();
-        // The bits of floats in the order of their values, as `total_cmp` has them.
-        bits ^ (((bits as i64) >> 63) as u64 | (1 << 63))
-    };
-    (
-        dial.generation,
-        dial.vector.effect().map_or(0, |e| ordered(e.value)),
-        ordered(dial.vector.scale()),
-        dial.vector.vector().iter().map(|v| v.to_bits()).collect(),
-    )
-}
-
-fn full() -> Error {
+pub(super) fn full() -> Error {
     Error::invalid(format!(
         "a steering set holds at most {MAX_DIALS} dials; remove some first"
     ))
