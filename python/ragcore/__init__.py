@@ -7,8 +7,10 @@
 """
 
 from ._bandit import Bandit, Choice, Estimate, ValueEstimate
+from ._chunking import Chunk, Chunker
 from ._core import __version__
 from ._embedding import Embedder
+from ._lexical import LexicalIndex
 from ._routing import crowding_distance, hypervolume, nondominated_sort, pareto_front
 from ._steering import DialChange, Effect, RetrainReport, Steering, SteeringVector, filter_feedback
 from .errors import (

@@ -1,7 +1,8 @@
 //! `LexicalIndex`: exact BM25 over keys.
 
 use crate::call::call;
-use crate::convert::{set_options, slices, strings, table};
+use crate::convert::{set_options, slices, strings, table, whole};
+use crate::error::invalid;
 use crate::guarded::Guarded;
 use numpy::{PyArray2, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -11,6 +12,9 @@ use rag_core::text::Analyzer;
 
 /// What a padded row ends with.
 pub(crate) const NO_KEY: u64 = u64::MAX;
+
+/// The most places, padding included, in the arrays of one call.
+const MAX_PLACES: usize = 100_000_000;
 
 /// Keys and scores, (n, k) each.
 pub(crate) type Found<'py> = (Bound<'py, PyArray2<u64>>, Bound<'py, PyArray2<f32>>);
@@ -55,10 +59,10 @@ impl LexicalIndex {
         &self,
         py: Python<'py>,
         queries: &Bound<'_, PyList>,
-        k: usize,
+        k: &Bound<'_, PyAny>,
         filter: Option<PyReadonlyArray1<'_, u64>>,
     ) -> PyResult<Found<'py>> {
-        let queries = strings(queries, "queries")?;
+        let (queries, k) = (strings(queries, "queries")?, whole(k, "k")?);
         let filter = filter.as_ref().map(|f| f.as_slice()).transpose()?;
         let search = |index: &Core| index.search(&slices(&queries), k, filter);
         let hits = call(py, || self.0.read(search))?;
@@ -74,6 +78,10 @@ pub(crate) fn padded<'py>(
     k: usize,
 ) -> PyResult<Found<'py>> {
     let n = rows.len();
+    if n.saturating_mul(k) > MAX_PLACES {
+        let message = format!("{n} queries of {k} hits are more than {MAX_PLACES}; search in parts");
+        return Err(invalid(py, message));
+    }
     let (mut keys, mut scores) = (Vec::with_capacity(n * k), Vec::with_capacity(n * k));
     for (i, (row_keys, row_scores)) in rows.into_iter().enumerate() {
         keys.extend(row_keys);

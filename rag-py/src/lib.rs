@@ -7,11 +7,13 @@
 
 mod bandit;
 mod call;
+mod chunking;
 mod convert;
 mod embedding;
 mod error;
 mod fronts;
 mod guarded;
+mod lexical;
 mod steering;
 mod tables;
 
@@ -24,11 +26,15 @@ mod _core {
     #[pymodule_export]
     use bandit::Bandit;
     #[pymodule_export]
+    use chunking::Chunker;
+    #[pymodule_export]
     use embedding::Embedder;
     #[pymodule_export]
     use error::{error_kinds, fail};
     #[pymodule_export]
     use fronts::{crowding_distance, hypervolume, nondominated_sort, pareto_front};
+    #[pymodule_export]
+    use lexical::{LexicalIndex, terms};
     #[pymodule_export]
     use steering::{Steering, SteeringVector, filter_feedback};
     #[pymodule_export]

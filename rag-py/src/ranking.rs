@@ -1,7 +1,7 @@
 //! Rankings without an index: fusion and diversity.
 
 use crate::call::call;
-use crate::convert::{rows, set_options, vector};
+use crate::convert::{rows, set_options, vector, whole};
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -32,11 +32,12 @@ pub(crate) fn mmr<'py>(
     py: Python<'py>,
     relevance: PyReadonlyArray1<'_, f32>,
     vectors: PyReadonlyArray2<'_, f32>,
-    k: usize,
+    k: &Bound<'_, PyAny>,
     options: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<Bound<'py, PyArray1<u64>>> {
     let mut chosen = MmrOptions::default();
     set_options(options, |name, value| chosen.set(name, value))?;
+    let k = whole(k, "k")?;
     let (relevance, vectors) = (relevance.as_slice()?, rows(&vectors)?);
     let order = call(py, || diversity::mmr(relevance, vectors, k, &chosen))?;
     Ok(vector(py, order.into_iter().map(|i| i as u64).collect()))

@@ -17,6 +17,8 @@ type Row = (
 pub(crate) fn option_tables() -> Vec<(&'static str, Vec<Row>)> {
     vec![
         table("BanditOptions", rag_core::bandit::BanditOptions::table()),
+        table("ChunkerOptions", rag_core::chunking::ChunkerOptions::table()),
+        table("LexicalOptions", rag_core::retrieval::lexical::LexicalOptions::table()),
         table("EmbedderOptions", rag_core::embedding::EmbedderOptions::table()),
         table("EncodeOptions", rag_core::embedding::EncodeOptions::table()),
         table("LearnOptions", rag_core::steering::LearnOptions::table()),

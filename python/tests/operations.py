@@ -1,0 +1,146 @@
+"""For each operation of the shared cases, how it is done in Python.
+
+A runner takes the inputs, options and seed of a case and answers what the case may want.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import ragcore as rag
+from ragcore import _core
+
+Runner = Callable[[dict[str, Any], dict[str, Any], int], dict[str, Any]]
+RUNNERS: dict[str, Runner] = {}
+
+
+def runner(function: Runner) -> Runner:
+    RUNNERS[function.__name__] = function
+    return function
+
+
+def numbers(value: Any) -> Any:
+    """Lists in which NaN and the infinities are written as strings."""
+    if isinstance(value, list):
+        return [numbers(v) for v in value]
+    return float(value) if isinstance(value, str) else value
+
+
+def unpadded(keys: Any, scores: Any) -> dict[str, Any]:
+    """Rows without the padding, which the cases leave out."""
+    rows = [row[row != np.uint64(2**64 - 1)].tolist() for row in keys]
+    for row, values in zip(rows, scores, strict=True):
+        assert (values[len(row) :] == -np.inf).all()
+    found = [values[: len(row)].tolist() for row, values in zip(rows, scores, strict=True)]
+    return {"keys": rows, "scores": found}
+
+
+def dial(name: str, vector: Any, scale: float) -> rag.SteeringVector:
+    return rag.SteeringVector(numbers(vector), name=name, scale=numbers(scale))
+
+
+def steering(vectors: Any, scales: Any, names: Any = None) -> rag.Steering:
+    names = names or [f"dial {i}" for i in range(len(vectors))]
+    return rag.Steering(map(dial, names, vectors, scales))
+
+
+@runner
+def chunking(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    counters: dict[str, Callable[[str], int]] = {"words": lambda t: len(t.split()), "characters": len}
+    chunker = rag.Chunker(counter=counters[inputs["counter"]], **options)
+    chunks = chunker.split(inputs["text"])
+    for chunk in chunks:
+        assert inputs["text"][chunk.start : chunk.end] == chunk.text
+    return {"starts": [c.start for c in chunks], "ends": [c.end for c in chunks]}
+
+
+@runner
+def terms(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    return {"terms": _core.terms(inputs["text"], **options)}
+
+
+@runner
+def lexical(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    index = rag.LexicalIndex(**options)
+    index.add(inputs["keys"], inputs["texts"])
+    index.remove(inputs["remove"])
+    index.add(inputs["add_keys"], inputs["add_texts"])
+    keys, scores = index.search(inputs["queries"], inputs["k"], filter=inputs.get("filter"))
+    return {"len": len(index), **unpadded(keys, scores)}
+
+
+@runner
+def filter_feedback(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    weights, kept = rag.filter_feedback(
+        numbers(inputs["ratings"]),
+        numbers(inputs["at"]),
+        half_life=numbers(inputs["half_life"]),
+        **options,
+    )
+    return {"weights": weights, "kept": kept}
+
+
+@runner
+def steering_learn(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    positive, negative = numbers(inputs["positive"]), numbers(inputs["negative"])
+    learnt = rag.SteeringVector.learn(positive, negative, seed=seed, **options)
+    return {"vector": learnt.vector, "effect": learnt.effect, "scale": learnt.scale}
+
+
+@runner
+def steering_apply(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    dials = steering(inputs["vectors"], inputs["scales"], inputs["names"])
+    strengths = dict(zip(inputs["dials"], numbers(inputs["strengths"]), strict=True))
+    return {"vector": dials.apply(numbers(inputs["query"]), strengths)}
+
+
+@runner
+def steering_arithmetic(
+    inputs: dict[str, Any], options: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    a = dial("a", inputs["a"], inputs["scale_a"])
+    b = dial("b", inputs["b"], inputs["scale_b"])
+    factor = numbers(inputs["factor"])
+    results: dict[str, Callable[[], rag.SteeringVector]] = {
+        "plus": lambda: a + b,
+        "minus": lambda: a - b,
+        "negated": lambda: -a,
+        "times": lambda: factor * a,
+        "orthogonal_to": lambda: a.orthogonal_to(b),
+    }
+    made = results[inputs["operator"]]()
+    return {"vector": made.vector, "scale": made.scale}
+
+
+@runner
+def steering_orthogonalize(
+    inputs: dict[str, Any], options: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    dials = steering(inputs["vectors"], [1.0] * len(inputs["vectors"]))
+    dials.orthogonalize()
+    return {"vectors": [dials[name].vector.tolist() for name in dials]}
+
+
+@runner
+def steering_calibrate(
+    inputs: dict[str, Any], options: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    vector = dial("v", inputs["vector"], 1.0)
+    return {"scale": vector.calibrated(numbers(inputs["documents"]), seed=seed, **options).scale}
+
+
+@runner
+def steering_feedback(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    dials = steering(inputs["vectors"], inputs["scales"])
+    on = {"dial 0": inputs["first_dial"]} if inputs["first_dial"] else None
+    rows = zip(inputs["queries"], inputs["items"], inputs["ratings"], inputs["times"], strict=True)
+    for query, item, rating, at in rows:
+        dials.feedback(
+            numbers(query), numbers(item), numbers(rating), user="ann", dials=on, at=numbers(at)
+        )
+    query = numbers(inputs["query"])
+    assert dials.apply(query, user="bob").tolist() == np.asarray(query, np.float32).tolist()
+    return {"vector": dials.apply(query, user="ann")}
