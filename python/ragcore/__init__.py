@@ -32,3 +32,12 @@ from .errors import (
     Unsupported,
     Upstream,
 )
+
+
+def __getattr__(name: str) -> object:
+    # asyncio takes longer to import than everything else here.
+    if name == "aio":
+        import importlib
+
+        return importlib.import_module("ragcore.aio")
+    raise AttributeError(f"module 'ragcore' has no attribute {name!r}")

@@ -29,7 +29,7 @@ class Chunker:
     >>> for chunk in rag.Chunker(mode="markdown", max_tokens=50).split(text):
     ...     print(chunk.start, repr(chunk.text))
     0 '# Cats\\n\\nThey purr. They sleep.'
-    33 '# Dogs\\n\\nThey bark.'
+    32 '# Dogs\\n\\nThey bark.'
 
     Offsets count characters as Python does, whatever they take in memory:
 

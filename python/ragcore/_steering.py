@@ -14,6 +14,10 @@ from ._embedding import Embedder, is_text, text_vectors
 from .errors import InvalidArgument
 
 
+#: Names and strengths, as a dict or as pairs.
+Dials = Mapping[str, float] | Iterable[tuple[str, float]]
+
+
 class Effect(NamedTuple):
     """A held-out gain with its 95 % interval, in standard deviations of the attribute score.
 
@@ -317,7 +321,7 @@ class Steering:
     def apply(
         self,
         query_vector: object,
-        dials: Mapping[str, float] | None = None,
+        dials: Dials | None = None,
         user: str | None = None,
     ) -> Vectors:
         """The query moved by the dials and by what is known of the user, at length 1.
@@ -333,7 +337,7 @@ class Steering:
         rating: float,
         *,
         user: str | None = None,
-        dials: Mapping[str, float] | None = None,
+        dials: Dials | None = None,
         at: float | None = None,
     ) -> None:
         """Tells how well an item answered a query: ``rating`` in [0, 1], ``at`` in unix seconds.
@@ -420,14 +424,13 @@ def examples(
     return liked, disliked, None if used is None else used.fingerprint
 
 
-def strengths(dials: Mapping[str, float] | None) -> list[tuple[str, float]]:
+def strengths(dials: Dials | None) -> list[tuple[str, float]]:
     """Dials as pairs of name and strength."""
-    if dials is None:
-        return []
-    if not isinstance(dials, Mapping):
-        kind = type(dials).__name__
-        raise InvalidArgument(f"dials must be a dict of name and strength, got {kind}")
-    return [(str(name), float(strength)) for name, strength in dials.items()]
+    pairs = dials.items() if isinstance(dials, Mapping) else dials or ()
+    try:
+        return [(name, float(strength)) for name, strength in pairs]
+    except (TypeError, ValueError):
+        raise InvalidArgument(f"dials must be a dict of name and strength, got {dials!r}") from None
 
 
 def report(parts: dict[str, Any]) -> RetrainReport:

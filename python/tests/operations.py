@@ -93,7 +93,7 @@ def steering_learn(inputs: dict[str, Any], options: dict[str, Any], seed: int) -
 @runner
 def steering_apply(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
     dials = steering(inputs["vectors"], inputs["scales"], inputs["names"])
-    strengths = dict(zip(inputs["dials"], numbers(inputs["strengths"]), strict=True))
+    strengths = list(zip(inputs["dials"], numbers(inputs["strengths"]), strict=True))
     return {"vector": dials.apply(numbers(inputs["query"]), strengths)}
 
 

@@ -10,6 +10,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from operations import RUNNERS
 
@@ -47,20 +48,20 @@ def test_case(operation: str, case: dict[str, Any]) -> None:
         compare(got[name], want, case.get("tolerance", 0.0), name)
 
 
-def compare(got: Any, want: Any, tolerance: float, place: str) -> None:
-    """Numbers by tolerance, everything else exactly."""
-    if hasattr(got, "tolist"):
-        got = got.tolist()
+def compare(got: Any, want: Any, tolerance: float, place: str, single: bool = False) -> None:
+    """Numbers by tolerance, everything else exactly. What comes as float32 is expected as such."""
+    if isinstance(got, np.ndarray):
+        single, got = got.dtype == np.float32, got.tolist()
     if isinstance(want, list):
         assert len(got) == len(want), f"{place}: {len(got)} entries, expected {len(want)}"
         for i, (a, b) in enumerate(zip(got, want, strict=True)):
-            compare(a, b, tolerance, f"{place}[{i}]")
+            compare(a, b, tolerance, f"{place}[{i}]", single)
     elif isinstance(want, dict):
         assert set(got) == set(want), place
         for name in want:
             compare(got[name], want[name], tolerance, f"{place}.{name}")
     elif isinstance(got, float):
-        number = float(want)
+        number = float(np.float32(want)) if single else float(want)
         if math.isnan(number) or math.isinf(number):
             assert str(got) == str(number), f"{place}: {got}, expected {want}"
         else:

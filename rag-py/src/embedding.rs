@@ -17,12 +17,16 @@ impl Embedder {
     #[pyo3(signature = (folder, **options))]
     fn new(
         py: Python<'_>,
-        folder: PathBuf,
+        folder: Option<PathBuf>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let mut chosen = EmbedderOptions::default();
         set_options(options, |name, value| chosen.set(name, value))?;
-        call(py, || Core::open(&folder, &chosen)).map(Self)
+        let open = || match folder {
+            Some(folder) => Core::open(&folder, &chosen),
+            None => Core::built_in(&chosen),
+        };
+        call(py, open).map(Self)
     }
 
     #[pyo3(signature = (texts, progress, **options))]
