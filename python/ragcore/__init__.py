@@ -9,9 +9,18 @@
 from ._bandit import Bandit, Choice, Estimate, ValueEstimate
 from ._chunking import Chunk, Chunker
 from ._core import __version__
+from ._dense import DenseIndex
 from ._embedding import Embedder
 from ._lexical import LexicalIndex
-from ._routing import crowding_distance, hypervolume, nondominated_sort, pareto_front
+from ._ranking import fuse, mmr
+from ._routing import (
+    Decision,
+    Router,
+    crowding_distance,
+    hypervolume,
+    nondominated_sort,
+    pareto_front,
+)
 from ._steering import DialChange, Effect, RetrainReport, Steering, SteeringVector, filter_feedback
 from .errors import (
     AlreadyExists,

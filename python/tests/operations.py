@@ -5,6 +5,8 @@ A runner takes the inputs, options and seed of a case and answers what the case 
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -144,3 +146,106 @@ def steering_feedback(inputs: dict[str, Any], options: dict[str, Any], seed: int
     query = numbers(inputs["query"])
     assert dials.apply(query, user="bob").tolist() == np.asarray(query, np.float32).tolist()
     return {"vector": dials.apply(query, user="ann")}
+
+
+@runner
+def dense_search(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    vectors = numbers(inputs["vectors"])
+    index = rag.DenseIndex(len(vectors[0]) if vectors else 1, **options)
+    index.add(inputs["keys"], vectors)
+    index.remove(inputs.get("remove", []))
+    keys, scores = index.search(
+        numbers(inputs["queries"]), inputs["k"], filter=inputs.get("filter")
+    )
+    return {"keys": keys, "scores": scores}
+
+
+@runner
+def filter_match(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    documents = [json.loads(text) for text in inputs["documents"]]
+    found = _core.filter_match(json.loads(inputs["filter"]), documents)
+    return {"matches": [i for i, yes in enumerate(found) if yes]}
+
+
+@runner
+def rrf_fuse(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    ids, scores = rag.fuse(inputs["rankings"], **{k: numbers(v) for k, v in options.items()})
+    return {"ids": ids, "scores": scores}
+
+
+@runner
+def mmr(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    options = {name: numbers(value) for name, value in options.items()}
+    relevance, vectors = numbers(inputs["relevance"]), numbers(inputs["vectors"])
+    return {"order": rag.mmr(relevance, vectors, inputs["k"], **options)}
+
+
+@runner
+def bandit_estimates(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    prior = numbers(inputs["prior"])
+    bandit = rag.Bandit(
+        numbers(inputs["arms"]),
+        priors=None if math.isnan(prior) else {"d": prior},
+        policy="epsilon_greedy",
+        exploration=1.0,
+        seed=0,
+        **{name: numbers(value) for name, value in options.items()},
+    )
+    for arm, reward in zip(inputs["chosen"], numbers(inputs["rewards"]), strict=True):
+        while (choice := bandit.choose("d")).arm != arm:
+            pass
+        bandit.reward(choice, reward)
+    if not inputs["chosen"]:
+        bandit.choose("d")
+    found = bandit.estimates("d")
+    return {"mean": [e.mean for e in found], "sd": [e.sd for e in found]}
+
+
+@runner
+def bandit_evaluate(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    arms = numbers(inputs["arms"])
+    rows = zip(
+        inputs["logged"], numbers(inputs["rewards"]), numbers(inputs["propensities"]), strict=True
+    )
+    log = [
+        {"domain": "d", "context": None, "arm": arms[arm], "reward": r, "propensity": p}
+        for arm, r, p in rows
+    ]
+    value = numbers(inputs["policy"])
+    found = rag.Bandit(arms).evaluate(lambda d, c: value, log, method=inputs["method"])
+    return found._asdict()
+
+
+@runner
+def pareto_front(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    points, maximize = numbers(inputs["points"]), inputs["maximize"]
+    return {"indices": rag.pareto_front(points, maximize=maximize)}
+
+
+@runner
+def nondominated_sort(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    points, maximize = numbers(inputs["points"]), inputs["maximize"]
+    return {"ranks": rag.nondominated_sort(points, maximize=maximize)}
+
+
+@runner
+def crowding_distance(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    return {"distances": rag.crowding_distance(numbers(inputs["points"]))}
+
+
+@runner
+def hypervolume(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    points, reference = numbers(inputs["points"]), numbers(inputs["reference"])
+    return {"volume": rag.hypervolume(points, reference, maximize=inputs["maximize"])}
+
+
+@runner
+def route(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    objectives = inputs["objectives"]
+    router = rag.Router(objectives)
+    for name, row in zip(inputs["names"], numbers(inputs["priors"]), strict=True):
+        router.add(name, **dict(zip(objectives, row, strict=True)))
+    preference = dict(zip(objectives, numbers(inputs["weights"]), strict=True))
+    decision = router.route(preference=preference, budget=numbers(inputs["budget"]))
+    expected = [decision.expected[objective] for objective in objectives]
+    return {"name": decision.name, "front": decision.front, "expected": expected}

@@ -1,7 +1,7 @@
 //! `Bandit`: weights that tune themselves.
 
 use crate::call::call;
-use crate::convert::{Text, set_options, single_option};
+use crate::convert::{Text, number, set_options, single_option};
 use crate::guarded::Guarded;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -134,7 +134,8 @@ impl Bandit {
         })
     }
 
-    fn reseed(&self, py: Python<'_>, seed: u64) -> PyResult<()> {
+    fn reseed(&self, py: Python<'_>, seed: &Bound<'_, PyAny>) -> PyResult<()> {
+        let seed = number(seed, "seed")?;
         call(py, || {
             self.0.write(|b| {
                 b.reseed(seed);

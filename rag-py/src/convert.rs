@@ -29,10 +29,10 @@ pub(crate) fn set_options(
     Ok(())
 }
 
-/// A count that is an argument and no option, such as `k`; refused in the core's words.
-pub(crate) fn whole(value: &Bound<'_, PyAny>, name: &str) -> PyResult<usize> {
+/// A number that is an argument and no option, such as `k`; refused in the core's words.
+pub(crate) fn number<T: OptionField>(value: &Bound<'_, PyAny>, name: &str) -> PyResult<T> {
     let typed = option_value(name, value)?;
-    usize::from_value(name, &typed).map_err(|e| raise(value.py(), &e))
+    T::from_value(name, &typed).map_err(|e| raise(value.py(), &e))
 }
 
 fn option_value(name: &str, value: &Bound<'_, PyAny>) -> PyResult<OptionValue> {

@@ -1,7 +1,7 @@
 //! `DenseIndex`: nearest vectors by key.
 
 use crate::call::{call, long_call};
-use crate::convert::{rows, set_options, table, whole};
+use crate::convert::{rows, set_options, table, number};
 use crate::guarded::Guarded;
 use crate::lexical::Found;
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
@@ -28,7 +28,7 @@ impl DenseIndex {
         dim: &Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        let dim = whole(dim, "dim")?;
+        let dim = number(dim, "dim")?;
         let mut chosen = DenseOptions::default();
         set_options(options, |name, value| chosen.set(name, value))?;
         call(py, || Core::new(dim, &chosen)).map(Self::from)
@@ -95,7 +95,7 @@ impl DenseIndex {
         progress: Option<Bound<'_, PyAny>>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Found<'py>> {
-        let k = whole(k, "k")?;
+        let k = number(k, "k")?;
         let mut chosen = DenseSearchOptions::default();
         set_options(options, |name, value| chosen.set(name, value))?;
         let queries = rows(&queries)?;

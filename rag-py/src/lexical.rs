@@ -1,7 +1,7 @@
 //! `LexicalIndex`: exact BM25 over keys.
 
 use crate::call::call;
-use crate::convert::{set_options, slices, strings, table, whole};
+use crate::convert::{set_options, slices, strings, table, number};
 use crate::error::invalid;
 use crate::guarded::Guarded;
 use numpy::{PyArray2, PyReadonlyArray1};
@@ -62,7 +62,7 @@ impl LexicalIndex {
         k: &Bound<'_, PyAny>,
         filter: Option<PyReadonlyArray1<'_, u64>>,
     ) -> PyResult<Found<'py>> {
-        let (queries, k) = (strings(queries, "queries")?, whole(k, "k")?);
+        let (queries, k) = (strings(queries, "queries")?, number(k, "k")?);
         let filter = filter.as_ref().map(|f| f.as_slice()).transpose()?;
         let search = |index: &Core| index.search(&slices(&queries), k, filter);
         let hits = call(py, || self.0.read(search))?;

@@ -8,12 +8,17 @@
 mod bandit;
 mod call;
 mod chunking;
+mod collection;
 mod convert;
+mod dense;
 mod embedding;
 mod error;
 mod fronts;
 mod guarded;
 mod lexical;
+mod metadata;
+mod ranking;
+mod routing;
 mod steering;
 mod tables;
 
@@ -28,6 +33,10 @@ mod _core {
     #[pymodule_export]
     use chunking::Chunker;
     #[pymodule_export]
+    use collection::{Collection, CollectionSteering};
+    #[pymodule_export]
+    use dense::DenseIndex;
+    #[pymodule_export]
     use embedding::Embedder;
     #[pymodule_export]
     use error::{error_kinds, fail};
@@ -35,6 +44,12 @@ mod _core {
     use fronts::{crowding_distance, hypervolume, nondominated_sort, pareto_front};
     #[pymodule_export]
     use lexical::{LexicalIndex, terms};
+    #[pymodule_export]
+    use metadata::filter_match;
+    #[pymodule_export]
+    use ranking::{fuse, mmr};
+    #[pymodule_export]
+    use routing::Router;
     #[pymodule_export]
     use steering::{Steering, SteeringVector, filter_feedback};
     #[pymodule_export]

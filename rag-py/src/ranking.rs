@@ -1,7 +1,7 @@
 //! Rankings without an index: fusion and diversity.
 
 use crate::call::call;
-use crate::convert::{rows, set_options, vector, whole};
+use crate::convert::{rows, set_options, vector, number};
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -37,7 +37,7 @@ pub(crate) fn mmr<'py>(
 ) -> PyResult<Bound<'py, PyArray1<u64>>> {
     let mut chosen = MmrOptions::default();
     set_options(options, |name, value| chosen.set(name, value))?;
-    let k = whole(k, "k")?;
+    let k = number(k, "k")?;
     let (relevance, vectors) = (relevance.as_slice()?, rows(&vectors)?);
     let order = call(py, || diversity::mmr(relevance, vectors, k, &chosen))?;
     Ok(vector(py, order.into_iter().map(|i| i as u64).collect()))

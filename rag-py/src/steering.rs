@@ -138,6 +138,13 @@ impl From<Core> for Steering {
     }
 }
 
+impl Steering {
+    /// A copy, for two sets that take part in one call.
+    pub(crate) fn snapshot(&self) -> rag_core::Result<Core> {
+        self.0.read(|s| Ok(s.clone()))
+    }
+}
+
 #[pymethods]
 impl Steering {
     #[new]
@@ -263,7 +270,7 @@ impl Steering {
     fn merge(&self, py: Python<'_>, other: &Self) -> PyResult<()> {
         call(py, || {
             // A copy, so that two sets that merge each other do not wait for each other.
-            let other = other.0.read(|s| Ok(s.clone()))?;
+            let other = other.snapshot()?;
             self.0.write(|s| s.merge(&other))
         })
     }
