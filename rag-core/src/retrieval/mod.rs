@@ -9,6 +9,7 @@
 
 pub mod dense;
 pub mod diversity;
+pub mod filter;
 pub mod fusion;
 pub mod lexical;
 pub mod topk;
