@@ -69,7 +69,7 @@ def numbers(values: object, name: str) -> Points:
 def keys(values: object, name: str = "keys") -> Keys:
     """``values`` as (n,) uint64; negative, fractional and other keys are refused."""
     values = _listed(values)
-    array = _read(values, name, "pass whole numbers of 0 or more")
+    array: Any = _read(values, name, "pass whole numbers of 0 or more")
     if array.ndim != 1:
         raise InvalidArgument(f"{name} must have the shape (n,), got {array.shape}")
     if array.dtype.kind == "u":

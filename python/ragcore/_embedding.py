@@ -37,6 +37,7 @@ class Embedder:
 
     __slots__ = ("_inner", "_made_by")
     _inner: _core.Embedder
+    _made_by: tuple[str | None, dict[str, Any]] | None
 
     def __init__(
         self,
@@ -50,6 +51,13 @@ class Embedder:
         options = {"precision": precision, "threads": threads, "max_tokens": max_tokens}
         self._inner = _core.Embedder(path, **options)
         self._made_by = (path, options)
+
+    @classmethod
+    def _wrap(cls, core: _core.Embedder) -> Embedder:
+        self = cls.__new__(cls)
+        self._inner = core
+        self._made_by = None
+        return self
 
     def encode(
         self,
@@ -100,8 +108,9 @@ class Embedder:
         return self._inner.count_tokens(text)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        path, options = self._made_by
-        return _restore, (path, options)
+        if self._made_by is None:
+            raise TypeError("this Embedder came out of a collection; make one of its model to pickle")
+        return _restore, self._made_by
 
     def __repr__(self) -> str:
         return f"Embedder({self.name!r}, dim={self.dim}, precision={self.precision!r})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from . import _core
 from ._arrays import Points, Vectors, numbers, vector, vectors
 from ._embedding import Embedder, is_text, text_vectors
 from .errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from ._collection import CollectionSteering
 
 
 #: Names and strengths, as a dict or as pairs.
@@ -376,9 +379,10 @@ class Steering:
         """Removes everything about a user; whether there was anything."""
         return self._inner.forget(user)
 
-    def merge(self, other: Steering) -> None:
+    def merge(self, other: Steering | CollectionSteering) -> None:
         """Takes in the dials and ratings of another set; the order does not matter."""
-        self._inner.merge(other._inner)
+        steering = other if isinstance(other, Steering) else other.copy()
+        self._inner.merge(steering._inner)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes everything to one file; a reader sees the old file or the new one."""

@@ -101,7 +101,7 @@ def _wrapped(value: Any) -> Any:
     mirror = _MIRRORS.get(type(value))
     if mirror is None:
         return value
-    handle = mirror.__new__(mirror)
+    handle: Any = object.__new__(mirror)
     handle._object = value
     return handle
 
@@ -111,7 +111,8 @@ def _unwrapped(value: Any) -> Any:
 
 
 def _mirror(plain: type) -> Any:
-    members: dict[str, Any] = {"__slots__": (), "__doc__": plain.__doc__, "_plain": plain}
+    doc = f"As :class:`ragcore.{plain.__name__}`: making one and its methods are coroutines."
+    members: dict[str, Any] = {"__slots__": (), "__doc__": doc, "_plain": plain}
     for name in dir(plain):
         member = inspect.getattr_static(plain, name)
         if isinstance(member, property):

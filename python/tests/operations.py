@@ -163,7 +163,11 @@ def dense_search(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> 
 @runner
 def filter_match(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
     documents = [json.loads(text) for text in inputs["documents"]]
-    found = _core.filter_match(json.loads(inputs["filter"]), documents)
+    try:
+        condition = json.loads(inputs["filter"])
+    except (ValueError, RecursionError):
+        condition = inputs["filter"]
+    found = _core.filter_match(condition, documents)
     return {"matches": [i for i, yes in enumerate(found) if yes]}
 
 
