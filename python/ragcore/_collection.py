@@ -14,7 +14,7 @@ from ._embedding import Embedder
 from ._hits import Document, Hit, Hits
 from ._progress import Progress, watcher
 from ._steering import Dials, RetrainReport, Steering, SteeringVector, report, strengths
-from ._texts import column, texts_or_vectors
+from ._texts import records, texts_or_vectors
 from ._texts import texts as as_texts
 from .errors import InvalidArgument
 
@@ -139,7 +139,7 @@ class Collection:
             as_texts(ids, "ids"),
             None if texts is None else as_texts(texts, "texts"),
             None if vectors is None else as_vectors(vectors, "vectors", self.dim),
-            None if metadata is None else column(metadata, "metadata", "dicts"),
+            None if metadata is None else records(metadata, "metadata"),
             watcher(progress, "upsert" if replace else "add"),
             replace,
         )
