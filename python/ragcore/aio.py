@@ -33,6 +33,7 @@ __all__ = [
     "Bandit",
     "Chunker",
     "Collection",
+    "CollectionSteering",
     "DenseIndex",
     "Embedder",
     "LexicalIndex",
@@ -201,6 +202,7 @@ Chunker: Any = _mirror(_plain.Chunker)
 DenseIndex: Any = _mirror(_plain.DenseIndex)
 LexicalIndex: Any = _mirror(_plain.LexicalIndex)
 Collection: Any = _mirror(_plain.Collection)
+CollectionSteering: Any = _mirror(_plain.CollectionSteering)
 Steering: Any = _mirror(_plain.Steering)
 Bandit: Any = _mirror(_plain.Bandit)
 Router: Any = _mirror(_plain.Router)

@@ -49,6 +49,15 @@ def steering(vectors: Any, scales: Any, names: Any = None) -> rag.Steering:
     return rag.Steering(map(dial, names, vectors, scales))
 
 
+def condition(inputs: dict[str, Any]) -> Any:
+    """The filter; what is no JSON stays a text, which is no filter here either."""
+    text = inputs.get("filter")
+    try:
+        return text and json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
 @runner
 def chunking(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
     counters: dict[str, Callable[[str], int]] = {"words": lambda t: len(t.split()), "characters": len}
@@ -163,11 +172,7 @@ def dense_search(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> 
 @runner
 def filter_match(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
     documents = [json.loads(text) for text in inputs["documents"]]
-    try:
-        condition = json.loads(inputs["filter"])
-    except (ValueError, RecursionError):
-        condition = inputs["filter"]
-    found = _core.filter_match(condition, documents)
+    found = _core.filter_match(condition(inputs), documents)
     return {"matches": [i for i, yes in enumerate(found) if yes]}
 
 
@@ -253,3 +258,46 @@ def route(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[st
     decision = router.route(preference=preference, budget=numbers(inputs["budget"]))
     expected = [decision.expected[objective] for objective in objectives]
     return {"name": decision.name, "front": decision.front, "expected": expected}
+
+
+def batch(inputs: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The documents that the inputs with this prefix describe."""
+    metadata = inputs.get(prefix + "metadata")
+    vectors = numbers(inputs[prefix + "vectors"])
+    return {
+        "ids": inputs[prefix + "ids"],
+        "texts": inputs.get(prefix + "texts"),
+        "vectors": vectors or None,
+        "metadata": metadata and [json.loads(entry) for entry in metadata],
+    }
+
+
+def collection(inputs: dict[str, Any]) -> rag.Collection:
+    col = rag.open(dim=len(inputs["vectors"][0]))
+    col.add(**batch(inputs))
+    return col
+
+
+@runner
+def collection_search(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    text, vector = inputs.get("query"), numbers(inputs.get("vector"))
+    question = {"query": vector} if text is None else {"query": text, "vector": vector}
+    hits = collection(inputs).search(**question, filter=condition(inputs), **options)
+    return {"ids": hits.ids, "scores": hits.scores}
+
+
+@runner
+def collection_write(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    col = collection(inputs)
+    verbs: dict[str, Callable[[], Any]] = {
+        "add": lambda: col.add(**batch(inputs, "more_")),
+        "upsert": lambda: col.upsert(**batch(inputs, "more_")),
+        "delete": lambda: col.delete(inputs["more_ids"]),
+        "delete_where": lambda: col.delete(filter=condition(inputs)),
+    }
+    try:
+        verbs[inputs["verb"]]()
+    except rag.Error:
+        assert col.ids() == ["a", "b"]
+        raise
+    return {"ids": col.ids()}

@@ -13,7 +13,7 @@ import ragcore as rag
 
 
 def bandit(seed: int = 3) -> rag.Bandit:
-    made = rag.Bandit([0.0, 0.5, 1.0], priors={"finance": 0.5}, seed=seed)
+    made = rag.Bandit([0.0, 0.5, 1.0], seed=seed)
     for _ in range(30):
         choice = made.choose("finance", context=[1.0, 2.0])
         made.reward(choice, 1.0 - abs(choice.value - 1.0))
@@ -136,16 +136,19 @@ def test_routers_learn_from_texts_and_vectors() -> None:
     router = rag.Router()
     router.add("small", cost=0.1, quality=0.5)
     router.add("large", cost=1.0, quality=0.6)
-    questions = ["what is 2 + 2?", "add 3 and 4", "write a poem", "compose a song"] * 5
-    good = [1.0, 1.0, 0.0, 0.0] * 5
-    router.fit(questions, {"small": {"quality": good}, "large": {"quality": [0.6] * 20}})
-    sums = router.route("what is 5 + 6?", preference={"quality": 1.0})
-    poem = router.route("write a song", preference={"quality": 1.0})
+    questions = [[1.0, 0.1], [0.9, 0.0], [0.1, 1.0], [0.0, 0.9]] * 10
+    good = [1.0, 1.0, 0.0, 0.0] * 10
+    router.fit(questions, {"small": {"quality": good}, "large": {"quality": [0.6] * 40}})
+    sums = router.route([1.0, 0.0], preference={"quality": 1.0})
+    poem = router.route([0.0, 1.0], preference={"quality": 1.0})
     assert (sums.name, poem.name) == ("small", "large")
     router.observe(sums, cost=0.1)
     router.observe(sums.id, quality=1.0)
     assert router.route(exclude=["small"]).name == "large"
     assert router.route(budget=0.5).front == ["small"]
+    by_text = rag.Router(["cost"])
+    by_text.fit(["what is 2 + 2?", "a poem"], {"small": {"cost": [0.1, 0.2]}})
+    assert by_text.route("a song").name == "small"
     other = rag.Router()
     other.merge(router)
     assert other.routes == ["large", "small"]
