@@ -1,18 +1,40 @@
 //! `cargo xtask`: everything that is done to the project rather than with it.
 
 mod layers;
+mod model;
+mod run;
+mod rust;
 
+use run::{Count, command, succeeds};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+const USAGE: &str = "usage: cargo xtask COMMAND
+  test      every test in Rust, C, C++ and Python, in a virtual environment of its own
+  check     formatting, lints, layers, header, stubs, docs
+  ci        check, then test
+  layers    the arrows between the rooms point down
+  header    write include/ragcore.h          [--check: fail if it is not up to date]
+  install-c --prefix DIR: the C library, its headers, pkg-config file and CMake package
+  model     fit the built-in static model anew (hours)";
+
 fn main() -> ExitCode {
-    let command = std::env::args().nth(1).unwrap_or_default();
-    match command.as_str() {
-        "layers" => report(layers::violations(&root())),
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let root = root();
+    let good = match words[..] {
+        ["test"] => test(&root),
+        ["check"] => check(&root),
+        ["ci"] => check(&root) && test(&root),
+        ["layers"] => show(layers::violations(&root)),
         _ => {
-            eprintln!("usage: cargo xtask layers");
-            ExitCode::from(2)
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
         }
+    };
+    match good {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
     }
 }
 
@@ -22,10 +44,7 @@ fn root() -> PathBuf {
     here.parent().expect("xtask lies in the workspace").into()
 }
 
-fn report(problems: Vec<String>) -> ExitCode {
-    problems.iter().for_each(|problem| eprintln!("{problem}"));
-    match problems.is_empty() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    }
+/// Where everything that is built or downloaded goes.
+fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }
