@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-
 import ragcore as rag
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -77,18 +77,21 @@ def keys(values: object, name: str = "keys") -> Keys:
     if array.dtype.kind == "i":
         if array.size > 0 and array.min() < 0:
             at = int(np.argmax(array < 0))
-            raise InvalidArgument(f"{name}[{at}] must be a whole number of 0 or more, got {array[at]}")
+            raise InvalidArgument(
+                f"{name}[{at}] must be a whole number of 0 or more, got {array[at]}"
+            )
         return np.require(array, np.uint64, ["C", "A"])
     # What NumPy read as floats or objects may still be whole numbers, too large for its guess.
     listed = values if isinstance(values, (list, tuple)) else array.tolist()
-    return np.fromiter((_key(v, i, name) for i, v in enumerate(listed)), np.uint64, len(listed))
+    return np.array([_key(v, i, name) for i, v in enumerate(listed)], np.uint64)
 
 
 def _key(value: Any, i: int, name: str) -> int:
     try:
-        # Beyond 2**53 a float is no longer every whole number.
-        if isinstance(value, (float, np.floating)) and value.is_integer() and abs(value) <= 2**53:
-            value = int(value)
+        if isinstance(value, (float, np.floating)):
+            real = float(value)
+            # Beyond 2**53 a float is no longer every whole number.
+            value = int(real) if real.is_integer() and abs(real) <= 2**53 else value
         if isinstance(value, (bool, np.bool_)):
             raise TypeError
         whole = operator.index(value)
@@ -135,7 +138,9 @@ def _is_row(value: object) -> bool:
 
 def _listed(values: object) -> object:
     """Iterables that NumPy would wrap whole, such as sets, ranges of dicts and generators."""
-    if hasattr(values, "__array__") or hasattr(values, "__len__") and hasattr(values, "__getitem__"):
+    if hasattr(values, "__array__") or (
+        hasattr(values, "__len__") and hasattr(values, "__getitem__")
+    ):
         return values
     if hasattr(values, "__iter__") and not hasattr(values, "__dlpack__"):
         return list(values)

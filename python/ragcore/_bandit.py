@@ -104,9 +104,7 @@ class Bandit:
         self._inner = core
         return self
 
-    def choose(
-        self, domain: str = "general", *, context: Sequence[float] | None = None
-    ) -> Choice:
+    def choose(self, domain: str = "general", *, context: Sequence[float] | None = None) -> Choice:
         """Chooses an arm; tell what it earned with :meth:`reward`.
 
         ``context`` is kept in the log for :meth:`evaluate`.
@@ -199,9 +197,7 @@ def _id(choice: Choice | int) -> int:
     return number
 
 
-def _entry(
-    i: int, row: Mapping[str, Any]
-) -> tuple[str, list[float] | None, float, float, float]:
+def _entry(i: int, row: Mapping[str, Any]) -> tuple[str, list[float] | None, float, float, float]:
     try:
         domain, context, arm, reward, propensity = (row[name] for name in _LOG)
     except (KeyError, TypeError, IndexError):

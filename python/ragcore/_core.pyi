@@ -9,6 +9,32 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+__all__ = [
+    "Bandit",
+    "Chunker",
+    "Collection",
+    "CollectionSteering",
+    "DenseIndex",
+    "Embedder",
+    "error_kinds",
+    "fail",
+    "crowding_distance",
+    "hypervolume",
+    "nondominated_sort",
+    "pareto_front",
+    "LexicalIndex",
+    "terms",
+    "filter_match",
+    "fuse",
+    "mmr",
+    "Router",
+    "Steering",
+    "SteeringVector",
+    "filter_feedback",
+    "option_tables",
+    "__version__",
+]
+
 __version__: str
 
 _Vectors = npt.NDArray[np.float32]
@@ -32,6 +58,7 @@ def fuse(rankings: list[_Keys], **options: Any) -> tuple[_Keys, _Vectors]: ...
 def mmr(relevance: _Vectors, vectors: _Vectors, k: int, **options: Any) -> _Keys: ...
 def filter_match(filter: Any, documents: list[Any]) -> list[bool]: ...
 def terms(text: str, **options: Any) -> list[str]: ...
+
 @final
 class Embedder:
     def __new__(cls, folder: str | None, **options: Any) -> Embedder: ...
@@ -53,9 +80,7 @@ class Chunker:
     def __new__(cls, **options: Any) -> Chunker: ...
     def split(self, text: str) -> tuple[list[int], list[int]]: ...
     def split_for(self, text: str, embedder: Embedder) -> tuple[list[int], list[int]]: ...
-    def split_by(
-        self, text: str, counter: Callable[[str], int]
-    ) -> tuple[list[int], list[int]]: ...
+    def split_by(self, text: str, counter: Callable[[str], int]) -> tuple[list[int], list[int]]: ...
 
 @final
 class DenseIndex:
@@ -161,9 +186,7 @@ class Bandit:
     def __new__(
         cls, arms: list[float], is_range: bool, priors: list[tuple[str, float]], **options: Any
     ) -> Bandit: ...
-    def choose(
-        self, domain: str, context: list[float] | None
-    ) -> tuple[int, int, float, float]: ...
+    def choose(self, domain: str, context: list[float] | None) -> tuple[int, int, float, float]: ...
     def reward(self, id: int, reward: float) -> None: ...
     def best(self, domain: str) -> float: ...
     def domains(self) -> list[str]: ...

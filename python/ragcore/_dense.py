@@ -114,7 +114,7 @@ class DenseIndex:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], mmap: bool = True) -> DenseIndex:
-        """Reads what :meth:`save` wrote; with ``mmap`` from mapped memory where that is possible."""
+        """Reads what :meth:`save` wrote; mapped into memory where that is possible."""
         self = cls.__new__(cls)
         self._inner = _core.DenseIndex.open(os.fspath(path), mmap)
         return self

@@ -109,7 +109,9 @@ class Embedder:
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._made_by is None:
-            raise TypeError("this Embedder came out of a collection; make one of its model to pickle")
+            raise TypeError(
+                "this Embedder came out of a collection; make one of its model to pickle"
+            )
         return _restore, self._made_by
 
     def __repr__(self) -> str:

@@ -22,7 +22,9 @@ def watcher(progress: Progress, label: str) -> Callable[[int, int], object] | No
     if callable(progress):
         return progress
     kind = type(progress).__name__
-    raise InvalidArgument(f"progress must be False, True or a function of (done, total), got {kind}")
+    raise InvalidArgument(
+        f"progress must be False, True or a function of (done, total), got {kind}"
+    )
 
 
 class _Bar:

@@ -63,11 +63,15 @@ def hypervolume(
 
 
 def _flags(maximize: bool | Sequence[bool]) -> list[bool]:
-    flags = [maximize] if isinstance(maximize, bool) or not hasattr(maximize, "__iter__") else maximize
+    flags = (
+        [maximize] if isinstance(maximize, bool) or not hasattr(maximize, "__iter__") else maximize
+    )
     try:
         return [_flag(flag) for flag in flags]
     except ValueError:
-        raise InvalidArgument(f"maximize must be a bool, or one for each column, got {maximize!r}") from None
+        raise InvalidArgument(
+            f"maximize must be a bool, or one for each column, got {maximize!r}"
+        ) from None
 
 
 def _flag(flag: object) -> bool:
@@ -149,9 +153,7 @@ class Router:
         """The objectives as given."""
         return self._inner.objectives()
 
-    def fit(
-        self, queries_or_vectors: object, outcomes: Mapping[str, Mapping[str, object]]
-    ) -> None:
+    def fit(self, queries_or_vectors: object, outcomes: Mapping[str, Mapping[str, object]]) -> None:
         """Learns from outcomes: ``{name: {objective: (n,)}}``, NaN where not observed.
 
         All or nothing. Queries are n texts, or vectors of shape (n, dim).

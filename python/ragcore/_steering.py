@@ -409,7 +409,8 @@ def filter_feedback(
     others weigh half after ``half_life`` seconds, counted from the newest one kept.
 
     >>> import ragcore as rag
-    >>> weights, kept = rag.filter_feedback([0.4, 0.5, 0.6, 0.5, 9.0], [0, 60, 0, 60, 600], half_life=60)
+    >>> ratings, at = [0.4, 0.5, 0.6, 0.5, 9.0], [0, 60, 0, 60, 600]
+    >>> weights, kept = rag.filter_feedback(ratings, at, half_life=60)
     >>> weights.tolist()
     [0.5, 1.0, 0.5, 1.0, 0.0]
     """

@@ -74,14 +74,18 @@ def _starts_with_text(values: Any) -> bool:
 
 def _checked(values: Any, name: str, what: str) -> list[Any]:
     if not isinstance(values, list):
-        raise InvalidArgument(f"{name} must be a list of {what}, got a single {type(values).__name__}")
+        raise InvalidArgument(
+            f"{name} must be a list of {what}, got a single {type(values).__name__}"
+        )
     return values
 
 
 def _only_column(values: Any, names: Any, name: str, what: str) -> list[Any]:
     if len(names) != 1:
         found = ", ".join(map(str, names))
-        raise InvalidArgument(f"{name} must be one column of {what}, got the columns {found}; pick one")
+        raise InvalidArgument(
+            f"{name} must be one column of {what}, got the columns {found}; pick one"
+        )
     return column(values[names[0]], name, what)
 
 
@@ -99,5 +103,7 @@ def _arrow_table(values: Any, name: str) -> Any:
     try:
         import pyarrow
     except ImportError:
-        raise Unsupported(f"{name} is an Arrow stream, which needs pyarrow: pip install pyarrow") from None
+        raise Unsupported(
+            f"{name} is an Arrow stream, which needs pyarrow: pip install pyarrow"
+        ) from None
     return pyarrow.table(values)

@@ -177,9 +177,7 @@ BY_KIND: dict[str, type[Error]] = {
 }
 
 
-def _make(
-    kind: str, message: str, file: str | None, offset: int | None, pid: int | None
-) -> Error:
+def _make(kind: str, message: str, file: str | None, offset: int | None, pid: int | None) -> Error:
     """The exception for an error of the core; called by the extension."""
     error = BY_KIND.get(kind, Error)(message)
     if type(error).kind != kind:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 import ragcore as rag
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
 import ragcore as rag
 from ragcore import _core
 
@@ -60,7 +59,10 @@ def condition(inputs: dict[str, Any]) -> Any:
 
 @runner
 def chunking(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
-    counters: dict[str, Callable[[str], int]] = {"words": lambda t: len(t.split()), "characters": len}
+    counters: dict[str, Callable[[str], int]] = {
+        "words": lambda t: len(t.split()),
+        "characters": len,
+    }
     chunker = rag.Chunker(counter=counters[inputs["counter"]], **options)
     chunks = chunker.split(inputs["text"])
     for chunk in chunks:

@@ -7,7 +7,6 @@ import re
 from typing import Any
 
 import pytest
-
 import ragcore as rag
 from ragcore import _core, aio
 

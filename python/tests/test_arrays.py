@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 import ragcore as rag
 from ragcore import _arrays
 
@@ -38,7 +37,9 @@ SHAPES: dict[str, Any] = {
     "strided": np.repeat(VALUES, 2, axis=1)[:, ::2],
     "reversed": VALUES[::-1][::-1],
     "Fortran order": np.asfortranarray(VALUES),
-    "misaligned": np.frombuffer(b"x" + VALUES.tobytes(), np.uint8)[1:].view(np.float32).reshape(3, 4),
+    "misaligned": np.frombuffer(b"x" + VALUES.tobytes(), np.uint8)[1:]
+    .view(np.float32)
+    .reshape(3, 4),
     "read-only": np.frombuffer(VALUES.tobytes(), np.float32).reshape(3, 4),
     "masked without a mask": np.ma.MaskedArray(VALUES),
     "a list of arrays": list(VALUES),
@@ -85,7 +86,7 @@ def test_what_is_no_matrix_is_refused_by_the_name_of_the_argument(name: str) -> 
 
 
 def test_a_double_too_large_for_a_float_becomes_infinite_and_is_refused_by_the_core() -> None:
-    with pytest.raises(rag.InvalidArgument, match="vector 1 .* position 0"):
+    with pytest.raises(rag.InvalidArgument, match=r"vector 1 .* position 0"):
         rag.SteeringVector.learn([[1.0, 2.0], [1e300, 2.0], [3.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]])
 
 
@@ -115,7 +116,20 @@ def test_keys_of_other_integers_and_whole_floats_are_fine() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [[-1], np.array([5, -1]), [1.5], [2**64], [None], ["1"], "1", [True], [float("nan")], 3, [[1]], [1e300]],
+    [
+        [-1],
+        np.array([5, -1]),
+        [1.5],
+        [2**64],
+        [None],
+        ["1"],
+        "1",
+        [True],
+        [float("nan")],
+        3,
+        [[1]],
+        [1e300],
+    ],
     ids=repr,
 )
 def test_other_keys_are_refused(values: Any) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 import ragcore as rag
 
 TEXTS = {
@@ -100,7 +99,10 @@ def test_a_store_opens_again_and_tells_its_state(tmp_path: Path) -> None:
 
 
 def test_another_process_that_holds_the_store_is_named(tmp_path: Path) -> None:
-    script = "import sys, ragcore as rag; c = rag.open(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    script = (
+        "import sys, ragcore as rag; col = rag.open(sys.argv[1])\n"
+        "print('open', flush=True); sys.stdin.read()"
+    )
     command = [sys.executable, "-c", script, str(tmp_path / "store")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None and other.stdin is not None

@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import ragcore as rag
 from operations import RUNNERS
 
-import ragcore as rag
-
 FOLDER = Path(__file__).resolve().parents[2] / "conformance"
-FILES = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))}
+FILES = {
+    path.stem: json.loads(path.read_text(encoding="utf-8"))
+    for path in sorted(FOLDER.glob("*.json"))
+}
 CASES = [
     pytest.param(name, case, id=f"{name}: {case['name']}")
     for name, file in FILES.items()

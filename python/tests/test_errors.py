@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 
 import pytest
-
 import ragcore as rag
 from ragcore import _core, errors
 

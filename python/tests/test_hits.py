@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 import ragcore as rag
 
 EVIL = "<script>alert('x')</script><img src=x onerror=\"alert(1)\">&amp;"
@@ -48,7 +47,7 @@ def test_a_sequence_of_hits() -> None:
     assert HITS.ids[0] == "a" and HITS.texts[2] is None
     assert HITS.scores.dtype == np.float32 and HITS.scores.tolist() == [0.75, 0.5, 0.25]
     assert len(HITS) == 3 and HITS[-1].id == "c" and [h.id for h in HITS[:2]] == HITS.ids[:2]
-    assert isinstance(HITS[1:], rag.Hits) and HITS[1:] == HITS[1:] and HITS != HITS[1:]
+    assert isinstance(HITS[1:], rag.Hits) and HITS[1:] == HITS[1:] and HITS[1:] != HITS
     assert HITS[0] in HITS and HITS.index(HITS[2]) == 2
     assert repr(HITS).startswith("Hits([\n  Hit('a', score=0.7500, text='first'),")
     assert repr(rag.Hits()) == "Hits([])"

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 import ragcore as rag
 
 NAN, INF = math.nan, math.inf
@@ -274,8 +273,28 @@ def test_a_refused_batch_changes_nothing() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "\0", "nul \0 inside", "🙂", "e\u0301", "\u202eright to left", "a" * 1_000_000, "word " * 200_000],
-    ids=["empty", "space", "NUL", "NUL inside", "emoji", "combining", "bidi", "1 MB word", "1 MB text"],
+    [
+        "",
+        " ",
+        "\0",
+        "nul \0 inside",
+        "🙂",
+        "e\u0301",
+        "\u202eright to left",
+        "a" * 1_000_000,
+        "word " * 200_000,
+    ],
+    ids=[
+        "empty",
+        "space",
+        "NUL",
+        "NUL inside",
+        "emoji",
+        "combining",
+        "bidi",
+        "1 MB word",
+        "1 MB text",
+    ],
 )
 def test_texts_of_every_sort_come_back_exactly(text: str, embedder: rag.Embedder) -> None:
     col = rag.open()

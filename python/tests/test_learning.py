@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 import ragcore as rag
 
 
@@ -101,10 +100,14 @@ def test_steering_vectors_are_values() -> None:
 
 
 def test_dials_are_learnt_from_texts(embedder: rag.Embedder) -> None:
-    polite = [f"could you please bring {x}, thank you so much" for x in ("tea", "it", "a pen", "milk")]
+    polite = [
+        f"could you please bring {x}, thank you so much" for x in ("tea", "it", "a pen", "milk")
+    ]
     blunt = [f"bring {x} now" for x in ("tea", "it", "a pen", "milk")]
     by_text = rag.SteeringVector.learn(polite, blunt, name="polite")
-    by_hand = rag.SteeringVector.learn(embedder.encode(polite), embedder.encode(blunt), name="polite")
+    by_hand = rag.SteeringVector.learn(
+        embedder.encode(polite), embedder.encode(blunt), name="polite"
+    )
     assert np.array_equal(by_text.vector, by_hand.vector)
     steering = rag.Steering()
     steering.learn("polite", iter(polite), iter(blunt), embedder=embedder)

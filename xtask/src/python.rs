@@ -12,6 +12,7 @@ const TOOLS: &[&str] = &[
     "pandas==3.1.1",
     "pyarrow==26.0.1",
     "pytest==9.2.0",
+    "ruff==0.17.5",
 ];
 
 /// The interpreter of the virtual environment `target/venv`, which is made when it is missing.
@@ -71,6 +72,14 @@ pub fn test(root: &Path, python: &Path, model: Option<&Path>) -> Count {
         (Some(count), false) => count.plus(Count::BROKEN),
         (None, _) => Count::BROKEN,
     }
+}
+
+/// Checks the layout and the lints of the Python code; nothing is written.
+pub fn style(root: &Path, python: &Path) -> bool {
+    let folders = ["python", "examples/python"];
+    let layout = [&["-m", "ruff", "format", "--check"][..], &folders].concat();
+    let lints = [&["-m", "ruff", "check"][..], &folders].concat();
+    succeeds(command(root, python, &layout)) && succeeds(command(root, python, &lints))
 }
 
 /// Checks the stubs against the built binary, and the types of the package; nothing is written.
