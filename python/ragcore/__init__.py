@@ -15,9 +15,10 @@ the weights (:class:`Bandit`), and a Pareto front chooses between models (:class
 from . import errors
 from ._bandit import Bandit, Choice, Estimate, ValueEstimate
 from ._chunking import Chunk, Chunker
-from ._collection import Collection, CollectionSteering, Report, open
+from ._collection import Collection, Report, open
 from ._core import __version__
 from ._dense import DenseIndex
+from ._dials import CollectionSteering
 from ._embedding import Embedder
 from ._hits import Document, Hit, Hits
 from ._lexical import LexicalIndex

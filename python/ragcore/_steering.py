@@ -14,7 +14,7 @@ from ._embedding import Embedder, is_text, text_vectors
 from .errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from ._collection import CollectionSteering
+    from ._dials import CollectionSteering
 
 
 #: Names and strengths, as a dict or as pairs.

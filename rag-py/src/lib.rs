@@ -11,6 +11,7 @@ mod chunking;
 mod collection;
 mod convert;
 mod dense;
+mod dials;
 mod embedding;
 mod error;
 mod fronts;
@@ -33,9 +34,11 @@ mod _core {
     #[pymodule_export]
     use chunking::Chunker;
     #[pymodule_export]
-    use collection::{Collection, CollectionSteering};
+    use collection::Collection;
     #[pymodule_export]
     use dense::DenseIndex;
+    #[pymodule_export]
+    use dials::CollectionSteering;
     #[pymodule_export]
     use embedding::Embedder;
     #[pymodule_export]
