@@ -112,9 +112,9 @@ class Bandit:
         numeric = None if context is None else numbers(context, "context").tolist()
         return Choice(*self._inner.choose(domain, numeric))
 
-    def reward(self, choice: Choice | int, reward: float) -> None:
-        """Tells what a choice earned, about 0 to 1; ``choice`` may be its id."""
-        self._inner.reward(_id(choice), reward)
+    def reward(self, choice_or_id: Choice | int, reward: float) -> None:
+        """Tells what a choice earned, about 0 to 1."""
+        self._inner.reward(_id(choice_or_id), reward)
 
     def best(self, domain: str) -> float:
         """The value with the highest expected reward."""

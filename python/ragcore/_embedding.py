@@ -11,7 +11,7 @@ from ._arrays import Vectors, vectors
 from ._progress import Progress, watcher
 from ._texts import texts as as_texts
 from ._texts import texts_or_vectors
-from .errors import InvalidArgument, Unsupported
+from .errors import InvalidArgument, Unsupported, Upstream
 
 
 class Embedder:
@@ -161,5 +161,8 @@ def _folder(model: str | os.PathLike[str]) -> str:
         raise Unsupported(
             f"{path} is no folder here; to fetch it from the hub, pip install huggingface_hub"
         ) from None
-    folder: str = snapshot_download(path, allow_patterns=list(_HUB_FILES))
+    try:
+        folder: str = snapshot_download(path, allow_patterns=list(_HUB_FILES))
+    except Exception as error:
+        raise Upstream(f"{path} could not be fetched from the hub: {error}") from error
     return folder

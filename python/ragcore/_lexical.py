@@ -42,7 +42,7 @@ class LexicalIndex:
         """Removes keys: all or nothing."""
         self._inner.remove(as_keys(keys))
 
-    def search(self, queries: Any, k: int = 10, *, filter: object = None) -> tuple[Keys, Vectors]:
+    def search(self, queries: Any, k: int = 10, filter: object = None) -> tuple[Keys, Vectors]:
         """The best ``k`` keys and scores for each query, (n, k) each; (k,) for one string.
 
         ``filter`` holds the allowed keys. Short rows are padded with key ``2**64 - 1`` and score

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from . import _core
-from ._arrays import Keys, Points, numbers
+from ._arrays import Keys, Points, keys, numbers
 from ._arrays import points as table
 from ._arrays import vector as as_vector
 from ._embedding import Embedder, text_vectors
@@ -193,10 +193,10 @@ class Router:
         weights = _given(preference or {})
         return Decision(*self._inner.route(vector, weights, budget, without, explore))
 
-    def observe(self, decision: Decision | int, **outcomes: float | None) -> None:
+    def observe(self, decision_or_id: Decision | int, **outcomes: float | None) -> None:
         """Tells outcomes of a decision, at once or one after another, each objective once."""
-        number = decision.id if isinstance(decision, Decision) else decision
-        self._inner.observe(number, _given(outcomes))
+        number = decision_or_id.id if isinstance(decision_or_id, Decision) else decision_or_id
+        self._inner.observe(int(keys([number], "decision")[0]), _given(outcomes))
 
     def merge(self, other: Router) -> None:
         """Adds what another worker's router has learnt. The order does not matter."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import pickle
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,26 @@ def test_the_hub_is_asked_only_for_an_id_and_only_when_its_client_is_there(
         with pytest.raises(rag.NotFound):
             rag.Embedder(path)
     assert asked == ["huggingface_hub"]
+
+
+def test_an_id_is_fetched_by_the_client_of_the_hub(
+    monkeypatch: pytest.MonkeyPatch, model_folder: Path
+) -> None:
+    fetched = []
+
+    def snapshot_download(repo: str, *, allow_patterns: list[str]) -> str:
+        if repo != "org/name":
+            raise ConnectionError("no such model")
+        fetched.append((repo, allow_patterns))
+        return str(model_folder)
+
+    hub = types.ModuleType("huggingface_hub")
+    hub.snapshot_download = snapshot_download  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+    assert rag.Embedder("org/name").dim == 384
+    assert fetched == [("org/name", ["*.json", "*.txt", "*.safetensors"])]
+    with pytest.raises(rag.Upstream, match="no such model"):
+        rag.Embedder("org/other")
 
 
 def test_chunks_count_by_what_they_are_told() -> None:

@@ -166,6 +166,14 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception]]] = {
     "surrogate dial": (lambda: rag.SteeringVector([1, 0], name=LONE), rag.InvalidArgument),
     "surrogate route": (lambda: router().add(LONE, cost=1), rag.InvalidArgument),
     "surrogate option": (lambda: rag.DenseIndex(2, metric=LONE), rag.InvalidArgument),
+    "text of 17 MB": (
+        lambda: collection().add(["c"], ["x" * (17 << 20)], vectors=[[1, 0]]),
+        rag.InvalidArgument,
+    ),
+    "metadata of 2 MB": (
+        lambda: collection().add(["c"], vectors=[[1, 0]], metadata=[{"a": "x" * (2 << 20)}]),
+        rag.InvalidArgument,
+    ),
     "bytes text": (lambda: lexical().add([3], [b"x"]), rag.InvalidArgument),
     "None among texts": (lambda: rag.Embedder().encode(["x", None]), rag.InvalidArgument),
     "one string as texts": (lambda: lexical().add([3], "x"), rag.InvalidArgument),
@@ -223,6 +231,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception]]] = {
     "unknown dial": (lambda: collection().search("x", vector=[1, 0], steer={"t": 1}), rag.NotFound),
     "unknown choice": (lambda: rag.Bandit([0, 1]).reward(7, 1.0), rag.Error),
     "choice of another type": (lambda: rag.Bandit([0, 1]).reward("7", 1.0), rag.InvalidArgument),  # type: ignore[arg-type]
+    "decision of another type": (lambda: router().observe("x", cost=1.0), rag.InvalidArgument),  # type: ignore[arg-type]
     "unknown decision": (lambda: router().observe(99, cost=1.0), rag.NotFound),
     "text without an embedder": (lambda: collection().add(["c"], ["text"]), rag.InvalidArgument),
     "everything excluded": (lambda: router().route(exclude=["only"]), rag.Error),

@@ -200,6 +200,25 @@ def test_a_progress_function_may_use_the_objects_at_work(embedder: rag.Embedder)
     assert seen and seen[0] == (1, (embedder.dim,), 1)
 
 
+def test_a_progress_function_that_would_wait_for_itself_is_told() -> None:
+    index = rag.DenseIndex(2)
+    index.add([1], [[1.0, 0.0]])
+    writer = threading.Thread(target=lambda: index.add([3], [[1.0, 1.0]]))
+
+    def change(done: int, total: int) -> None:
+        if not writer.ident:
+            writer.start()
+            time.sleep(0.1)
+        index.search([1.0, 0.0])  # would wait for the writer, who waits for this very call
+
+    with pytest.raises(rag.Unsupported, match="busy"):
+        index.search([[1.0, 0.0]], progress=change)
+    writer.join(30)
+    with pytest.raises(rag.Unsupported, match="busy"):
+        index.search([[1.0, 0.0]], progress=lambda d, t: index.remove([1]))
+    assert len(index) == 2
+
+
 def test_the_bar_is_for_terminals(
     embedder: rag.Embedder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,16 +5,20 @@
 //! whose method runs it would wait for its own thread: it is told so at once.
 
 use rag_core::{Error, ErrorKind, Result};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::cell::RefCell;
 use std::sync::{RwLock, TryLockError};
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A value of the core behind a lock that knows its process and its holder.
+thread_local! {
+    /// The addresses of the locks that this thread holds.
+    static HELD: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A value of the core behind a lock that knows its process and its holders.
 pub(crate) struct Guarded<T> {
     pid: u32,
-    writer: AtomicU64,
     lock: RwLock<T>,
 }
 
@@ -22,32 +26,34 @@ impl<T> Guarded<T> {
     pub(crate) fn new(value: T) -> Self {
         Self {
             pid: std::process::id(),
-            writer: AtomicU64::new(0),
             lock: RwLock::new(value),
         }
     }
 
     /// Looks at the value, beside other readers. Call it without the interpreter.
     pub(crate) fn read<R>(&self, body: impl FnOnce(&T) -> Result<R>) -> Result<R> {
-        self.check_not_mine()?;
-        let guard = if self.is_child() {
+        let guard = if self.is_held_here() {
+            // A second look is fine unless a writer waits, who would let nobody pass.
+            self.lock.try_read().map_err(|_| busy())?
+        } else if self.is_child() {
             patiently(|| self.lock.try_read())?
         } else {
             self.lock.read().map_err(|_| broken())?
         };
+        let _held = self.hold();
         body(&guard)
     }
 
     /// Changes the value, alone. Call it without the interpreter.
     pub(crate) fn write<R>(&self, body: impl FnOnce(&mut T) -> Result<R>) -> Result<R> {
-        self.check_not_mine()?;
-        let mut guard = if self.is_child() {
+        let mut guard = if self.is_held_here() {
+            return Err(busy());
+        } else if self.is_child() {
             patiently(|| self.lock.try_write())?
         } else {
             self.lock.write().map_err(|_| broken())?
         };
-        self.writer.store(this_thread(), Ordering::Relaxed);
-        let _reset = Reset(&self.writer);
+        let _held = self.hold();
         body(&mut guard)
     }
 
@@ -55,15 +61,34 @@ impl<T> Guarded<T> {
         self.pid != std::process::id()
     }
 
-    fn check_not_mine(&self) -> Result<()> {
-        if self.writer.load(Ordering::Relaxed) == this_thread() && !self.is_child() {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "this object is busy with the call that runs this function; use it afterwards",
-            ));
-        }
-        Ok(())
+    fn is_held_here(&self) -> bool {
+        HELD.with_borrow(|held| held.contains(&self.address()))
     }
+
+    fn hold(&self) -> Held {
+        HELD.with_borrow_mut(|held| held.push(self.address()));
+        Held
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+}
+
+/// Locks are let go in the opposite order of taking, also when the body panics.
+struct Held;
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        HELD.with_borrow_mut(|held| held.pop());
+    }
+}
+
+fn busy() -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        "this object is busy with the call that runs this function; use it afterwards",
+    )
 }
 
 /// A panic in the middle of a change leaves the value in no state to go on from.
@@ -72,22 +97,6 @@ fn broken() -> Error {
         ErrorKind::Closed,
         "an earlier call broke off inside this object and left it half changed; load it again",
     )
-}
-
-/// Clears the holder also when the body panics.
-struct Reset<'a>(&'a AtomicU64);
-
-impl Drop for Reset<'_> {
-    fn drop(&mut self) {
-        self.0.store(0, Ordering::Relaxed);
-    }
-}
-
-/// A number for the running thread, never 0.
-fn this_thread() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    thread_local!(static MINE: u64 = NEXT.fetch_add(1, Ordering::Relaxed));
-    MINE.with(|mine| *mine)
 }
 
 fn patiently<G>(
