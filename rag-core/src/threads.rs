@@ -5,6 +5,7 @@
 //! threads, so that the number of threads cannot change them. The pool is keyed by process id:
 //! a forked child, in which the workers do not exist, makes its own.
 
+use crate::error::Result;
 use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -45,15 +46,46 @@ pub fn resolve(threads: Option<usize>) -> usize {
 /// assert_eq!(sum.into_inner(), 4950);
 /// ```
 pub fn parallel(threads: usize, tasks: usize, body: &(dyn Fn(usize) + Sync)) {
+    run(threads, tasks, body, &mut || true);
+}
+
+/// [`parallel`], with `watch` called on the calling thread after each task that it ran itself.
+///
+/// The first error from `watch` is answered; tasks that had not begun by then are not run.
+pub fn parallel_watched(
+    threads: usize,
+    tasks: usize,
+    body: &(dyn Fn(usize) + Sync),
+    watch: &mut dyn FnMut() -> Result<()>,
+) -> Result<()> {
+    let mut answer = Ok(());
+    run(threads, tasks, body, &mut || {
+        answer = watch();
+        answer.is_ok()
+    });
+    answer
+}
+
+fn run(
+    threads: usize,
+    tasks: usize,
+    body: &(dyn Fn(usize) + Sync),
+    go_on: &mut dyn FnMut() -> bool,
+) {
     let helpers = threads.min(MAX_THREADS).min(tasks).saturating_sub(1);
     if helpers == 0 {
-        (0..tasks).for_each(body);
+        for task in 0..tasks {
+            body(task);
+            if !go_on() {
+                break;
+            }
+        }
         return;
     }
     let pool = Pool::of_this_process();
     let job = Arc::new(Job::new(body, tasks));
     pool.offer(&job, helpers);
-    job.work();
+    job.work(go_on);
     job.wait();
     let panic = lock(&job.panic).take();
     if let Some(payload) = panic {
@@ -80,7 +112,7 @@ struct Job {
     next: AtomicUsize,
     finished: Mutex<usize>,
     all_finished: Condvar,
-    panicked: AtomicBool,
+    stopped: AtomicBool,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
@@ -108,12 +140,12 @@ impl Job {
             next: AtomicUsize::new(0),
             finished: Mutex::new(0),
             all_finished: Condvar::new(),
-            panicked: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
             panic: Mutex::new(None),
         }
     }
 
-    fn work(&self) {
+    fn work(&self, go_on: &mut dyn FnMut() -> bool) {
         let mut done = 0;
         loop {
             let task = self.next.fetch_add(1, Ordering::Relaxed);
@@ -124,13 +156,17 @@ impl Job {
             // not returned and the closure that it borrows is alive.
             #[allow(unsafe_code)]
             let body = unsafe { &*self.body };
-            let skip = self.panicked.load(Ordering::Relaxed);
+            let skip = self.stopped.load(Ordering::Relaxed);
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| {
-                if !skip {
-                    body(task);
+                if skip {
+                    return;
+                }
+                body(task);
+                if !go_on() {
+                    self.stopped.store(true, Ordering::Relaxed);
                 }
             })) {
-                self.panicked.store(true, Ordering::Relaxed);
+                self.stopped.store(true, Ordering::Relaxed);
                 lock(&self.panic).get_or_insert(payload);
             }
             done += 1;
@@ -226,7 +262,7 @@ impl Pool {
         loop {
             while let Some(job) = queue.offers.pop_front() {
                 drop(queue);
-                job.work();
+                job.work(&mut || true);
                 queue = lock(&self.queue);
             }
             queue.idle += 1;
@@ -270,6 +306,21 @@ mod tests {
                 });
             }
         });
+    }
+
+    #[test]
+    fn a_watcher_stops_what_has_not_begun() {
+        for threads in [1, 3] {
+            let ran = AtomicUsize::new(0);
+            let count = &|_| {
+                ran.fetch_add(1, Ordering::Relaxed);
+                std::thread::sleep(std::time::Duration::from_micros(50));
+            };
+            let stop = || Err(crate::Error::invalid("enough"));
+            assert!(parallel_watched(threads, 10_000, count, &mut { stop }).is_err());
+            assert!(ran.load(Ordering::Relaxed) < 5_000, "{threads} threads");
+            assert!(parallel_watched(threads, 9, count, &mut || Ok(())).is_ok());
+        }
     }
 
     #[test]

@@ -1,1 +1,35 @@
-//! (to come)
+//! Steering: learnt directions that move a query towards an attribute, and users who move it too.
+//!
+//! Ranking by `(q + b v) . d` is ranking by `q . d + b (v . d)`, so the best direction is the best
+//! linear probe of the attribute, and the only other question is how far to go. [`SteeringVector`]
+//! learns the direction, measures on held-out examples what it is worth, and finds the length at
+//! which a dial of 1 costs every attribute the same share of similarity. [`Steering`] is a named
+//! set of such dials with the users' feedback; [`filter_feedback`] weighs ratings by age and drops
+//! the outliers. Vectors only: texts are embedded one floor up.
+//!
+//! Reading order: `vector`, then `direction`, `logistic` and `effect` (learning), `calibrate`
+//! (length), `set` and `steered` (dials at work), `feedback` and `user` (ratings), `merge`,
+//! `retrain`, `format` (the file), `filter` (noise).
+
+mod calibrate;
+mod direction;
+mod effect;
+mod feedback;
+mod filter;
+mod format;
+mod logistic;
+mod merge;
+mod retrain;
+mod set;
+mod steered;
+mod user;
+mod vector;
+
+pub use calibrate::{CalibrateOptions, MAX_SCALE};
+pub use effect::Effect;
+pub use feedback::{MAX_EVENTS, MAX_EVENTS_PER_USER};
+pub use filter::{FilterMethod, FilterOptions, filter_feedback};
+pub use retrain::{DialChange, RetrainOptions, RetrainReport};
+pub use set::{MAX_DIALS, MAX_STRENGTH, Steering};
+pub use steered::{Part, PartKind, Steered};
+pub use vector::{LearnMethod, LearnOptions, SteeringVector};

@@ -1,0 +1,188 @@
+//! The BERT engine: a folder's weights, packed once, and batches run on the CPU.
+//!
+//! `config` and `layers` read the folder, `forward` is the network, `batches` decides which
+//! texts share a pass.
+
+mod batches;
+mod config;
+mod forward;
+mod layers;
+
+use self::batches::{Slots, plan};
+use self::config::Config;
+use self::forward::{Arena, Network};
+use super::fingerprint::Fingerprint;
+use super::folder::{Folder, unsupported};
+use super::model::Model;
+use super::options::{EmbedderOptions, Precision, TextKind};
+use super::tokens::{TokenReader, Tokens};
+use super::weights::WeightsFile;
+use crate::error::{Error, ErrorKind, Result};
+use crate::kernel;
+use crate::progress::Progress;
+use crate::threads;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Texts tokenised ahead of the passes: bounds the memory that a large corpus takes.
+const WINDOW: usize = 4096;
+
+/// A BERT model of a folder.
+pub(super) struct Bert {
+    folder: Folder,
+    network: Network,
+    reader: TokenReader,
+    fingerprint: u64,
+    arenas: Mutex<Vec<Arena>>,
+}
+
+impl Bert {
+    pub(super) fn open(path: &Path, options: &EmbedderOptions) -> Result<Self> {
+        let folder = Folder::open(path)?;
+        let config = Config::read(&folder.transformer.join("config.json"))?;
+        let longest = config.max_position_embeddings;
+        let max_tokens = match options.max_tokens {
+            Some(wanted) if wanted > longest => {
+                return Err(Error::invalid(format!(
+                    "max_tokens must be at most {longest}, the positions of this model, \
+                     got {wanted}"
+                )));
+            }
+            Some(wanted) => wanted,
+            None => folder.max_tokens.unwrap_or(longest).min(longest),
+        };
+        let mut hash = Fingerprint::new("bert f32");
+        let tokenizer = folder.transformer.join("tokenizer.json");
+        let reader = TokenReader::open(
+            &tokenizer,
+            config.vocab_size,
+            max_tokens,
+            folder.lowercase,
+            &mut hash,
+        )?;
+        let file = WeightsFile::read(&weights_path(&folder.transformer)?)?;
+        let row = kernel::active();
+        let (tables, layers) = layers::read(&file.tensors()?, row, &config)?;
+        hash.bytes(file.bytes());
+        hash.word(config.num_attention_heads as u64);
+        hash.word(u64::from(config.layer_norm_eps.to_bits()));
+        hash.word(max_tokens as u64);
+        folder.fingerprint(&mut hash);
+        let pooling = folder.pooling;
+        Ok(Self {
+            folder,
+            network: Network {
+                config,
+                tables,
+                layers,
+                pooling,
+                row,
+            },
+            reader,
+            fingerprint: hash.finish(),
+            arenas: Mutex::default(),
+        })
+    }
+
+    /// Runs `body` with an arena of its own. Never waits: a forked child may find the lock held
+    /// by a thread that it does not have.
+    fn with_arena(&self, body: impl FnOnce(&mut Arena)) {
+        let spare = self.arenas.try_lock().ok().and_then(|mut a| a.pop());
+        let mut arena = spare.unwrap_or_default();
+        body(&mut arena);
+        if let Ok(mut arenas) = self.arenas.try_lock() {
+            arenas.push(arena);
+        }
+    }
+
+    fn read_tokens(&self, prompt: &str, text: &str) -> Result<Tokens> {
+        let tokens = self.reader.read(prompt, text)?;
+        let kinds = self.network.config.type_vocab_size;
+        if tokens.ids.is_empty() || tokens.types.iter().any(|kind| *kind as usize >= kinds) {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "the tokenizer gives no tokens, or more kinds of them than the model knows",
+            ));
+        }
+        Ok(tokens)
+    }
+}
+
+fn weights_path(folder: &Path) -> Result<std::path::PathBuf> {
+    let path = folder.join("model.safetensors");
+    for other in ["model.safetensors.index.json", "pytorch_model.bin"] {
+        let other = folder.join(other);
+        if !path.exists() && other.exists() {
+            return Err(unsupported(
+                &other,
+                "weights in one model.safetensors are read; convert them".into(),
+            ));
+        }
+    }
+    Ok(path)
+}
+
+impl Model for Bert {
+    fn name(&self) -> &str {
+        &self.folder.name
+    }
+
+    fn dim(&self) -> usize {
+        self.network.config.hidden_size
+    }
+
+    fn max_tokens(&self) -> usize {
+        self.reader.max_tokens()
+    }
+
+    fn precision(&self) -> Precision {
+        Precision::F32
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    fn normalizes(&self) -> bool {
+        self.folder.normalizes
+    }
+
+    fn count_tokens(&self, text: &str) -> Result<usize> {
+        self.reader.count(text)
+    }
+
+    fn encode(
+        &self,
+        texts: &[&str],
+        kind: TextKind,
+        threads: usize,
+        progress: &mut Progress<'_>,
+        out: &mut [f32],
+    ) -> Result<()> {
+        let prompt = self.folder.prompt(kind);
+        let done = AtomicUsize::new(0);
+        let mut watch = || progress.step(done.load(Ordering::Relaxed), texts.len());
+        for (texts, out) in texts
+            .chunks(WINDOW)
+            .zip(out.chunks_mut(WINDOW * self.dim()))
+        {
+            let tokens = threads::map(threads, texts.len(), &|i| {
+                self.read_tokens(prompt, texts[i])
+            })
+            .into_iter()
+            .collect::<Result<Vec<_>>>()?;
+            let lengths: Vec<usize> = tokens.iter().map(|t| t.ids.len()).collect();
+            let batches = plan(&lengths, threads);
+            let slots = Slots::new(out, self.dim(), &batches);
+            let run = |i: usize| {
+                let batch: Vec<&Tokens> = batches[i].iter().map(|text| &tokens[*text]).collect();
+                let mut rows = slots.take(i);
+                self.with_arena(|arena| self.network.run(&batch, arena, &mut rows));
+                done.fetch_add(batch.len(), Ordering::Relaxed);
+            };
+            threads::parallel_watched(threads, batches.len(), &run, &mut watch)?;
+        }
+        watch()
+    }
+}

@@ -1,0 +1,138 @@
+//! The handle that callers hold.
+
+use super::bert::Bert;
+use super::model::Model;
+use super::options::{EmbedderOptions, EncodeOptions, Precision};
+use crate::error::{Error, ErrorKind, Result};
+use crate::kernel;
+use crate::matrix::Matrix;
+use crate::progress::Progress;
+use crate::threads;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Turns texts into vectors. A clone is the same model, not a copy of its weights.
+///
+/// A text's vector depends on the text alone, to the bit: not on the texts beside it, their
+/// order, or the number of threads.
+///
+/// ```no_run
+/// use rag_core::Progress;
+/// use rag_core::embedding::{Embedder, EmbedderOptions, EncodeOptions};
+/// let embedder = Embedder::open("all-MiniLM-L6-v2", &EmbedderOptions::default())?;
+/// let rows = embedder.encode(&["a cat", "a dog"], &EncodeOptions::default(), Progress::none())?;
+/// assert_eq!((rows.len(), rows.dim()), (2, embedder.dim()));
+/// // What does not fit is cut, silently: count first where that matters.
+/// assert!(embedder.count_tokens(&"word ".repeat(1000))? > embedder.max_tokens());
+/// # Ok::<(), rag_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Embedder {
+    model: Arc<dyn Model>,
+    threads: Option<usize>,
+}
+
+impl Embedder {
+    /// Opens a model folder: `config.json` of the BERT family, `tokenizer.json`,
+    /// `model.safetensors` (f32, f16 or bf16), and the sentence-transformers settings where they
+    /// are there: stages, pooling (mean, cls, max, last token), longest text, prompts.
+    ///
+    /// `NotFound` names a missing file, `Corrupt` a damaged one; `Unsupported` is a model that
+    /// this release does not run, `InvalidArgument` files that do not belong together.
+    pub fn open(path: impl AsRef<Path>, options: &EmbedderOptions) -> Result<Self> {
+        options.check()?;
+        check_precision(options.precision)?;
+        let model = Bert::open(path.as_ref(), options)?;
+        Ok(Self {
+            model: Arc::new(model),
+            threads: options.threads,
+        })
+    }
+
+    /// One vector of [`Embedder::dim`] floats for each text, in order.
+    ///
+    /// Texts longer than [`Embedder::max_tokens`] are cut there. An empty text has a vector like
+    /// any other. `progress` is told texts done and texts in all; stopping it is `Interrupted`.
+    pub fn encode(
+        &self,
+        texts: &[impl AsRef<str>],
+        options: &EncodeOptions,
+        mut progress: Progress<'_>,
+    ) -> Result<Matrix> {
+        options.check()?;
+        let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+        let dim = self.dim();
+        let mut out = Matrix::zeros(texts.len(), dim);
+        let threads = threads::resolve(self.threads);
+        (self.model).encode(&texts, options.kind, threads, &mut progress, out.data_mut())?;
+        let unit = options.normalize || self.model.normalizes();
+        for (i, row) in out.data_mut().chunks_exact_mut(dim).enumerate() {
+            // Zeros have no direction and stay zeros, whatever is asked for.
+            if unit && row.iter().any(|x| *x != 0.0) {
+                kernel::normalize(row).map_err(|e| e.context(format!("text {i}")))?;
+            } else if row.iter().any(|x| !x.is_finite()) {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!("text {i}: the model's numbers overflow in f32"),
+                ));
+            }
+        }
+        Ok(out)
+    }
+
+    /// Floats in a vector.
+    pub fn dim(&self) -> usize {
+        self.model.dim()
+    }
+
+    /// Tokens of a text that are read, special ones included.
+    pub fn max_tokens(&self) -> usize {
+        self.model.max_tokens()
+    }
+
+    /// The arithmetic in use, never `Auto`.
+    pub fn precision(&self) -> Precision {
+        self.model.precision()
+    }
+
+    /// The model's name: its folder's.
+    pub fn name(&self) -> &str {
+        self.model.name()
+    }
+
+    /// A hash of everything that decides the vectors: weights, tokenizer, settings, longest text
+    /// and precision. The folder's name and place do not matter.
+    pub fn fingerprint(&self) -> u64 {
+        self.model.fingerprint()
+    }
+
+    /// Tokens that a text has, special ones included: more than [`Embedder::max_tokens`] means
+    /// that [`Embedder::encode`] cuts it. Prompts are not counted.
+    pub fn count_tokens(&self, text: &str) -> Result<usize> {
+        self.model.count_tokens(text)
+    }
+}
+
+fn check_precision(precision: Precision) -> Result<()> {
+    match precision {
+        Precision::Auto | Precision::F32 => Ok(()),
+        other => Err(Error::new(
+            ErrorKind::Unsupported,
+            format!(
+                "precision \"{}\" cannot be computed by this release; use \"f32\" or \"auto\"",
+                other.name()
+            ),
+        )),
+    }
+}
+
+impl fmt::Debug for Embedder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Embedder")
+            .field("name", &self.name())
+            .field("dim", &self.dim())
+            .field("fingerprint", &format_args!("{:016x}", self.fingerprint()))
+            .finish()
+    }
+}

@@ -1,0 +1,241 @@
+//! A model folder as sentence-transformers and Hugging Face lay it out: the settings beside the
+//! weights.
+//!
+//! `modules.json` lists the stages; without it the folder is a bare transformer, which
+//! sentence-transformers pools by the mean. Settings that are asked for and not known are
+//! refused: a vector computed some other way would be worse than none.
+
+use super::fingerprint::Fingerprint;
+use super::options::TextKind;
+use crate::error::{Error, ErrorKind, Result};
+use crate::file;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+const MAX_SETTINGS: u64 = 16 << 20;
+
+/// How the vectors of the tokens become the vector of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pooling {
+    Mean,
+    Cls,
+    Max,
+    LastToken,
+}
+
+/// What a folder says about its model, the architecture aside.
+#[derive(Debug)]
+pub(super) struct Folder {
+    /// Where config.json, tokenizer.json and the weights are.
+    pub(super) transformer: PathBuf,
+    pub(super) name: String,
+    pub(super) pooling: Pooling,
+    pub(super) normalizes: bool,
+    pub(super) lowercase: bool,
+    /// The longest text in tokens, where the folder says.
+    pub(super) max_tokens: Option<usize>,
+    document_prompt: String,
+    query_prompt: String,
+}
+
+#[derive(Deserialize)]
+struct Module {
+    #[serde(default)]
+    path: String,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+#[derive(Default, Deserialize)]
+struct SentenceSettings {
+    max_seq_length: Option<usize>,
+    #[serde(default)]
+    do_lower_case: bool,
+}
+
+#[derive(Default, Deserialize)]
+struct TokenizerSettings {
+    // A float: "no limit" is written as 1e30.
+    model_max_length: Option<f64>,
+}
+
+#[derive(Default, Deserialize)]
+struct Prompts {
+    #[serde(default)]
+    prompts: BTreeMap<String, String>,
+    default_prompt_name: Option<String>,
+}
+
+impl Folder {
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let root = path
+            .canonicalize()
+            .map_err(|e| Error::io("cannot open the model folder", path, e))?;
+        if !root.is_dir() {
+            return Err(Error::invalid(format!(
+                "{} is a file; a model is a folder with config.json, tokenizer.json and \
+                 model.safetensors",
+                path.display()
+            ))
+            .with_file(path));
+        }
+        let mut folder = Self {
+            name: root
+                .file_name()
+                .map_or("model".into(), |n| n.to_string_lossy().into_owned()),
+            transformer: root.clone(),
+            pooling: Pooling::Mean,
+            normalizes: false,
+            lowercase: false,
+            max_tokens: None,
+            document_prompt: String::new(),
+            query_prompt: String::new(),
+        };
+        let list = root.join("modules.json");
+        let modules: Vec<Module> = optional(&list)?.unwrap_or_default();
+        for (i, module) in modules.iter().enumerate() {
+            let kind = module.kind.rsplit('.').next().unwrap_or_default();
+            let at = inside(&root, &module.path, &list)?;
+            match kind {
+                "Transformer" if i == 0 => folder.transformer = at,
+                "Pooling" if i == 1 => folder.pooling = pooling(&at.join("config.json"))?,
+                "Normalize" if i >= 2 => folder.normalizes = true,
+                _ => {
+                    return Err(unsupported(
+                        &list,
+                        format!(
+                            "stage {i} is \"{kind}\"; a Transformer, then Pooling, then perhaps \
+                             Normalize can be run"
+                        ),
+                    ));
+                }
+            }
+        }
+        folder.read_lengths()?;
+        folder.read_prompts(&root.join("config_sentence_transformers.json"))?;
+        Ok(folder)
+    }
+
+    /// What is put before a text.
+    pub(super) fn prompt(&self, kind: TextKind) -> &str {
+        match kind {
+            TextKind::Document => &self.document_prompt,
+            TextKind::Query => &self.query_prompt,
+        }
+    }
+
+    /// Adds everything here that decides the vectors.
+    pub(super) fn fingerprint(&self, hash: &mut Fingerprint) {
+        hash.word(self.pooling as u64);
+        hash.word(u64::from(self.normalizes) << 1 | u64::from(self.lowercase));
+        hash.bytes(self.document_prompt.as_bytes());
+        hash.bytes(self.query_prompt.as_bytes());
+    }
+
+    fn read_lengths(&mut self) -> Result<()> {
+        let sentence: SentenceSettings =
+            optional(&self.transformer.join("sentence_bert_config.json"))?.unwrap_or_default();
+        let tokenizer: TokenizerSettings =
+            optional(&self.transformer.join("tokenizer_config.json"))?.unwrap_or_default();
+        self.lowercase = sentence.do_lower_case;
+        let limit = tokenizer
+            .model_max_length
+            .filter(|n| (1.0..1e9).contains(n))
+            .map(|n| n as usize);
+        self.max_tokens = sentence.max_seq_length.or(limit);
+        Ok(())
+    }
+
+    /// The names that sentence-transformers looks for, in its order.
+    fn read_prompts(&mut self, path: &Path) -> Result<()> {
+        let settings: Prompts = optional(path)?.unwrap_or_default();
+        let named = |name: &str| settings.prompts.get(name).cloned();
+        let fallback = match &settings.default_prompt_name {
+            None => String::new(),
+            Some(name) => named(name).ok_or_else(|| {
+                Error::invalid(format!(
+                    "{}: default_prompt_name is \"{name}\", and no prompt is called that",
+                    path.display()
+                ))
+                .with_file(path)
+            })?,
+        };
+        self.query_prompt = named("query").unwrap_or_else(|| fallback.clone());
+        self.document_prompt = ["document", "passage", "corpus"]
+            .into_iter()
+            .find_map(named)
+            .unwrap_or(fallback);
+        Ok(())
+    }
+}
+
+fn pooling(path: &Path) -> Result<Pooling> {
+    let settings: BTreeMap<String, serde_json::Value> = required(path)?;
+    if settings.get("include_prompt") == Some(&false.into()) {
+        return Err(unsupported(path, "prompts left out of pooling".into()));
+    }
+    let mut modes: Vec<&str> = settings
+        .iter()
+        .filter(|(_, value)| **value == serde_json::Value::Bool(true))
+        .filter_map(|(name, _)| name.strip_prefix("pooling_mode_"))
+        .collect();
+    if let Some(mode) = settings.get("pooling_mode").and_then(|m| m.as_str()) {
+        modes.push(mode);
+    }
+    match modes[..] {
+        ["mean_tokens" | "mean"] => Ok(Pooling::Mean),
+        ["cls_token" | "cls"] => Ok(Pooling::Cls),
+        ["max_tokens" | "max"] => Ok(Pooling::Max),
+        ["lasttoken"] => Ok(Pooling::LastToken),
+        _ => Err(unsupported(
+            path,
+            format!(
+                "pooling by \"{}\"; one of mean, cls, max and lasttoken can be run",
+                modes.join(", ")
+            ),
+        )),
+    }
+}
+
+/// A module's folder, which must lie in the model's.
+fn inside(root: &Path, relative: &str, list: &Path) -> Result<PathBuf> {
+    let normal = Path::new(relative)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if !normal {
+        return Err(Error::invalid(format!(
+            "{}: \"{relative}\" leads out of the model folder",
+            list.display()
+        ))
+        .with_file(list));
+    }
+    Ok(root.join(relative))
+}
+
+pub(super) fn unsupported(path: &Path, message: String) -> Error {
+    let message = format!("{}: {message}", path.display());
+    Error::new(ErrorKind::Unsupported, message).with_file(path)
+}
+
+/// Reads a JSON file that must be there.
+pub(super) fn required<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let bytes = file::read(path, MAX_SETTINGS)?;
+    serde_json::from_slice(&bytes).map_err(|e| {
+        Error::invalid(format!(
+            "{}: not the settings expected there: {e}",
+            path.display()
+        ))
+        .with_file(path)
+        .with_source(e)
+    })
+}
+
+/// Reads a JSON file that may be missing.
+fn optional<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    match required(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
+    }
+}

@@ -1,0 +1,43 @@
+//! What a caller can choose.
+
+use crate::{option_enum, options};
+
+option_enum! {
+    /// The arithmetic of an embedder.
+    Precision {
+        Auto = "auto" /// The best that the model keeps its neighbours with: f32.
+        , F32 = "f32" /// 32-bit floats throughout.
+        , Bf16 = "bf16" /// 16-bit brain floats in the linear layers.
+        , Int8 = "int8" /// 8-bit integers in the linear layers.
+    }
+}
+
+option_enum! {
+    /// What a text is to the search: some models put another prompt before each.
+    TextKind {
+        Document = "document" /// Something to be found.
+        , Query = "query" /// Something to search for.
+    }
+}
+
+options! {
+    /// How a model is opened.
+    EmbedderOptions {
+        /// The arithmetic: this release computes in f32 and refuses "bf16" and "int8".
+        precision: Precision = Precision::Auto;
+        /// Threads to use; none means all that the machine offers. It never changes a result.
+        threads: Option<usize> = None, in 1..=256;
+        /// Tokens of a text that are read, special ones included; none means the model's own setting.
+        max_tokens: Option<usize> = None, in 1..=1_000_000;
+    }
+}
+
+options! {
+    /// How texts are embedded.
+    EncodeOptions {
+        /// Whether the texts are documents or queries; models with prompts tell them apart.
+        kind: TextKind = TextKind::Document;
+        /// Whether vectors are scaled to unit length. A model folder that asks for it always does.
+        normalize: bool = true;
+    }
+}

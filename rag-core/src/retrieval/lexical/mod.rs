@@ -1,0 +1,55 @@
+//! Exact BM25 over live statistics.
+//!
+//! The one idea: postings are kept by internal slot in the order of arrival, scores are added up
+//! term after term in the order of the query, and every number that a score depends on (rows,
+//! mean length, document frequencies) is right after every insert and removal. Because a score
+//! is a pure function of a row and of [`ShardStatistics`], several shards searched with their
+//! summed statistics give the same bits as one index that holds everything.
+//!
+//! Score of row d for query q (Robertson and Zaragoza 2009, idf as in Lucene):
+//!
+//! ```text
+//! sum over distinct terms t of q, in the order of their first occurrence:
+//!   count(t, q) * ln(1 + (N - df + 0.5) / (df + 0.5)) * tf / (tf + k1 * (1 - b + b * dl / avgdl))
+//! ```
+//!
+//! The constant factor `k1 + 1` of the original is left out, as in Lucene since version 8: it
+//! changes no order, and without it a term adds at most its weight, which bounds the score.
+//! Document lengths are exact, not rounded to a byte as in Lucene.
+//!
+//! Read `inverted` for the structure, `statistics` for the seam between shards, then `rows` and
+//! `index`, the two faces.
+
+mod index;
+mod inverted;
+mod rows;
+mod statistics;
+
+pub use crate::text::Language;
+pub use index::{LexicalHits, LexicalIndex};
+pub use rows::LexicalRows;
+pub use statistics::{ShardStatistics, TermScore, TermStatistics};
+
+use crate::error::{Error, Result};
+
+/// The largest `k` of a search.
+pub const MAX_K: usize = 10_000;
+
+crate::options! {
+    /// How texts become terms and how terms are weighed.
+    LexicalOptions {
+        /// How soon repeats of a term stop to count: 0 counts a term once.
+        k1: f32 = 1.2, in 0.0..=10.0;
+        /// How much long documents are held back: 0 not at all, 1 in full.
+        b: f32 = 0.75, in 0.0..=1.0;
+        /// Stop words and stemmer.
+        language: Language = Language::English;
+    }
+}
+
+fn check_k(k: usize) -> Result<()> {
+    if (1..=MAX_K).contains(&k) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("k must be in 1..={MAX_K}, got {k}")))
+}

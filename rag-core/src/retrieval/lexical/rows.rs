@@ -1,0 +1,166 @@
+//! BM25 over row numbers: what a collection stands on, beside its vectors.
+
+use super::LexicalOptions;
+use super::inverted::Inverted;
+use super::statistics::{ShardStatistics, TermScore};
+use crate::error::{Error, ErrorKind, Result};
+
+/// An exact BM25 index over row numbers.
+///
+/// Row numbers need not be dense and can be used again after a removal. Searching takes `&self`
+/// and may be done from many threads at once.
+///
+/// ```
+/// use rag_core::retrieval::lexical::{LexicalOptions, LexicalRows};
+/// let mut rows = LexicalRows::new(&LexicalOptions::default())?;
+/// rows.insert(7, "Cats chase mice.")?;
+/// rows.insert(9, "A mouse is chased by the cat.")?;
+/// let hits = rows.search("chasing", 10, None)?;
+/// assert_eq!(hits.iter().map(|hit| hit.0).collect::<Vec<_>>(), [7, 9]);
+/// assert_eq!(hits[0].1, hits[1].1, "stop words have no length, and ties are broken by row");
+/// rows.remove(7);
+/// assert_eq!(rows.search("chasing", 10, None)?.len(), 1);
+/// assert!(rows.search("chasing", 10, Some(&|row| row != 9))?.is_empty());
+/// # Ok::<(), rag_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct LexicalRows(Inverted);
+
+impl LexicalRows {
+    /// An empty index. Fails with `InvalidArgument` if an option is outside its range.
+    pub fn new(options: &LexicalOptions) -> Result<Self> {
+        Inverted::new(options).map(Self)
+    }
+
+    /// The options it was made with.
+    pub fn options(&self) -> &LexicalOptions {
+        self.0.options()
+    }
+
+    /// The number of rows, empty texts included.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether `row` is held.
+    pub fn contains(&self, row: u32) -> bool {
+        self.0.contains(row.into())
+    }
+
+    /// Indexes `text` as `row`. A text without any term is a row of length 0.
+    ///
+    /// Fails with `AlreadyExists` if the row is held, with `InvalidArgument` above 2 GiB of text.
+    pub fn insert(&mut self, row: u32, text: &str) -> Result<()> {
+        if self.contains(row) {
+            return Err(Error::new(
+                ErrorKind::AlreadyExists,
+                format!("row {row} is already indexed; remove it first"),
+            ));
+        }
+        Inverted::check_text(text)?;
+        self.0.insert(row.into(), text)
+    }
+
+    /// Removes `row`; tells whether it was held.
+    pub fn remove(&mut self, row: u32) -> bool {
+        self.0.remove(row.into())
+    }
+
+    /// The best `k` rows with any of the query's terms, among those that `allowed` lets through:
+    /// `(row, score)` by score descending, then row ascending.
+    ///
+    /// `k` in 1..=10000. `allowed` is asked only about rows that would be among the best.
+    pub fn search(
+        &self,
+        query: &str,
+        k: usize,
+        allowed: Option<&dyn Fn(u32) -> bool>,
+    ) -> Result<Vec<(u32, f32)>> {
+        self.search_with(&self.statistics(query), k, allowed)
+    }
+
+    /// The statistics of this index for `query`: what [`search_with`](Self::search_with) takes.
+    pub fn statistics(&self, query: &str) -> ShardStatistics {
+        self.0.statistics(query)
+    }
+
+    /// [`search`](Self::search) with statistics that may cover more rows than this index holds.
+    ///
+    /// Fails with `InvalidArgument` if a term is said to be in more documents than there are.
+    ///
+    /// ```
+    /// use rag_core::retrieval::lexical::{LexicalOptions, LexicalRows};
+    /// let options = LexicalOptions::default();
+    /// let (mut one, mut two, mut both) =
+    ///     (LexicalRows::new(&options)?, LexicalRows::new(&options)?, LexicalRows::new(&options)?);
+    /// one.insert(0, "red apples")?;
+    /// two.insert(1, "green apples, red pears")?;
+    /// both.insert(0, "red apples")?;
+    /// both.insert(1, "green apples, red pears")?;
+    /// let mut all = one.statistics("red pears");
+    /// all.merge(&two.statistics("red pears"))?;
+    /// let hits = both.search("red pears", 2, None)?;
+    /// assert_eq!(two.search_with(&all, 1, None)?[0], hits[0]);
+    /// assert_eq!(one.search_with(&all, 1, None)?[0], hits[1]);
+    /// # Ok::<(), rag_core::Error>(())
+    /// ```
+    pub fn search_with(
+        &self,
+        statistics: &ShardStatistics,
+        k: usize,
+        allowed: Option<&dyn Fn(u32) -> bool>,
+    ) -> Result<Vec<(u32, f32)>> {
+        let allowed = allowed.map(|allowed| move |id: u64| allowed(id as u32));
+        let allowed = allowed
+            .as_ref()
+            .map(|allowed| allowed as &dyn Fn(u64) -> bool);
+        let hits = self.0.search(statistics, k, allowed)?;
+        Ok(hits
+            .into_iter()
+            .map(|(id, score)| (id as u32, score))
+            .collect())
+    }
+
+    /// The score of one row, the same bits as in a search; 0 if it has none of the terms or is
+    /// not held.
+    pub fn score(&self, query: &str, row: u32) -> f32 {
+        self.scores_for(query, &[row])[0]
+    }
+
+    /// The scores of chosen rows, in their order, as [`score`](Self::score) gives them.
+    pub fn scores_for(&self, query: &str, rows: &[u32]) -> Vec<f32> {
+        self.scores_with(&self.statistics(query), rows)
+    }
+
+    /// [`scores_for`](Self::scores_for) with the statistics of all shards.
+    pub fn scores_with(&self, statistics: &ShardStatistics, rows: &[u32]) -> Vec<f32> {
+        let ids: Vec<u64> = rows.iter().map(|&row| row.into()).collect();
+        self.0.scores(statistics, &ids)
+    }
+
+    /// The score that no row can exceed for `query`, for scaling scores to 0..=1.
+    ///
+    /// The sum of the weights of the terms that occur in the index; 0 if none does.
+    pub fn upper_bound(&self, query: &str) -> f32 {
+        self.statistics(query).upper_bound()
+    }
+
+    /// What each term of `query` that `row` has adds to its score, in query order.
+    ///
+    /// Fails with `NotFound` if the row is not held.
+    pub fn explain(&self, query: &str, row: u32) -> Result<Vec<TermScore>> {
+        self.explain_with(&self.statistics(query), row)
+    }
+
+    /// [`explain`](Self::explain) with the statistics of all shards.
+    pub fn explain_with(&self, statistics: &ShardStatistics, row: u32) -> Result<Vec<TermScore>> {
+        self.0
+            .explain(statistics, row.into())
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("row {row} is not indexed")))
+    }
+}

@@ -1,0 +1,298 @@
+//! Non-dominated sorting and crowding distance, the two orders of NSGA-II (Deb et al., 2002).
+//!
+//! Points are taken in lexicographic order. Two columns: a binary search over the fronts' lowest
+//! second values. Three: a binary search over fronts, each a staircase in the last two columns.
+//! More: the divide and conquer of Jensen (2003) as corrected by Fortin, Grenier and Parizeau
+//! (2013), `O(n log^(d-1) n)`.
+
+use super::front::unique;
+use super::points::{Points, covers, ordered};
+use crate::error::Result;
+use std::collections::BTreeMap;
+
+/// Below so many pairs, comparing all is faster than splitting.
+const BRUTE_PAIRS: usize = 512;
+const BRUTE: usize = 24;
+
+/// For each point the front it is on: 0 for the Pareto front, 1 for the front of the rest, ...
+///
+/// Arguments as for [`pareto_front`](super::pareto_front). Equal points have the same rank.
+///
+/// ```
+/// use rag_core::routing::nondominated_sort;
+/// let points = [1.0, 4.0, 2.0, 2.0, 3.0, 3.0, 2.0, 2.0];
+/// assert_eq!(nondominated_sort(&points, 2, &[])?, [0, 0, 1, 0]);
+/// # Ok::<(), rag_core::Error>(())
+/// ```
+pub fn nondominated_sort(points: &[f64], d: usize, maximize: &[bool]) -> Result<Vec<usize>> {
+    let points = Points::new(points, d, maximize)?;
+    let order = points.lexicographic(0..points.len());
+    let (firsts, groups) = unique(&points, &order);
+    let ranks = match d {
+        1 => (0..firsts.len() as u32).collect(),
+        2 => two(&points, &firsts),
+        3 => three(&points, &firsts),
+        _ => Ranking::new(&points, &firsts).run(),
+    };
+    let mut result = vec![0; points.len()];
+    for (g, rank) in ranks.into_iter().enumerate() {
+        for i in &order[groups[g]..groups[g + 1]] {
+            result[*i as usize] = rank as usize;
+        }
+    }
+    Ok(result)
+}
+
+fn two(points: &Points, firsts: &[u32]) -> Vec<u32> {
+    let mut lowest: Vec<f64> = Vec::new();
+    let place = |i: &u32| {
+        let y = points.row(*i as usize)[1];
+        let rank = lowest.partition_point(|low| *low <= y);
+        match lowest.get_mut(rank) {
+            Some(low) => *low = y,
+            None => lowest.push(y),
+        }
+        rank as u32
+    };
+    firsts.iter().map(place).collect()
+}
+
+/// A front of three columns seen along the first: second value -> lowest third value up to it.
+#[derive(Default)]
+struct Stairs(BTreeMap<u64, u64>);
+
+impl Stairs {
+    fn covers(&self, y: u64, z: u64) -> bool {
+        self.0
+            .range(..=y)
+            .next_back()
+            .is_some_and(|(_, low)| *low <= z)
+    }
+
+    fn insert(&mut self, y: u64, z: u64) {
+        while let Some((above, _)) = self.0.range(y..).next().filter(|(_, low)| **low >= z) {
+            let above = *above;
+            self.0.remove(&above);
+        }
+        self.0.insert(y, z);
+    }
+}
+
+fn three(points: &Points, firsts: &[u32]) -> Vec<u32> {
+    let mut fronts: Vec<Stairs> = Vec::new();
+    let place = |i: &u32| {
+        let row = points.row(*i as usize);
+        let (y, z) = (ordered(row[1]), ordered(row[2]));
+        let rank = fronts.partition_point(|front| front.covers(y, z));
+        if rank == fronts.len() {
+            fronts.push(Stairs::default());
+        }
+        fronts[rank].insert(y, z);
+        rank as u32
+    };
+    firsts.iter().map(place).collect()
+}
+
+/// Ranks of distinct points in lexicographic order; members are numbered by that order.
+struct Ranking<'a> {
+    rows: Vec<&'a [f64]>,
+    ranks: Vec<u32>,
+}
+
+impl<'a> Ranking<'a> {
+    fn new(points: &'a Points, firsts: &[u32]) -> Self {
+        Self {
+            rows: firsts.iter().map(|i| points.row(*i as usize)).collect(),
+            ranks: vec![0; firsts.len()],
+        }
+    }
+
+    fn run(mut self) -> Vec<u32> {
+        let all: Vec<u32> = (0..self.rows.len() as u32).collect();
+        if let Some(row) = self.rows.first() {
+            let d = row.len();
+            self.among(&all, d);
+        }
+        self.ranks
+    }
+
+    fn raise(&mut self, by: u32, of: u32) {
+        let rank = self.ranks[by as usize] + 1;
+        let old = &mut self.ranks[of as usize];
+        *old = (*old).max(rank);
+    }
+
+    fn covers(&self, a: u32, b: u32, k: usize) -> bool {
+        covers(&self.rows[a as usize][..k], &self.rows[b as usize][..k])
+    }
+
+    /// Settles the ranks in `set` (ascending) when only the first `k` columns differ.
+    fn among(&mut self, set: &[u32], k: usize) {
+        if set.len() <= BRUTE {
+            for (at, b) in set.iter().enumerate() {
+                for a in &set[..at] {
+                    if self.covers(*a, *b, k) {
+                        self.raise(*a, *b);
+                    }
+                }
+            }
+            return;
+        }
+        if k == 2 {
+            self.sweep(set, set);
+            return;
+        }
+        let m = self.median(set, &[], k - 1);
+        let [below, equal, above] = self.split(set, k - 1, m);
+        if below.is_empty() && above.is_empty() {
+            self.among(&equal, k - 1);
+            return;
+        }
+        self.among(&below, k);
+        self.between(&below, &equal, k - 1);
+        self.among(&equal, k - 1);
+        let up_to = merged(&below, &equal);
+        self.between(&up_to, &above, k - 1);
+        self.among(&above, k);
+    }
+
+    /// Raises the ranks in `b` above those of members of `a`, which are settled, that cover them
+    /// in the first `k` columns.
+    fn between(&mut self, a: &[u32], b: &[u32], k: usize) {
+        if a.is_empty() || b.is_empty() {
+            return;
+        }
+        if a.len() * b.len() <= BRUTE_PAIRS {
+            for j in b {
+                for i in a.iter().take_while(|i| *i < j) {
+                    if self.covers(*i, *j, k) {
+                        self.raise(*i, *j);
+                    }
+                }
+            }
+            return;
+        }
+        if k == 2 {
+            self.sweep(a, b);
+            return;
+        }
+        let m = self.median(a, b, k - 1);
+        let [a_below, a_equal, a_above] = self.split(a, k - 1, m);
+        let [b_below, b_equal, b_above] = self.split(b, k - 1, m);
+        self.between(&a_below, &b_below, k);
+        let (a_up_to, b_from) = (merged(&a_below, &a_equal), merged(&b_equal, &b_above));
+        self.between(&a_up_to, &b_from, k - 1);
+        self.between(&a_above, &b_above, k);
+    }
+
+    /// [`Ranking::between`] in two columns: members in order of the first, with stairs of
+    /// (second column, rank) on which both ascend. `a` and `b` may be the same set.
+    fn sweep(&mut self, a: &[u32], b: &[u32]) {
+        let mut stairs: Vec<(f64, u32)> = Vec::new();
+        let mut next = 0;
+        for j in b {
+            while next < a.len() && (a[next] < *j) {
+                self.step(&mut stairs, a[next]);
+                next += 1;
+            }
+            let y = self.rows[*j as usize][1];
+            let at = stairs.partition_point(|s| s.0 <= y);
+            if at > 0 {
+                let rank = stairs[at - 1].1 + 1;
+                let old = &mut self.ranks[*j as usize];
+                *old = (*old).max(rank);
+            }
+        }
+    }
+
+    fn step(&self, stairs: &mut Vec<(f64, u32)>, i: u32) {
+        let (y, rank) = (self.rows[i as usize][1], self.ranks[i as usize]);
+        let at = stairs.partition_point(|s| s.0 < y);
+        let covered = stairs[..at].last().is_some_and(|s| s.1 >= rank)
+            || stairs.get(at).is_some_and(|s| s.0 == y && s.1 >= rank);
+        if covered {
+            return;
+        }
+        let lower = stairs[at..].partition_point(|s| s.1 <= rank);
+        stairs.splice(at..at + lower, [(y, rank)]);
+    }
+
+    fn median(&self, a: &[u32], b: &[u32], column: usize) -> f64 {
+        let both = a.iter().chain(b);
+        let mut values: Vec<f64> = both.map(|i| self.rows[*i as usize][column]).collect();
+        let middle = values.len() / 2;
+        *values.select_nth_unstable_by(middle, f64::total_cmp).1
+    }
+
+    fn split(&self, set: &[u32], column: usize, m: f64) -> [Vec<u32>; 3] {
+        let mut parts = [Vec::new(), Vec::new(), Vec::new()];
+        for i in set {
+            let x = self.rows[*i as usize][column];
+            parts[usize::from(x >= m) + usize::from(x > m)].push(*i);
+        }
+        parts
+    }
+}
+
+/// Two ascending lists as one.
+fn merged(a: &[u32], b: &[u32]) -> Vec<u32> {
+    let mut result = Vec::with_capacity(a.len() + b.len());
+    let (mut i, mut j) = (0, 0);
+    while i < a.len() && j < b.len() {
+        if a[i] < b[j] {
+            result.push(a[i]);
+            i += 1;
+        } else {
+            result.push(b[j]);
+            j += 1;
+        }
+    }
+    result.extend_from_slice(&a[i..]);
+    result.extend_from_slice(&b[j..]);
+    result
+}
+
+/// How much room each point of a front has along the columns (Deb et al., 2002): the sum over
+/// columns of the distance between its two neighbours, in units of the column's range.
+///
+/// `points` are rows of `d`; whether a column is minimised makes no difference. The first and
+/// last point of a column get infinity, and so do all when there are at most two points; equal
+/// values are ordered by index. A column with a single value counts for nothing. In a column
+/// that reaches infinity a finite distance counts 0 and an infinite one 1.
+///
+/// ```
+/// use rag_core::routing::crowding_distance;
+/// let room = crowding_distance(&[0.0, 4.0, 1.0, 2.0, 4.0, 0.0], 2)?;
+/// assert_eq!(room, [f64::INFINITY, 2.0, f64::INFINITY]);
+/// # Ok::<(), rag_core::Error>(())
+/// ```
+pub fn crowding_distance(points: &[f64], d: usize) -> Result<Vec<f64>> {
+    let points = Points::new(points, d, &[])?;
+    let n = points.len();
+    if n <= 2 {
+        return Ok(vec![f64::INFINITY; n]);
+    }
+    let mut room = vec![0.0; n];
+    let mut order: Vec<usize> = (0..n).collect();
+    for column in 0..d {
+        let at = |i: usize| points.row(i)[column];
+        order.sort_unstable_by(|a, b| at(*a).total_cmp(&at(*b)).then(a.cmp(b)));
+        let (low, high) = (at(order[0]), at(order[n - 1]));
+        if low == high {
+            continue;
+        }
+        // Halves, because the range of finite numbers may be infinite.
+        let range = 0.5 * high - 0.5 * low;
+        room[order[0]] = f64::INFINITY;
+        room[order[n - 1]] = f64::INFINITY;
+        for w in order.windows(3) {
+            let (before, after) = (at(w[0]), at(w[2]));
+            room[w[1]] += match (before == after, range.is_infinite()) {
+                (true, _) => 0.0,
+                (false, true) => f64::from(before.is_infinite() || after.is_infinite()),
+                (false, false) => (0.5 * after - 0.5 * before) / range,
+            };
+        }
+    }
+    Ok(room)
+}

@@ -1,0 +1,402 @@
+//! [`Steering`]: a named set of dials, and the users whose ratings move queries too.
+
+use super::calibrate::{CalibrateOptions, Neighbourhood};
+use super::direction::add_scaled;
+use super::feedback::{Event, History};
+use super::user::{Shift, shift};
+use super::vector::{LearnOptions, SteeringVector, check_name, unit_query};
+use crate::Rows;
+use crate::clock::{Clock, SystemClock};
+use crate::error::{Error, ErrorKind, Result};
+use crate::kernel::linalg::{dot, symmetric_eigen};
+use crate::rng::Rng;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+/// The most dials in one set.
+pub const MAX_DIALS: usize = 256;
+
+/// The largest strength of a dial, either way.
+pub const MAX_STRENGTH: f64 = 100.0;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Dial {
+    pub(super) vector: SteeringVector,
+    /// How often feedback has changed it.
+    pub(super) generation: u64,
+}
+
+/// A named set of dials with the ratings of users.
+///
+/// Names of dials are listed and applied in alphabetical order. All vectors have one dimension,
+/// that of the first. An unknown user changes nothing: every user is unknown at first.
+///
+/// ```
+/// use rag_core::steering::{Steering, SteeringVector};
+/// let mut steering = Steering::new();
+/// steering.insert(SteeringVector::from_parts("trust", &[0.0, 1.0], 0.5, None)?)?;
+/// let steered = steering.apply(&[1.0, 0.0], &[("trust", 1.0)], None)?;
+/// assert!((steered[1] / steered[0] - 0.5).abs() < 1e-6);
+/// // An unknown user is no error, an unknown dial is, and it names those there are.
+/// assert_eq!(steering.apply(&[1.0, 0.0], &[], Some("nobody"))?, [1.0, 0.0]);
+/// let error = steering.apply(&[1.0, 0.0], &[("thrust", 1.0)], None).unwrap_err();
+/// assert_eq!(error.to_string(), "no dial is called \"thrust\"; there are trust");
+/// # Ok::<(), rag_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Steering {
+    pub(super) dials: BTreeMap<String, Dial>,
+    pub(super) histories: BTreeMap<Option<String>, History>,
+    pub(super) model: Option<String>,
+    clock: Arc<dyn Clock>,
+    /// Drawn at the first rating: two copies of one file must not count with the same number.
+    worker: Option<u64>,
+    sequence: u64,
+}
+
+impl Default for Steering {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A copy is a worker of its own: what it is told can be merged back.
+impl Clone for Steering {
+    fn clone(&self) -> Self {
+        Self {
+            dials: self.dials.clone(),
+            histories: self.histories.clone(),
+            model: self.model.clone(),
+            clock: Arc::clone(&self.clock),
+            worker: None,
+            sequence: 0,
+        }
+    }
+}
+
+impl Steering {
+    /// An empty set on the machine's clock.
+    pub fn new() -> Self {
+        Self::with_clock(Arc::new(SystemClock))
+    }
+
+    /// An empty set that takes the time of ratings from `clock`.
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            dials: BTreeMap::new(),
+            histories: BTreeMap::new(),
+            model: None,
+            clock,
+            worker: None,
+            sequence: 0,
+        }
+    }
+
+    /// Counts ratings under `worker` instead of a number drawn from the system's randomness, so
+    /// that saved bytes can be repeated. Sets that will be merged need different numbers.
+    pub fn set_worker(&mut self, worker: u64) {
+        self.worker = Some(worker);
+    }
+
+    /// The dimension of the vectors; `None` while there is neither a dial nor a rating.
+    pub fn dim(&self) -> Option<usize> {
+        let dial = self.dials.values().next().map(|d| d.vector.dim());
+        let event = || self.histories.values().find_map(|h| h.events().first());
+        dial.or_else(|| event().map(|e| e.residual.len()))
+    }
+
+    /// The fingerprint of the embedding model that made the vectors, if it was set.
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    /// Names the embedding model by its fingerprint. Fails with `ModelMismatch` if the set was
+    /// made by another.
+    pub fn set_model(&mut self, fingerprint: &str) -> Result<()> {
+        check_name("the fingerprint", fingerprint)?;
+        match &self.model {
+            Some(model) if model != fingerprint => Err(Error::new(
+                ErrorKind::ModelMismatch,
+                format!(
+                    "these dials were learnt with the model {model}, got {fingerprint}; learn them \
+                     again or use that model"
+                ),
+            )),
+            _ => {
+                self.model = Some(fingerprint.to_owned());
+                Ok(())
+            }
+        }
+    }
+
+    /// The names of the dials, in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.dials.keys().map(String::as_str)
+    }
+
+    /// The dials, by name.
+    pub fn dials(&self) -> impl Iterator<Item = &SteeringVector> {
+        self.dials.values().map(|d| &d.vector)
+    }
+
+    /// The number of dials.
+    pub fn len(&self) -> usize {
+        self.dials.len()
+    }
+
+    /// Whether there is no dial.
+    pub fn is_empty(&self) -> bool {
+        self.dials.is_empty()
+    }
+
+    /// The users of whom there are ratings, in alphabetical order.
+    pub fn users(&self) -> impl Iterator<Item = &str> {
+        self.histories.keys().filter_map(|u| u.as_deref())
+    }
+
+    /// The number of ratings held.
+    pub fn events(&self) -> usize {
+        self.histories.values().map(|h| h.events().len()).sum()
+    }
+
+    /// The dial called `name`; `NotFound` names those there are.
+    pub fn get(&self, name: &str) -> Result<&SteeringVector> {
+        match self.dials.get(name) {
+            Some(dial) => Ok(&dial.vector),
+            None => Err(self.unknown(name)),
+        }
+    }
+
+    /// Adds a dial under its name. `AlreadyExists` if the name is taken.
+    pub fn insert(&mut self, vector: SteeringVector) -> Result<()> {
+        self.check_new(vector.name())?;
+        self.check_dim(vector.dim())?;
+        let dial = Dial {
+            vector,
+            generation: 0,
+        };
+        self.dials.insert(dial.vector.name().to_owned(), dial);
+        self.dials_changed();
+        Ok(())
+    }
+
+    /// Learns a dial, calibrated on the vectors that it is learnt from, and adds it. `name` wins
+    /// over [`LearnOptions::name`].
+    pub fn learn(
+        &mut self,
+        name: &str,
+        positive: Rows<'_>,
+        negative: Rows<'_>,
+        options: &LearnOptions,
+    ) -> Result<&SteeringVector> {
+        self.check_new(name)?;
+        self.check_dim(positive.dim())?;
+        let options = options.clone().name(name.to_owned());
+        self.insert(SteeringVector::learn(positive, negative, &options)?)?;
+        self.get(name)
+    }
+
+    /// Takes a dial out. `NotFound` if there is none of that name.
+    pub fn remove(&mut self, name: &str) -> Result<SteeringVector> {
+        let dial = self.dials.remove(name).ok_or_else(|| self.unknown(name))?;
+        self.dials_changed();
+        Ok(dial.vector)
+    }
+
+    /// Measures the scale of every dial on `documents` (`(n, dim)`, at least 3), as
+    /// [`SteeringVector::calibrated`] does, with the similarities computed once for all.
+    pub fn calibrate(&mut self, documents: Rows<'_>, options: &CalibrateOptions) -> Result<()> {
+        self.check_dim(documents.dim())?;
+        let neighbourhood = Neighbourhood::new(documents, options)?;
+        for dial in self.dials.values_mut() {
+            dial.vector = dial.vector.calibrated_in(&neighbourhood);
+        }
+        self.dials_changed();
+        Ok(())
+    }
+
+    /// Turns all dials as little as possible so that none moves another: symmetric
+    /// orthogonalisation, `(V V')^(-1/2) V` (Loewdin, 1950). Lengths become 1, scales stay, and
+    /// effects are gone: they belonged to the old directions.
+    ///
+    /// Fails with `InvalidArgument` if the dials are linearly dependent; nothing changes then.
+    pub fn orthogonalize(&mut self) -> Result<()> {
+        let k = self.dials.len();
+        if k < 2 {
+            return Ok(());
+        }
+        let mut rows = Vec::with_capacity(k);
+        for vector in self.dials() {
+            let mut row = vector.wide();
+            if !super::direction::normalise(&mut row) {
+                return Err(dependent());
+            }
+            rows.push(row);
+        }
+        let gram: Vec<f64> = rows
+            .iter()
+            .flat_map(|a| rows.iter().map(|b| dot(a, b)))
+            .collect();
+        let (values, vectors) = symmetric_eigen(&gram, k);
+        if values[k - 1] <= 1e-6 {
+            return Err(dependent());
+        }
+        let mut turned = Vec::with_capacity(k);
+        for (i, dial) in self.dials.values().enumerate() {
+            let mut sum = vec![0.0; dial.vector.dim()];
+            for (j, row) in rows.iter().enumerate() {
+                let weight: f64 = (0..k)
+                    .map(|e| vectors[e * k + i] * vectors[e * k + j] / values[e].sqrt())
+                    .sum();
+                add_scaled(&mut sum, weight, row);
+            }
+            turned.push(dial.vector.turned(&sum, None)?);
+        }
+        for (dial, vector) in self.dials.values_mut().zip(turned) {
+            dial.vector = vector;
+        }
+        self.dials_changed();
+        Ok(())
+    }
+
+    /// Tells how well `item` answered `query` as it was steered by `dials`: `rating` in 0..=1,
+    /// `at` in unix seconds (`None` = now).
+    ///
+    /// The rating moves `user`'s queries from now on; without a user it only serves
+    /// [`retrain`](Self::retrain). Kept are [`MAX_EVENTS_PER_USER`](super::MAX_EVENTS_PER_USER)
+    /// ratings a user and [`MAX_EVENTS`](super::MAX_EVENTS) in all; the oldest go first.
+    ///
+    /// ```
+    /// use rag_core::steering::Steering;
+    /// let mut steering = Steering::new();
+    /// steering.feedback(&[1.0, 0.0], &[0.8, 0.6], 1.0, Some("ann"), &[], Some(0.0))?;
+    /// // What was liked draws the next query; other users' queries stay.
+    /// assert!(steering.apply(&[1.0, 0.0], &[], Some("ann"))?[1] > 0.0);
+    /// assert_eq!(steering.apply(&[1.0, 0.0], &[], Some("bob"))?, [1.0, 0.0]);
+    /// # Ok::<(), rag_core::Error>(())
+    /// ```
+    pub fn feedback(
+        &mut self,
+        query: &[f32],
+        item: &[f32],
+        rating: f64,
+        user: Option<&str>,
+        dials: &[(&str, f64)],
+        at: Option<f64>,
+    ) -> Result<()> {
+        let at = at.unwrap_or_else(|| self.clock.now());
+        let residual = self.check_feedback(query, item, rating, user, dials, at)?;
+        let mut used: Vec<(String, f64)> = dials
+            .iter()
+            .filter(|(_, strength)| *strength != 0.0)
+            .map(|&(name, strength)| (name.to_owned(), strength))
+            .collect();
+        used.sort_by(|a, b| a.0.cmp(&b.0));
+        let worker = *self.worker.get_or_insert_with(Rng::seed_from_system);
+        let event = Event::new((worker, self.sequence), at, rating, used, residual);
+        self.sequence += 1;
+        self.record(user.map(str::to_owned), event);
+        self.drop_oldest();
+        Ok(())
+    }
+
+    /// Everything that [`feedback`](Self::feedback) can refuse, without a change: for callers that
+    /// log first. Answers what the item adds to the steered query.
+    pub(crate) fn check_feedback(
+        &self,
+        query: &[f32],
+        item: &[f32],
+        rating: f64,
+        user: Option<&str>,
+        dials: &[(&str, f64)],
+        at: f64,
+    ) -> Result<Vec<f32>> {
+        if !(0.0..=1.0).contains(&rating) {
+            return Err(Error::invalid(format!(
+                "a rating must be in 0..=1, got {rating}"
+            )));
+        }
+        if !at.is_finite() {
+            return Err(Error::invalid(format!(
+                "the time of a rating must be finite unix seconds, got {at}"
+            )));
+        }
+        if let Some(user) = user {
+            check_name("user", user)?;
+        }
+        if item.len() != query.len() {
+            return Err(Error::dimension("the query", query.len(), item.len()));
+        }
+        Rows::single(item)?.check_finite()?;
+        let steered = unit_query(&self.apply(query, dials, None)?)?;
+        let mut rest = unit_query(item).map_err(|_| {
+            Error::invalid("an item of length 0 says nothing; give the vector of a text")
+        })?;
+        let along = dot(&rest, &steered);
+        add_scaled(&mut rest, -along, &steered);
+        Ok(rest.iter().map(|&v| v as f32).collect())
+    }
+
+    pub(super) fn dials_changed(&mut self) {
+        for history in self.histories.values_mut() {
+            history.shift = OnceLock::new();
+        }
+    }
+
+    pub(super) fn shift_of(&self, user: &str) -> Option<&Shift> {
+        let history = self.histories.get(&Some(user.to_owned()))?;
+        let made = || shift(history.events(), self.dials());
+        history.shift.get_or_init(made).as_ref()
+    }
+
+    pub(super) fn check_dim(&self, got: usize) -> Result<()> {
+        match self.dim() {
+            Some(dim) if dim != got => Err(Error::dimension("this steering set", dim, got)),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_new(&self, name: &str) -> Result<()> {
+        check_name("the name of a dial", name)?;
+        if name.is_empty() {
+            return Err(Error::invalid(
+                "a dial needs a name; learn the vector with one",
+            ));
+        }
+        if self.dials.contains_key(name) {
+            return Err(Error::new(
+                ErrorKind::AlreadyExists,
+                format!("a dial called \"{name}\" exists; remove it first"),
+            ));
+        }
+        if self.dials.len() >= MAX_DIALS {
+            return Err(full());
+        }
+        Ok(())
+    }
+
+    fn unknown(&self, name: &str) -> Error {
+        let known: Vec<&str> = self.names().collect();
+        let known = match known.len() {
+            0 => "none; learn one first".to_owned(),
+            _ => known.join(", "),
+        };
+        Error::new(
+            ErrorKind::NotFound,
+            format!("no dial is called \"{name}\"; there are {known}"),
+        )
+    }
+}
+
+pub(super) fn full() -> Error {
+    Error::invalid(format!(
+        "a steering set holds at most {MAX_DIALS} dials; remove some first"
+    ))
+}
+
+fn dependent() -> Error {
+    Error::invalid(
+        "the dials are linearly dependent, so they cannot be made orthogonal; remove those that \
+         say the same",
+    )
+}
