@@ -1,6 +1,7 @@
 //! The handle that callers hold.
 
 use super::bert::Bert;
+use super::built_in::BuiltIn;
 use super::model::Model;
 use super::options::{EmbedderOptions, EncodeOptions, Precision};
 use crate::error::{Error, ErrorKind, Result};
@@ -46,6 +47,40 @@ impl Embedder {
         let model = Bert::open(path.as_ref(), options)?;
         Ok(Self {
             model: Arc::new(model),
+            threads: options.threads,
+        })
+    }
+
+    /// The static model that every build carries: no file, no download. See `docs/embedding.md`.
+    ///
+    /// It computes in f32 from an 8-bit table and reads texts of any length; a `max_tokens` cuts
+    /// them for its own reasons, so `Unsupported` answers one.
+    ///
+    /// ```
+    /// use rag_core::Progress;
+    /// use rag_core::embedding::{Embedder, EmbedderOptions, EncodeOptions};
+    /// let embedder = Embedder::built_in(&EmbedderOptions::default())?;
+    /// let texts = ["a small cat", "the kitten", "tax law"];
+    /// let rows = embedder.encode(&texts, &EncodeOptions::default(), Progress::none())?;
+    /// let near = rag_core::kernel::dot(rows.row(0), rows.row(1))?;
+    /// let far = rag_core::kernel::dot(rows.row(0), rows.row(2))?;
+    /// assert!(near > far);
+    /// # Ok::<(), rag_core::Error>(())
+    /// ```
+    pub fn built_in(options: &EmbedderOptions) -> Result<Self> {
+        options.check()?;
+        check_precision(options.precision)?;
+        if let Some(limit) = options.max_tokens {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "the built-in model reads whole texts and cannot stop at {limit} tokens; \
+                     leave max_tokens out, or split the texts"
+                ),
+            ));
+        }
+        Ok(Self {
+            model: Arc::new(BuiltIn),
             threads: options.threads,
         })
     }

@@ -1,16 +1,18 @@
 //! Text to vectors, on the CPU and without a network.
 //!
-//! [`Embedder`] opens a model folder and turns texts into rows. What is inside is a `model`:
-//! `bert` runs the BERT family. `folder`, `tokens` and `weights` read what Hugging Face and
-//! sentence-transformers write; nothing in a folder is believed before it is checked, and a
-//! setting that is not known is refused, never ignored.
+//! [`Embedder`] turns texts into rows. What is inside is a `model`: `static_model` is compiled in
+//! and needs no file, `bert` runs model folders of the BERT family. `folder`, `tokens` and
+//! `weights` read what Hugging Face and sentence-transformers write; nothing in a folder is
+//! believed before it is checked, and a setting that is not known is refused, never ignored.
 
 mod bert;
+mod built_in;
 mod embedder;
 mod fingerprint;
 mod folder;
 mod model;
 mod options;
+pub mod static_model;
 mod tokens;
 mod weights;
 

@@ -408,6 +408,27 @@ impl Inverted {
         Some(scores.collect())
     }
 
+    /// What each query term adds to each document that has it, term after term in query order:
+    /// added up in this order, the shares are the score.
+    pub(super) fn for_each_share(
+        &self,
+        statistics: &ShardStatistics,
+        each: &mut dyn FnMut(u64, f32),
+    ) {
+        let saturation = Saturation::new(&self.options, statistics);
+        for term in &statistics.terms {
+            let weight = statistics.weight(term);
+            for posting in self.postings_of(&term.term).map_or(&[][..], |p| &p.list) {
+                let slot = posting.slot as usize;
+                let length = self.lengths[slot];
+                if length != DEAD {
+                    let share = saturation.score(weight, posting.frequency, length);
+                    each(self.ids[slot], share);
+                }
+            }
+        }
+    }
+
     /// The scores of chosen documents, 0 where none of the terms or no such document is.
     pub(super) fn scores(&self, statistics: &ShardStatistics, ids: &[u64]) -> Vec<f32> {
         let saturation = Saturation::new(&self.options, statistics);

@@ -137,6 +137,16 @@ impl LexicalRows {
         self.scores_with(&self.statistics(query), rows)
     }
 
+    /// The scores of all rows at once: adds to `out[row]` for every row below `out.len()` that
+    /// has a term of the query.
+    pub(crate) fn scores_into(&self, statistics: &ShardStatistics, out: &mut [f32]) {
+        self.0.for_each_share(statistics, &mut |id, share| {
+            if let Some(score) = usize::try_from(id).ok().and_then(|row| out.get_mut(row)) {
+                *score += share;
+            }
+        });
+    }
+
     /// [`scores_for`](Self::scores_for) with the statistics of all shards.
     pub fn scores_with(&self, statistics: &ShardStatistics, rows: &[u32]) -> Vec<f32> {
         let ids: Vec<u64> = rows.iter().map(|&row| row.into()).collect();

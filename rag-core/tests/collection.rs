@@ -1,0 +1,521 @@
+//! The collection from outside: exact search against a slow truth, all or nothing, and the same
+//! answers after the store was closed and opened.
+
+use rag_core::collection::{
+    Batch, Collection, Examples, Fusion, Metadata, Mode, OpenOptions, Query, SearchOptions,
+};
+use rag_core::retrieval::filter::Filter;
+use rag_core::steering::LearnOptions;
+use rag_core::{ErrorKind, Rng, Rows};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+const DIM: usize = 8;
+const WORDS: &[&str] = &[
+    "moon", "tide", "yeast", "bread", "iron", "rust", "engine", "valve", "river", "stone",
+];
+
+struct TempDir(PathBuf);
+
+impl TempDir {
+    fn new(name: &str) -> Self {
+        let name = format!("ragcore-collection-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+struct Doc {
+    id: String,
+    text: String,
+    vector: Vec<f32>,
+    metadata: Metadata,
+}
+
+fn unit(rng: &mut Rng) -> Vec<f32> {
+    let v: Vec<f64> = (0..DIM).map(|_| rng.normal()).collect();
+    let norm = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+    v.iter().map(|x| (x / norm) as f32).collect()
+}
+
+fn documents(n: usize, seed: u64) -> Vec<Doc> {
+    let mut rng = Rng::new(seed);
+    (0..n)
+        .map(|i| {
+            let length = 1 + rng.below(12);
+            let words: Vec<&str> = (0..length).map(|_| WORDS[rng.below(WORDS.len())]).collect();
+            let metadata = json!({"n": i, "even": i % 2 == 0});
+            Doc {
+                id: format!("d{i:03}"),
+                text: words.join(" "),
+                vector: unit(&mut rng),
+                metadata: metadata.as_object().unwrap().clone(),
+            }
+        })
+        .collect()
+}
+
+fn batch(docs: &[Doc]) -> Batch {
+    let vectors: Vec<f32> = docs.iter().flat_map(|d| d.vector.clone()).collect();
+    Batch::new(docs.iter().map(|d| d.id.clone()))
+        .texts(docs.iter().map(|d| d.text.clone()))
+        .vectors(&vectors, DIM)
+        .unwrap()
+        .metadata(docs.iter().map(|d| d.metadata.clone()).collect())
+}
+
+fn filled(docs: &[Doc]) -> Collection {
+    let collection = Collection::in_memory(None, Some(DIM)).unwrap();
+    collection.add(batch(docs)).unwrap();
+    collection
+}
+
+fn filter(value: serde_json::Value) -> Filter {
+    Filter::parse(&value).unwrap()
+}
+
+/// BM25 by the book, over words split at spaces (the words here are their own stems).
+fn bm25(docs: &[&Doc], query: &str, doc: &Doc) -> f64 {
+    let words = |text: &str| text.split(' ').map(stem).collect::<Vec<_>>();
+    let n = docs.len() as f64;
+    let total: usize = docs.iter().map(|d| words(&d.text).len()).sum();
+    let mean = total as f64 / n;
+    let here = words(&doc.text);
+    words(query)
+        .iter()
+        .map(|word| {
+            let df = docs
+                .iter()
+                .filter(|d| words(&d.text).contains(word))
+                .count() as f64;
+            let tf = here.iter().filter(|w| *w == word).count() as f64;
+            let idf = (1.0 + (n - df + 0.5) / (df + 0.5)).ln();
+            idf * tf / (tf + 1.2 * (0.25 + 0.75 * here.len() as f64 / mean))
+        })
+        .sum()
+}
+
+fn stem(word: &str) -> String {
+    word.trim_end_matches('e').to_owned()
+}
+
+fn bound(docs: &[&Doc], query: &str) -> f64 {
+    let n = docs.len() as f64;
+    query
+        .split(' ')
+        .map(|word| {
+            let holds = |d: &&&Doc| d.text.split(' ').any(|w| w == word);
+            let df = docs.iter().filter(holds).count() as f64;
+            if df == 0.0 {
+                0.0
+            } else {
+                (1.0 + (n - df + 0.5) / (df + 0.5)).ln()
+            }
+        })
+        .sum()
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    a.iter()
+        .zip(b)
+        .map(|(x, y)| f64::from(*x) * f64::from(*y))
+        .sum()
+}
+
+#[test]
+fn hybrid_search_equals_the_slow_truth_for_every_weight_and_filter() {
+    let docs = documents(120, 1);
+    let collection = filled(&docs);
+    let mut rng = Rng::new(2);
+    for round in 0..20 {
+        let query = format!("{} {}", WORDS[rng.below(10)], WORDS[rng.below(10)]);
+        let vector = unit(&mut rng);
+        let weight = [0.0, 0.3, 0.5, 1.0][round % 4];
+        let all: Vec<&Doc> = docs.iter().collect();
+        let even = round % 2 == 0;
+        let bound = bound(&all, &query);
+        let mut truth: Vec<(f64, &str)> = all
+            .iter()
+            .filter(|d| !even || d.metadata["even"] == true)
+            .map(|d| {
+                let lexical = bm25(&all, &query, d) / bound;
+                let dense = (1.0 + cosine(&vector, &d.vector)) / 2.0;
+                (weight * lexical + (1.0 - weight) * dense, d.id.as_str())
+            })
+            .collect();
+        truth.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+        let options = SearchOptions::default()
+            .k(15)
+            .bm25_weight(Some(weight as f32));
+        let mut question = Query::text(&query).with_vector(vector).options(options);
+        if even {
+            question = question.filter(filter(json!({"even": true})));
+        }
+        let hits = collection.search(&question).unwrap();
+        assert_eq!(hits.len(), 15);
+        for (hit, (score, id)) in hits.iter().zip(&truth) {
+            assert!((f64::from(hit.score) - score).abs() < 1e-5, "round {round}");
+            let tied = truth
+                .iter()
+                .any(|(s, i)| i == &hit.id && (s - score).abs() < 1e-5);
+            assert!(tied, "round {round}: {} where {id} was due", hit.id);
+        }
+    }
+}
+
+#[test]
+fn explanations_sum_to_the_score_with_dials_and_users() {
+    let docs = documents(60, 3);
+    let collection = filled(&docs);
+    let mut rng = Rng::new(4);
+    let examples = |rng: &mut Rng| -> Vec<f32> { (0..20).flat_map(|_| unit(rng)).collect() };
+    let (a, b) = (examples(&mut rng), examples(&mut rng));
+    let rows = |v| Examples::Vectors(Rows::new(v, DIM).unwrap());
+    let steering = collection.steering();
+    steering
+        .learn("up", rows(&a), rows(&b), &LearnOptions::default())
+        .unwrap();
+    steering
+        .learn("down", rows(&b), rows(&a), &LearnOptions::default())
+        .unwrap();
+    let (query, liked) = (unit(&mut rng), unit(&mut rng));
+    steering
+        .feedback(&query, &liked, 1.0, Some("ann"), &[], Some(0.0))
+        .unwrap();
+    for mode in Mode::ALL {
+        for fusion in Fusion::ALL {
+            let options = SearchOptions::default()
+                .mode(*mode)
+                .fusion(*fusion)
+                .explain(true);
+            let mut question = Query::text("moon river")
+                .with_vector(query.clone())
+                .options(options);
+            if *mode != Mode::Lexical {
+                question = question.steer("up", 1.5).steer("down", -0.5).user("ann");
+            }
+            for hit in collection.search(&question).unwrap() {
+                let explanation = hit.explanation.unwrap();
+                let gap = (explanation.total() - f64::from(hit.score)).abs();
+                assert!(
+                    gap < 1e-6,
+                    "{mode:?} {fusion:?}: {explanation:?} {}",
+                    hit.score
+                );
+                if *mode == Mode::Dense {
+                    assert!(explanation.user != 0.0 && explanation.dials.len() == 2);
+                }
+                let words: f64 = explanation.terms.iter().map(|(_, s)| s).sum();
+                let lexical = f64::from(hit.lexical_score.unwrap_or(0.0));
+                assert!((words - lexical).abs() < 1e-6);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_dial_of_zero_changes_nothing_to_the_bit_and_an_unknown_one_is_named() {
+    let docs = documents(50, 5);
+    let collection = filled(&docs);
+    let mut rng = Rng::new(6);
+    let (a, b): (Vec<f32>, Vec<f32>) = (
+        (0..12).flat_map(|_| unit(&mut rng)).collect(),
+        (0..12).flat_map(|_| unit(&mut rng)).collect(),
+    );
+    let rows = |v| Examples::Vectors(Rows::new(v, DIM).unwrap());
+    let options = LearnOptions::default();
+    collection
+        .steering()
+        .learn("kind", rows(&a), rows(&b), &options)
+        .unwrap();
+    let plain = Query::vector(unit(&mut rng));
+    let hits = collection.search(&plain).unwrap();
+    assert_eq!(
+        collection
+            .search(&plain.clone().steer("kind", 0.0))
+            .unwrap(),
+        hits
+    );
+    assert_ne!(
+        collection
+            .search(&plain.clone().steer("kind", 3.0))
+            .unwrap(),
+        hits
+    );
+    let error = collection
+        .search(&plain.clone().steer("mild", 1.0))
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.message().contains("mild") && error.message().contains("kind"));
+    let lexical = Query::text("moon").mode(Mode::Lexical).steer("kind", 1.0);
+    assert_eq!(
+        collection.search(&lexical).unwrap_err().kind(),
+        ErrorKind::InvalidArgument
+    );
+}
+
+#[test]
+fn a_batch_with_anything_wrong_leaves_nothing_behind() {
+    let docs = documents(10, 7);
+    let collection = filled(&docs);
+    let before = collection.stats().unwrap();
+    let good = || Batch::new(["x", "y"]).texts(["one", "two"]);
+    let vectors = |v: &[f32]| good().vectors(v, DIM).unwrap();
+    let ones = [1.0; 2 * DIM];
+    let with = |at: usize, value: f32| {
+        let mut v = ones;
+        v[at] = value;
+        v
+    };
+    let mut zero = ones;
+    zero[DIM..].fill(0.0);
+    let deep = (0..80).fold(json!(1), |inner, _| json!({ "a": inner }));
+    let deep = vec![Metadata::new(), deep.as_object().unwrap().clone()];
+    let wrong = [
+        (
+            good().vectors(&[1.0; 4], 2).unwrap(),
+            ErrorKind::DimensionMismatch,
+        ),
+        (vectors(&with(9, f32::NAN)), ErrorKind::InvalidArgument),
+        (vectors(&with(3, f32::INFINITY)), ErrorKind::InvalidArgument),
+        (vectors(&zero), ErrorKind::InvalidArgument),
+        (
+            good().vectors(&ones[..DIM], DIM).unwrap(),
+            ErrorKind::InvalidArgument,
+        ),
+        (vectors(&ones).texts(["one"]), ErrorKind::InvalidArgument),
+        (vectors(&ones).metadata(deep), ErrorKind::InvalidArgument),
+        (vectors(&ones).metadata(vec![]), ErrorKind::InvalidArgument),
+        (good(), ErrorKind::InvalidArgument),
+        (
+            Batch::new(["x", "x"]).vectors(&ones, DIM).unwrap(),
+            ErrorKind::InvalidArgument,
+        ),
+        (
+            Batch::new(["x", ""]).vectors(&ones, DIM).unwrap(),
+            ErrorKind::InvalidArgument,
+        ),
+        (
+            Batch::new(["x", "a\0b"]).vectors(&ones, DIM).unwrap(),
+            ErrorKind::InvalidArgument,
+        ),
+        (
+            Batch::new(["x", "d003"]).vectors(&ones, DIM).unwrap(),
+            ErrorKind::AlreadyExists,
+        ),
+    ];
+    for (i, (batch, kind)) in wrong.into_iter().enumerate() {
+        let error = collection.add(batch).unwrap_err();
+        assert_eq!(error.kind(), kind, "case {i}: {error}");
+        assert_eq!(collection.stats().unwrap(), before, "case {i}");
+    }
+    let long = Batch::new(["x"]).texts(["a".repeat((16 << 20) + 1)]);
+    let long = long.vectors(&ones[..DIM], DIM).unwrap();
+    assert_eq!(
+        collection.add(long).unwrap_err().kind(),
+        ErrorKind::InvalidArgument
+    );
+    assert!(collection.verify().unwrap().ok());
+}
+
+#[test]
+fn queries_outside_their_range_say_so() {
+    let collection = filled(&documents(5, 8));
+    let refused = |query: Query| collection.search(&query).unwrap_err();
+    let text = Query::text("moon").with_vector(vec![1.0; DIM]);
+    assert_eq!(
+        refused(text.clone().k(0)).to_string(),
+        "k must be in 1..=10000, got 0"
+    );
+    assert_eq!(
+        refused(text.clone().k(1_000_000_000)).kind(),
+        ErrorKind::InvalidArgument
+    );
+    assert_eq!(refused(Query::default()).kind(), ErrorKind::InvalidArgument);
+    assert_eq!(
+        refused(Query::vector([0.0; DIM])).kind(),
+        ErrorKind::InvalidArgument
+    );
+    assert_eq!(
+        refused(Query::vector([f32::NAN; DIM])).kind(),
+        ErrorKind::InvalidArgument
+    );
+    assert_eq!(
+        refused(Query::vector([1.0; 3])).kind(),
+        ErrorKind::DimensionMismatch
+    );
+    assert_eq!(
+        refused(Query::text("no embedder here")).kind(),
+        ErrorKind::InvalidArgument
+    );
+    assert_eq!(collection.search(&text.k(10_000)).unwrap().len(), 5);
+    let nothing = Query::text("").mode(Mode::Lexical);
+    assert!(collection.search(&nothing).unwrap().is_empty());
+}
+
+#[test]
+fn what_was_written_is_there_again_after_reopening_and_searches_alike() {
+    let dir = TempDir::new("reopen");
+    let options = OpenOptions::default().dim(Some(DIM));
+    let docs = documents(40, 9);
+    let query = || {
+        let vector = docs[3].vector.clone();
+        Query::text("iron valve")
+            .with_vector(vector)
+            .steer("kind", 1.0)
+            .user("ann")
+    };
+    let collection = Collection::open(dir.path(), None, &options).unwrap();
+    collection.add(batch(&docs[..30])).unwrap();
+    let rows = |from: &[Doc]| {
+        from.iter()
+            .flat_map(|d| d.vector.clone())
+            .collect::<Vec<f32>>()
+    };
+    let (a, b) = (rows(&docs[..10]), rows(&docs[10..20]));
+    let examples = |v| Examples::Vectors(Rows::new(v, DIM).unwrap());
+    let steering = collection.steering();
+    steering
+        .learn("kind", examples(&a), examples(&b), &LearnOptions::default())
+        .unwrap();
+    let (q, item) = (&docs[1].vector, &docs[2].vector);
+    steering
+        .feedback(q, item, 0.9, Some("ann"), &[("kind", 0.5)], Some(5.0))
+        .unwrap();
+    collection.upsert(batch(&docs[20..])).unwrap();
+    assert_eq!(collection.delete(&["d001", "d001", "nobody"]).unwrap(), 1);
+    assert_eq!(
+        collection
+            .delete_where(&filter(json!({"n": {"$gte": 35}})))
+            .unwrap(),
+        5
+    );
+    let (hits, ids) = (
+        collection.search(&query()).unwrap(),
+        collection.ids().unwrap(),
+    );
+    assert_eq!(ids.len(), 34);
+    collection.close().unwrap();
+    assert_eq!(collection.len().unwrap_err().kind(), ErrorKind::Closed);
+
+    let again = Collection::open(dir.path(), None, &options).unwrap();
+    assert_eq!(again.ids().unwrap(), ids);
+    assert_eq!(again.search(&query()).unwrap(), hits);
+    assert!(again.verify().unwrap().ok());
+    let log = again.stats().unwrap().log_bytes;
+    again.compact().unwrap();
+    assert!(again.stats().unwrap().log_bytes < log);
+    assert_eq!(again.search(&query()).unwrap(), hits);
+    let copy = dir.path().join("copy");
+    again.backup(&copy).unwrap();
+    assert_eq!(
+        again.backup(&copy).unwrap_err().kind(),
+        ErrorKind::AlreadyExists
+    );
+    drop(again);
+
+    for path in [dir.path(), &copy] {
+        let read_only = options.clone().read_only(true);
+        let reader = Collection::open(path, None, &read_only).unwrap();
+        assert_eq!(reader.search(&query()).unwrap(), hits);
+        assert_eq!(
+            reader.add(batch(&docs[..1])).unwrap_err().kind(),
+            ErrorKind::ReadOnly
+        );
+        assert_eq!(
+            reader.delete(&["d000"]).unwrap_err().kind(),
+            ErrorKind::ReadOnly
+        );
+    }
+    let other = OpenOptions::default().dim(Some(DIM + 1));
+    let error = Collection::open(dir.path(), None, &other).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DimensionMismatch);
+}
+
+#[test]
+fn many_replacements_keep_memory_bounded_and_answers_right() {
+    let docs = documents(30, 10);
+    let collection = filled(&docs);
+    for round in 0..100 {
+        let again = documents(30, 11 + round);
+        collection.upsert(batch(&again)).unwrap();
+    }
+    let last = documents(30, 110);
+    collection.upsert(batch(&last)).unwrap();
+    let fresh = filled(&last);
+    let query = Query::text("bread stone")
+        .with_vector(last[0].vector.clone())
+        .k(30);
+    assert_eq!(
+        collection.search(&query).unwrap(),
+        fresh.search(&query).unwrap()
+    );
+    assert_eq!(collection.len().unwrap(), 30);
+    assert!(collection.verify().unwrap().ok());
+}
+
+#[test]
+fn diversity_keeps_the_first_hit_and_drops_its_double() {
+    let docs = [
+        ("a", [1.0, 0.0, 0.0]),
+        ("a-twin", [0.999, 0.001, 0.0]),
+        ("b", [0.8, 0.6, 0.0]),
+        ("c", [0.7, 0.0, 0.71]),
+    ];
+    let collection = Collection::in_memory(None, Some(3)).unwrap();
+    let vectors: Vec<f32> = docs.iter().flat_map(|d| d.1).collect();
+    let batch = Batch::new(docs.iter().map(|d| d.0))
+        .vectors(&vectors, 3)
+        .unwrap();
+    collection.add(batch).unwrap();
+    let ids = |diversity: f32| -> Vec<String> {
+        let options = SearchOptions::default().k(2).diversity(diversity);
+        let query = Query::vector([1.0, 0.0, 0.0]).options(options);
+        let hits = collection.search(&query).unwrap();
+        hits.into_iter().map(|h| h.id).collect()
+    };
+    assert_eq!(ids(0.0), ["a", "a-twin"]);
+    let diverse = ids(0.7);
+    assert_eq!(diverse[0], "a");
+    assert_ne!(diverse[1], "a-twin");
+}
+
+#[test]
+fn readers_and_writers_on_many_threads_see_whole_batches() {
+    let collection = filled(&documents(20, 12));
+    std::thread::scope(|scope| {
+        let writer = collection.clone();
+        scope.spawn(move || {
+            for round in 0..50 {
+                let pair = [format!("p{round}-a"), format!("p{round}-b")];
+                let mut rng = Rng::new(round);
+                let vectors = [unit(&mut rng), unit(&mut rng)].concat();
+                let batch = Batch::new(pair).texts(["pair", "pair"]);
+                writer.add(batch.vectors(&vectors, DIM).unwrap()).unwrap();
+            }
+        });
+        for seed in 0..3 {
+            let reader = collection.clone();
+            scope.spawn(move || {
+                let mut rng = Rng::new(seed);
+                for _ in 0..100 {
+                    let query = Query::text("pair").with_vector(unit(&mut rng)).k(1000);
+                    let hits = reader.search(&query).unwrap();
+                    let pairs = hits.iter().filter(|h| h.id.starts_with('p')).count();
+                    assert_eq!(pairs % 2, 0, "half of a batch was seen");
+                }
+            });
+        }
+    });
+    assert_eq!(collection.len().unwrap(), 120);
+}
