@@ -9,7 +9,7 @@ use std::ffi::{CStr, c_char, c_void};
 use std::path::PathBuf;
 
 /// The length of a text that ends at its first NUL byte.
-pub const RAG_NUL_TERMINATED: usize = usize::MAX;
+pub(crate) const RAG_NUL_TERMINATED: usize = usize::MAX;
 
 /// `count` items at `data`; NULL is fine for none.
 pub(crate) unsafe fn slice<'a, T>(
@@ -215,14 +215,14 @@ pub type rag_progress =
 pub(crate) unsafe fn with_progress<R>(
     progress: rag_progress,
     user: *mut c_void,
-    body: impl FnOnce(&mut Progress<'_>) -> R,
+    body: impl FnOnce(Progress<'_>) -> R,
 ) -> R {
     match progress {
-        None => body(&mut Progress::none()),
+        None => body(Progress::none()),
         Some(call) => {
             // SAFETY: the caller promises a function of this type.
             let mut watch = |done, total| unsafe { call(done, total, user) };
-            body(&mut Progress::new(&mut watch))
+            body(Progress::new(&mut watch))
         }
     }
 }

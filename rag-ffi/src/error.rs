@@ -1,6 +1,6 @@
 //! `rag_error`: what a failed call says.
 
-use crate::handle::{self, Noun, noun};
+use crate::handle::{self, noun};
 use crate::status::*;
 use rag_core::{Error, ErrorKind};
 use std::ffi::{CStr, CString, c_char};

@@ -36,5 +36,14 @@ mod names;
 
 pub mod error;
 pub mod options;
+pub mod rankings;
 pub mod status;
 pub mod strings;
+
+pub mod bandit;
+pub mod chunker;
+pub mod embedder;
+pub mod fronts;
+pub mod lexical_index;
+pub mod steering;
+pub mod steering_vector;

@@ -1,0 +1,1208 @@
+/* ragcore: steerable retrieval-augmented generation inside your process.
+ *
+ * This file is written by `cargo xtask header`; change the Rust sources of rag-ffi instead.
+ *
+ * Arguments come in this order: the handle, inputs (pointer, then count), options, outputs
+ * (buffer, capacity, count), and last `rag_error **err`.
+ *
+ * Errors. Every call that can fail returns a `rag_status`, RAG_STATUS_OK or what went wrong. If
+ * `err` is not NULL, a failed call also *gives* an error object with a sentence; a call that
+ * succeeds leaves `*err` alone, so begin with `rag_error *err = NULL;`. Outputs are written on
+ * success only. There is no partial success and no state kept for "the last error".
+ *
+ * Ownership. A pointer that you *lend* is used during the call only. What a call *gives* is yours:
+ * free it with the matching `_free`. What an object lends you lives until that object is freed.
+ *
+ * Handles (all `rag_...` objects) are never followed as pointers: one that is NULL, freed, freed
+ * twice, of another type or made up is RAG_STATUS_NULL_POINTER or RAG_STATUS_INVALID_HANDLE, and
+ * `_free(NULL)` does nothing. Other addresses cannot be checked: a pointer that is not NULL must
+ * point to as many items as the call says.
+ *
+ * Threads. Every object may be used from any thread. A call that takes `const T *` may run at the
+ * same time as other such calls on the object; a call that takes `T *` must be the only one, and
+ * RAG_STATUS_BUSY says that it was not. Nothing is ever undefined, and no call waits for another.
+ *
+ * Text is UTF-8. Names, ids in filters and paths are NUL-terminated. Where a text has a length
+ * beside it, the length counts bytes, the text may hold NUL bytes, and RAG_NUL_TERMINATED stands
+ * for "up to the first NUL". For arrays of texts the array of lengths may be NULL, which says
+ * the same of all. Filters, metadata and reports are JSON.
+ *
+ * A panic inside the library (a defect) ends in RAG_STATUS_PANIC, never in your code.
+ */
+
+
+#ifndef RAGCORE_H
+#define RAGCORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** The version of this header; `rag_version()` is that of the library. */
+#define RAG_VERSION "0.1.0"
+#define RAG_VERSION_MAJOR 0
+#define RAG_VERSION_MINOR 1
+#define RAG_VERSION_PATCH 0
+
+/** The length of a text that ends at its first NUL byte. */
+#define RAG_NUL_TERMINATED SIZE_MAX
+
+/* Names of options. */
+#define RAG_OPT_B "b"
+#define RAG_OPT_C "c"
+#define RAG_OPT_DISCOUNT "discount"
+#define RAG_OPT_DURABILITY "durability"
+#define RAG_OPT_EXPLORATION "exploration"
+#define RAG_OPT_FOLDS "folds"
+#define RAG_OPT_HALF_LIFE "half_life"
+#define RAG_OPT_K1 "k1"
+#define RAG_OPT_KIND "kind"
+#define RAG_OPT_LANGUAGE "language"
+#define RAG_OPT_LOG_SIZE "log_size"
+#define RAG_OPT_LOSS "loss"
+#define RAG_OPT_MAX_DOCUMENTS "max_documents"
+#define RAG_OPT_MAX_QUERIES "max_queries"
+#define RAG_OPT_MAX_TOKENS "max_tokens"
+#define RAG_OPT_METHOD "method"
+#define RAG_OPT_MIN_EXAMPLES "min_examples"
+#define RAG_OPT_MODE "mode"
+#define RAG_OPT_NAME "name"
+#define RAG_OPT_NEIGHBOURS "neighbours"
+#define RAG_OPT_NOISE "noise"
+#define RAG_OPT_NORMALIZE "normalize"
+#define RAG_OPT_OVERLAP "overlap"
+#define RAG_OPT_PER_USER "per_user"
+#define RAG_OPT_POLICY "policy"
+#define RAG_OPT_PRECISION "precision"
+#define RAG_OPT_PROPENSITY_DRAWS "propensity_draws"
+#define RAG_OPT_READ_ONLY "read_only"
+#define RAG_OPT_RIDGE "ridge"
+#define RAG_OPT_SEED "seed"
+#define RAG_OPT_SIGMA "sigma"
+#define RAG_OPT_THREADS "threads"
+
+
+/**
+ * Chooses values and learns from rewards, one curve per domain. Questions may come from many
+ * threads at once; choosing, rewarding and merging need the bandit for themselves.
+ */
+typedef struct rag_bandit rag_bandit;
+
+/**
+ * Cuts documents into passages. Never changes; usable from many threads.
+ */
+typedef struct rag_chunker rag_chunker;
+
+/**
+ * A model that turns texts into vectors. Never changes; usable from many threads.
+ */
+typedef struct rag_embedder rag_embedder;
+
+/**
+ * What a failed call says: a status, a sentence, and where the trouble is. Read it from one
+ * thread at a time.
+ */
+typedef struct rag_error rag_error;
+
+/**
+ * Texts by key, searched by their words. Searches may run from many threads at once; adding and
+ * removing need the index for themselves.
+ */
+typedef struct rag_lexical_index rag_lexical_index;
+
+/**
+ * Options for a call, by name (`RAG_OPT_...`). A call checks names, types and ranges: an option
+ * that it does not have, or a value outside the range, is `RAG_STATUS_INVALID_ARGUMENT`. NULL
+ * instead of a bag means all defaults. One bag may serve many calls, from many threads.
+ */
+typedef struct rag_options rag_options;
+
+/**
+ * Keys with scores, one list for each query, best first. Never changes; usable from many
+ * threads.
+ */
+typedef struct rag_rankings rag_rankings;
+
+/**
+ * A named set of dials, and what users' ratings say. Queries may be moved from many threads at
+ * once; calls that change the set need it for themselves.
+ */
+typedef struct rag_steering rag_steering;
+
+/**
+ * A direction that raises an attribute, with the length of a strength of 1 and the effect
+ * measured on held-out examples. Never changes; usable from many threads.
+ */
+typedef struct rag_steering_vector rag_steering_vector;
+
+/**
+ * A text: UTF-8, followed by a NUL byte, and able to hold NUL bytes of its own. Never changes;
+ * usable from many threads.
+ */
+typedef struct rag_string rag_string;
+
+/**
+ * A list of texts, some of which may be absent. Never changes; usable from many threads.
+ */
+typedef struct rag_strings rag_strings;
+
+/**
+ * What a call came to: `RAG_STATUS_OK` or the kind of its error. Numbers are never reused.
+ */
+typedef int32_t rag_status;
+
+/**
+ * Called now and then in a long call with how much is done of how much; `false` stops the call,
+ * which then returns `RAG_STATUS_INTERRUPTED` and has changed nothing. It runs on the calling
+ * thread and must not leave by `longjmp` or an exception.
+ */
+typedef bool (*rag_progress)(size_t done, size_t total, void *user);
+
+/**
+ * A passage: bytes `start` to `end` (not included) of the text, on character boundaries.
+ */
+typedef struct rag_chunk {
+  /**
+   * Byte offset of the first character.
+   */
+  size_t start;
+  /**
+   * Byte offset after the last character.
+   */
+  size_t end;
+} rag_chunk;
+
+/**
+ * Counts the tokens of `length` bytes of UTF-8 (no NUL follows). Called on the calling thread;
+ * must not leave by `longjmp` or an exception.
+ */
+typedef size_t (*rag_token_counter)(const char *text, size_t length, void *user);
+
+/**
+ * A held-out gain in standard deviations of the attribute's score, with its 95 % interval.
+ */
+typedef struct rag_effect {
+  /**
+   * The gain; negative if the direction points the wrong way.
+   */
+  double value;
+  /**
+   * The lower end of the interval.
+   */
+  double low;
+  /**
+   * The upper end of the interval.
+   */
+  double high;
+} rag_effect;
+
+/**
+ * One choice. Its `id` is what the reward refers to.
+ */
+typedef struct rag_choice {
+  /**
+   * Unique among bandits of different seeds.
+   */
+  uint64_t id;
+  /**
+   * The index of the arm; for a range, of the grid point.
+   */
+  size_t arm;
+  /**
+   * The arm's value.
+   */
+  double value;
+  /**
+   * The probability with which this arm was chosen, in (0, 1].
+   */
+  double propensity;
+} rag_choice;
+
+/**
+ * What is believed about one arm in one domain.
+ */
+typedef struct rag_estimate {
+  /**
+   * The arm's value.
+   */
+  double value;
+  /**
+   * The expected reward.
+   */
+  double mean;
+  /**
+   * The standard deviation of that expectation.
+   */
+  double sd;
+  /**
+   * Rewards seen for this very arm, each weighing what the discount left of it.
+   */
+  double count;
+} rag_estimate;
+
+/**
+ * A policy to be judged: the value that it would choose in `domain`, given a context of `n`
+ * numbers (`NULL` and 0 if there was none). Must not leave by `longjmp` or an exception.
+ */
+typedef double (*rag_policy)(const char *domain, const double *context, size_t n, void *user);
+
+/**
+ * The estimated mean reward of a policy, with a 95 % interval.
+ */
+typedef struct rag_value_estimate {
+  /**
+   * The estimate.
+   */
+  double value;
+  /**
+   * The lower end of the interval.
+   */
+  double low;
+  /**
+   * The upper end of the interval.
+   */
+  double high;
+} rag_value_estimate;
+
+/**
+ * The call did what was asked.
+ */
+#define RAG_STATUS_OK 0
+
+/**
+ * A value is outside what the operation accepts.
+ */
+#define RAG_STATUS_INVALID_ARGUMENT 1
+
+/**
+ * Vectors of another dimension than the one held.
+ */
+#define RAG_STATUS_DIMENSION_MISMATCH 2
+
+/**
+ * An id or name is already taken.
+ */
+#define RAG_STATUS_ALREADY_EXISTS 3
+
+/**
+ * No such id, name, choice or file.
+ */
+#define RAG_STATUS_NOT_FOUND 4
+
+/**
+ * Another writer holds the store; `rag_error_pid` says which process.
+ */
+#define RAG_STATUS_LOCKED 5
+
+/**
+ * A file is damaged; `rag_error_file` and `rag_error_offset` say where.
+ */
+#define RAG_STATUS_CORRUPT 6
+
+/**
+ * A file was written by a version that this one does not read.
+ */
+#define RAG_STATUS_FORMAT_VERSION 7
+
+/**
+ * Vectors or settings made by another embedding model.
+ */
+#define RAG_STATUS_MODEL_MISMATCH 8
+
+/**
+ * The handle was made before a fork and cannot be used in the child.
+ */
+#define RAG_STATUS_FORKED 9
+
+/**
+ * A write to something opened for reading.
+ */
+#define RAG_STATUS_READ_ONLY 10
+
+/**
+ * The handle was closed.
+ */
+#define RAG_STATUS_CLOSED 11
+
+/**
+ * The operating system refused a file operation.
+ */
+#define RAG_STATUS_IO 12
+
+/**
+ * A deadline passed.
+ */
+#define RAG_STATUS_TIMEOUT 13
+
+/**
+ * A language model or cache server failed.
+ */
+#define RAG_STATUS_UPSTREAM 14
+
+/**
+ * A valid request that this build or model cannot do.
+ */
+#define RAG_STATUS_UNSUPPORTED 15
+
+/**
+ * The caller's progress function asked to stop; nothing was kept.
+ */
+#define RAG_STATUS_INTERRUPTED 16
+
+/**
+ * A pointer that must not be NULL was; the message names it.
+ */
+#define RAG_STATUS_NULL_POINTER 100
+
+/**
+ * A defect in the library: it stopped inside this call. Please report the message.
+ */
+#define RAG_STATUS_PANIC 101
+
+/**
+ * The handle was freed before, is of another type, or never was one.
+ */
+#define RAG_STATUS_INVALID_HANDLE 102
+
+/**
+ * The buffer is too small; the count says how much room is needed. Nothing else was written.
+ */
+#define RAG_STATUS_BUFFER_TOO_SMALL 103
+
+/**
+ * Another call is using the handle, and one of the two needs it for itself.
+ */
+#define RAG_STATUS_BUSY 104
+
+/**
+ * An earlier call that was changing this handle ended in `RAG_STATUS_PANIC`: free it.
+ */
+#define RAG_STATUS_POISONED 105
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The status that the call returned; `RAG_STATUS_INVALID_HANDLE` for NULL or a freed error.
+ */
+rag_status rag_error_status(const struct rag_error *error);
+
+/**
+ * The sentence: what was found, what was expected, what to do. *Lent* until the error is freed.
+ * Empty for NULL or a freed error.
+ */
+const char *rag_error_message(const struct rag_error *error);
+
+/**
+ * The file that the error is about, or NULL. *Lent* until the error is freed.
+ */
+const char *rag_error_file(const struct rag_error *error);
+
+/**
+ * The byte offset in that file at which damage was noticed, or `UINT64_MAX`.
+ */
+uint64_t rag_error_offset(const struct rag_error *error);
+
+/**
+ * The process that holds the lock, for `RAG_STATUS_LOCKED`, or 0.
+ */
+uint32_t rag_error_pid(const struct rag_error *error);
+
+/**
+ * Frees an error. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE` and does nothing.
+ */
+rag_status rag_error_free(struct rag_error *error);
+
+/**
+ * The name of a status, such as `"not_found"`, the same in every language; NULL for a number
+ * that is none. Lives as long as the program.
+ */
+const char *rag_status_name(rag_status status);
+
+/**
+ * The version of the library that is loaded, such as `"0.1.0"`; compare `RAG_VERSION`. Lives as
+ * long as the program.
+ */
+const char *rag_version(void);
+
+/**
+ * The number of handles of every type that were given and not freed: for tests of your own
+ * that nothing leaks.
+ */
+size_t rag_handles_alive(void);
+
+/**
+ * *Gives* an empty bag of options.
+ */
+rag_status rag_options_new(struct rag_options **out, struct rag_error **err);
+
+/**
+ * Frees a bag of options. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_options_free(struct rag_options *options);
+
+/**
+ * Sets an option that is a real number. The latest value counts.
+ */
+rag_status rag_options_set_f64(struct rag_options *options,
+                               const char *name,
+                               double value,
+                               struct rag_error **err);
+
+/**
+ * Sets an option that is a whole number.
+ */
+rag_status rag_options_set_u64(struct rag_options *options,
+                               const char *name,
+                               uint64_t value,
+                               struct rag_error **err);
+
+/**
+ * Sets an option that is a choice or a text, NUL-terminated. The text is copied.
+ */
+rag_status rag_options_set_str(struct rag_options *options,
+                               const char *name,
+                               const char *value,
+                               struct rag_error **err);
+
+/**
+ * Sets an option that is true or false.
+ */
+rag_status rag_options_set_bool(struct rag_options *options,
+                                const char *name,
+                                bool value,
+                                struct rag_error **err);
+
+/**
+ * The text, NUL-terminated. *Lent* until the string is freed. NULL for a handle that is none.
+ */
+const char *rag_string_data(const struct rag_string *string);
+
+/**
+ * Bytes of the text, the last NUL not counted. 0 for a handle that is none.
+ */
+size_t rag_string_len(const struct rag_string *string);
+
+/**
+ * Frees a string. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_string_free(struct rag_string *string);
+
+/**
+ * The number of texts. 0 for a handle that is none.
+ */
+size_t rag_strings_len(const struct rag_strings *strings);
+
+/**
+ * Text `index`, NUL-terminated, with its bytes in `length` (which may be NULL). *Lent* until the
+ * list is freed. `data` is NULL where the text is absent. `RAG_STATUS_INVALID_ARGUMENT` past the
+ * end.
+ */
+rag_status rag_strings_get(const struct rag_strings *strings,
+                           size_t index,
+                           const char **data,
+                           size_t *length,
+                           struct rag_error **err);
+
+/**
+ * Frees a list of texts. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_strings_free(struct rag_strings *strings);
+
+/**
+ * Opens the model in the folder `path`, or the built-in model for NULL, and *gives* it.
+ *
+ * Options: `precision`, `threads`, `max_tokens`.
+ */
+rag_status rag_embedder_open(const char *path,
+                             const struct rag_options *options,
+                             struct rag_embedder **out,
+                             struct rag_error **err);
+
+/**
+ * Frees an embedder. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`. Collections
+ * that were opened with it keep the model.
+ */
+rag_status rag_embedder_free(struct rag_embedder *embedder);
+
+/**
+ * The dimension of the vectors.
+ */
+rag_status rag_embedder_dim(const struct rag_embedder *embedder,
+                            size_t *dim,
+                            struct rag_error **err);
+
+/**
+ * The tokens of a text that are read; the rest of a longer one is not.
+ */
+rag_status rag_embedder_max_tokens(const struct rag_embedder *embedder,
+                                   size_t *max_tokens,
+                                   struct rag_error **err);
+
+/**
+ * A hash of everything that decides the vectors: two embedders with one fingerprint agree.
+ */
+rag_status rag_embedder_fingerprint(const struct rag_embedder *embedder,
+                                    uint64_t *fingerprint,
+                                    struct rag_error **err);
+
+/**
+ * *Gives* the name of the model.
+ */
+rag_status rag_embedder_name(const struct rag_embedder *embedder,
+                             struct rag_string **out,
+                             struct rag_error **err);
+
+/**
+ * *Gives* the name of the arithmetic that is used, such as `"f32"`.
+ */
+rag_status rag_embedder_precision(const struct rag_embedder *embedder,
+                                  struct rag_string **out,
+                                  struct rag_error **err);
+
+/**
+ * Counts the model's tokens of a text of `length` bytes (or `RAG_NUL_TERMINATED`).
+ */
+rag_status rag_embedder_count_tokens(const struct rag_embedder *embedder,
+                                     const char *text,
+                                     size_t length,
+                                     size_t *tokens,
+                                     struct rag_error **err);
+
+/**
+ * Embeds `n` texts into `n` rows of `rag_embedder_dim` floats at `out`.
+ *
+ * `lengths` holds their bytes and may be NULL if all of them are NUL-terminated. `capacity` is
+ * the room at `out` in floats, `count` receives how many were written. `progress` may be NULL.
+ * Options: `kind`, `normalize`.
+ */
+rag_status rag_embedder_encode(const struct rag_embedder *embedder,
+                               const char *const *texts,
+                               const size_t *lengths,
+                               size_t n,
+                               const struct rag_options *options,
+                               rag_progress progress,
+                               void *user,
+                               float *out,
+                               size_t capacity,
+                               size_t *count,
+                               struct rag_error **err);
+
+/**
+ * *Gives* a chunker. Options: `max_tokens`, `overlap`, `mode`.
+ */
+rag_status rag_chunker_new(const struct rag_options *options,
+                           struct rag_chunker **out,
+                           struct rag_error **err);
+
+/**
+ * Frees a chunker. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_chunker_free(struct rag_chunker *chunker);
+
+/**
+ * Cuts a text of `length` bytes (or `RAG_NUL_TERMINATED`) into passages at `out`.
+ *
+ * Tokens are counted by `embedder`, or estimated without a model if that is NULL. With too
+ * little room only `count` is written and the status is `RAG_STATUS_BUFFER_TOO_SMALL`.
+ */
+rag_status rag_chunker_split(const struct rag_chunker *chunker,
+                             const struct rag_embedder *embedder,
+                             const char *text,
+                             size_t length,
+                             struct rag_chunk *out,
+                             size_t capacity,
+                             size_t *count,
+                             struct rag_error **err);
+
+/**
+ * As `rag_chunker_split`, with tokens counted by a function of yours. Its count of a long piece
+ * should be about the sum of the counts of its parts.
+ */
+rag_status rag_chunker_split_with(const struct rag_chunker *chunker,
+                                  rag_token_counter counter,
+                                  void *user,
+                                  const char *text,
+                                  size_t length,
+                                  struct rag_chunk *out,
+                                  size_t capacity,
+                                  size_t *count,
+                                  struct rag_error **err);
+
+/**
+ * *Gives* the index terms of a text of `length` bytes (or `RAG_NUL_TERMINATED`), in order,
+ * repeats included: what lexical search compares. Options: `language`, and the others of
+ * `rag_lexical_index_new`, which change nothing here.
+ */
+rag_status rag_terms(const char *text,
+                     size_t length,
+                     const struct rag_options *options,
+                     struct rag_strings **out,
+                     struct rag_error **err);
+
+/**
+ * The number of lists: one for each query. 0 for a handle that is none.
+ */
+size_t rag_rankings_len(const struct rag_rankings *rankings);
+
+/**
+ * List `index`: `count` keys with their scores. Both arrays are *lent* until the rankings are
+ * freed. `RAG_STATUS_INVALID_ARGUMENT` past the end.
+ */
+rag_status rag_rankings_get(const struct rag_rankings *rankings,
+                            size_t index,
+                            const uint64_t **keys,
+                            const float **scores,
+                            size_t *count,
+                            struct rag_error **err);
+
+/**
+ * Frees rankings. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_rankings_free(struct rag_rankings *rankings);
+
+/**
+ * *Gives* an empty index. Options: `k1`, `b`, `language`.
+ */
+rag_status rag_lexical_index_new(const struct rag_options *options,
+                                 struct rag_lexical_index **out,
+                                 struct rag_error **err);
+
+/**
+ * Frees an index. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_lexical_index_free(struct rag_lexical_index *index);
+
+/**
+ * The number of keys.
+ */
+rag_status rag_lexical_index_len(const struct rag_lexical_index *index,
+                                 size_t *len,
+                                 struct rag_error **err);
+
+/**
+ * Whether `key` is held.
+ */
+rag_status rag_lexical_index_contains(const struct rag_lexical_index *index,
+                                      uint64_t key,
+                                      bool *held,
+                                      struct rag_error **err);
+
+/**
+ * Adds `n` texts under `n` keys, all or nothing. `lengths` holds their bytes and may be NULL if
+ * all of them are NUL-terminated. `RAG_STATUS_ALREADY_EXISTS` if a key is held or stands twice.
+ */
+rag_status rag_lexical_index_add(struct rag_lexical_index *index,
+                                 const uint64_t *keys,
+                                 const char *const *texts,
+                                 const size_t *lengths,
+                                 size_t n,
+                                 struct rag_error **err);
+
+/**
+ * Removes `n` keys, all or nothing. `RAG_STATUS_NOT_FOUND` if one is not held.
+ */
+rag_status rag_lexical_index_remove(struct rag_lexical_index *index,
+                                    const uint64_t *keys,
+                                    size_t n,
+                                    struct rag_error **err);
+
+/**
+ * *Gives* the best `k` keys for each of `n` queries: BM25, larger first, then by key.
+ *
+ * `filter` lends the keys that may be found, or is NULL for all of them. A text without any
+ * term of the query is no hit, so that a ranking may be shorter than `k`.
+ */
+rag_status rag_lexical_index_search(const struct rag_lexical_index *index,
+                                    const char *const *queries,
+                                    const size_t *lengths,
+                                    size_t n,
+                                    size_t k,
+                                    const uint64_t *filter,
+                                    size_t filter_count,
+                                    struct rag_rankings **out,
+                                    struct rag_error **err);
+
+/**
+ * Learns the direction from `negative` to `positive` examples, rows of `dim` floats each, and
+ * *gives* it. For texts, embed them first or use `rag_collection_learn`.
+ *
+ * Options: `name`, `method`, `ridge`, `c`, `folds`, `seed`.
+ */
+rag_status rag_steering_vector_learn(const float *positive,
+                                     size_t positive_count,
+                                     const float *negative,
+                                     size_t negative_count,
+                                     size_t dim,
+                                     const struct rag_options *options,
+                                     struct rag_steering_vector **out,
+                                     struct rag_error **err);
+
+/**
+ * *Gives* a vector made of numbers that were learnt elsewhere. `scale` is the length, in units
+ * of the vector, that a strength of 1 adds to a unit query. `effect` may be NULL.
+ */
+rag_status rag_steering_vector_from_parts(const char *name,
+                                          const float *vector,
+                                          size_t dim,
+                                          double scale,
+                                          const struct rag_effect *effect,
+                                          struct rag_steering_vector **out,
+                                          struct rag_error **err);
+
+/**
+ * Frees a vector. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_steering_vector_free(struct rag_steering_vector *vector);
+
+/**
+ * *Gives* the same direction with its scale measured on `n` documents, rows of `dim` floats.
+ * Options: `loss`, `neighbours`, `max_queries`, `max_documents`, `seed`.
+ */
+rag_status rag_steering_vector_calibrated(const struct rag_steering_vector *vector,
+                                          const float *documents,
+                                          size_t n,
+                                          size_t dim,
+                                          const struct rag_options *options,
+                                          struct rag_steering_vector **out,
+                                          struct rag_error **err);
+
+/**
+ * Copies the direction to `out`. With too little room only `count` is written.
+ */
+rag_status rag_steering_vector_data(const struct rag_steering_vector *vector,
+                                    float *out,
+                                    size_t capacity,
+                                    size_t *count,
+                                    struct rag_error **err);
+
+/**
+ * The number of dimensions.
+ */
+rag_status rag_steering_vector_dim(const struct rag_steering_vector *vector,
+                                   size_t *dim,
+                                   struct rag_error **err);
+
+/**
+ * The length, in units of the vector, that a strength of 1 adds to a unit query.
+ */
+rag_status rag_steering_vector_scale(const struct rag_steering_vector *vector,
+                                     double *scale,
+                                     struct rag_error **err);
+
+/**
+ * *Gives* the name; empty if none was given.
+ */
+rag_status rag_steering_vector_name(const struct rag_steering_vector *vector,
+                                    struct rag_string **out,
+                                    struct rag_error **err);
+
+/**
+ * The held-out effect; `measured` is false, and `effect` as it was, if there is none.
+ */
+rag_status rag_steering_vector_effect(const struct rag_steering_vector *vector,
+                                      struct rag_effect *effect,
+                                      bool *measured,
+                                      struct rag_error **err);
+
+/**
+ * *Gives* the same vector under another name.
+ */
+rag_status rag_steering_vector_named(const struct rag_steering_vector *vector,
+                                     const char *name,
+                                     struct rag_steering_vector **out,
+                                     struct rag_error **err);
+
+/**
+ * *Gives* the sum: steers towards both.
+ */
+rag_status rag_steering_vector_plus(const struct rag_steering_vector *vector,
+                                    const struct rag_steering_vector *other,
+                                    struct rag_steering_vector **out,
+                                    struct rag_error **err);
+
+/**
+ * *Gives* the difference: steers towards `vector` and away from `other`.
+ */
+rag_status rag_steering_vector_minus(const struct rag_steering_vector *vector,
+                                     const struct rag_steering_vector *other,
+                                     struct rag_steering_vector **out,
+                                     struct rag_error **err);
+
+/**
+ * *Gives* the part of `vector` that says nothing about `other`.
+ */
+rag_status rag_steering_vector_orthogonal_to(const struct rag_steering_vector *vector,
+                                             const struct rag_steering_vector *other,
+                                             struct rag_steering_vector **out,
+                                             struct rag_error **err);
+
+/**
+ * *Gives* the opposite direction.
+ */
+rag_status rag_steering_vector_negated(const struct rag_steering_vector *vector,
+                                       struct rag_steering_vector **out,
+                                       struct rag_error **err);
+
+/**
+ * *Gives* a multiple: half a vector steers half as far.
+ */
+rag_status rag_steering_vector_times(const struct rag_steering_vector *vector,
+                                     double factor,
+                                     struct rag_steering_vector **out,
+                                     struct rag_error **err);
+
+/**
+ * Moves a query of `dim` floats and writes the result, of unit length, to `out`. A strength of 0
+ * gives the query back as it came.
+ */
+rag_status rag_steering_vector_apply(const struct rag_steering_vector *vector,
+                                     const float *query,
+                                     size_t dim,
+                                     double strength,
+                                     float *out,
+                                     size_t capacity,
+                                     size_t *count,
+                                     struct rag_error **err);
+
+/**
+ * *Gives* an empty set.
+ */
+rag_status rag_steering_new(struct rag_steering **out, struct rag_error **err);
+
+/**
+ * *Gives* the set in the file `path`.
+ */
+rag_status rag_steering_load(const char *path, struct rag_steering **out, struct rag_error **err);
+
+/**
+ * Writes the set to the file `path` (safetensors): the old file or the new, never a part.
+ */
+rag_status rag_steering_save(const struct rag_steering *steering,
+                             const char *path,
+                             struct rag_error **err);
+
+/**
+ * Frees a set. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_steering_free(struct rag_steering *steering);
+
+/**
+ * *Gives* the names of the dials, in alphabetical order.
+ */
+rag_status rag_steering_dials(const struct rag_steering *steering,
+                              struct rag_strings **out,
+                              struct rag_error **err);
+
+/**
+ * *Gives* the users of whom there are ratings, in alphabetical order.
+ */
+rag_status rag_steering_users(const struct rag_steering *steering,
+                              struct rag_strings **out,
+                              struct rag_error **err);
+
+/**
+ * *Gives* a copy of the dial `name`, or `RAG_STATUS_NOT_FOUND`.
+ */
+rag_status rag_steering_get(const struct rag_steering *steering,
+                            const char *name,
+                            struct rag_steering_vector **out,
+                            struct rag_error **err);
+
+/**
+ * Keeps a copy of `vector` as a dial under its name, in the place of one of that name.
+ */
+rag_status rag_steering_insert(struct rag_steering *steering,
+                               const struct rag_steering_vector *vector,
+                               struct rag_error **err);
+
+/**
+ * Learns the dial `name` from rows of `dim` floats. Options as for `rag_steering_vector_learn`.
+ */
+rag_status rag_steering_learn(struct rag_steering *steering,
+                              const char *name,
+                              const float *positive,
+                              size_t positive_count,
+                              const float *negative,
+                              size_t negative_count,
+                              size_t dim,
+                              const struct rag_options *options,
+                              struct rag_error **err);
+
+/**
+ * Removes the dial `name`, or `RAG_STATUS_NOT_FOUND`.
+ */
+rag_status rag_steering_remove(struct rag_steering *steering,
+                               const char *name,
+                               struct rag_error **err);
+
+/**
+ * Measures the scale of every dial on `n` documents, rows of `dim` floats. Options as for
+ * `rag_steering_vector_calibrated`.
+ */
+rag_status rag_steering_calibrate(struct rag_steering *steering,
+                                  const float *documents,
+                                  size_t n,
+                                  size_t dim,
+                                  const struct rag_options *options,
+                                  struct rag_error **err);
+
+/**
+ * Makes the dials orthogonal, each turned as little as possible.
+ */
+rag_status rag_steering_orthogonalize(struct rag_steering *steering, struct rag_error **err);
+
+/**
+ * Moves a query of `dim` floats by `dial_count` dials and a user (or NULL), and writes the
+ * result, of unit length, to `out`. With nothing to move it the query comes back as it came.
+ */
+rag_status rag_steering_apply(const struct rag_steering *steering,
+                              const float *query,
+                              size_t dim,
+                              const char *const *dials,
+                              const double *strengths,
+                              size_t dial_count,
+                              const char *user,
+                              float *out,
+                              size_t capacity,
+                              size_t *count,
+                              struct rag_error **err);
+
+/**
+ * Tells what a user (or NULL for nobody in particular) thought of an item that a query found.
+ * `rating` is in [0, 1]; the dials are those that were on. `at` points to Unix seconds, or is
+ * NULL for now.
+ */
+rag_status rag_steering_feedback(struct rag_steering *steering,
+                                 const float *query,
+                                 const float *item,
+                                 size_t dim,
+                                 double rating,
+                                 const char *user,
+                                 const char *const *dials,
+                                 const double *strengths,
+                                 size_t dial_count,
+                                 const double *at,
+                                 struct rag_error **err);
+
+/**
+ * Filters the history and learns users and dials from what is left; *gives* a report as JSON.
+ * Options: `half_life`, `sigma`, `per_user`, `min_examples`, `folds`, `seed`.
+ */
+rag_status rag_steering_retrain(struct rag_steering *steering,
+                                const struct rag_options *options,
+                                struct rag_string **out,
+                                struct rag_error **err);
+
+/**
+ * Forgets everything about a user; `known` (which may be NULL) tells whether there was anything.
+ */
+rag_status rag_steering_forget(struct rag_steering *steering,
+                               const char *user,
+                               bool *known,
+                               struct rag_error **err);
+
+/**
+ * Takes in the dials and ratings of `other`. The order of merging does not matter, and merging
+ * the same set again changes nothing.
+ */
+rag_status rag_steering_merge(struct rag_steering *steering,
+                              const struct rag_steering *other,
+                              struct rag_error **err);
+
+/**
+ * The noise filter on its own: for `n` ratings given at `n` times (Unix seconds) writes `n`
+ * weights and `n` verdicts. Options: `sigma`, `method`.
+ */
+rag_status rag_filter_feedback(const double *ratings,
+                               const double *at,
+                               size_t n,
+                               double half_life,
+                               const struct rag_options *options,
+                               double *weights,
+                               bool *kept,
+                               struct rag_error **err);
+
+/**
+ * *Gives* a bandit over `n` values.
+ *
+ * Options: `policy`, `discount`, `seed`, `exploration`, `noise`, `propensity_draws`, `log_size`.
+ */
+rag_status rag_bandit_new(const double *arms,
+                          size_t n,
+                          const struct rag_options *options,
+                          struct rag_bandit **out,
+                          struct rag_error **err);
+
+/**
+ * *Gives* a bandit over everything from `low` to `high`. Options as for `rag_bandit_new`.
+ */
+rag_status rag_bandit_new_range(double low,
+                                double high,
+                                const struct rag_options *options,
+                                struct rag_bandit **out,
+                                struct rag_error **err);
+
+/**
+ * *Gives* the bandit in the file `path`.
+ */
+rag_status rag_bandit_load(const char *path, struct rag_bandit **out, struct rag_error **err);
+
+/**
+ * Writes the bandit to the file `path`: the old file or the new, never a part.
+ */
+rag_status rag_bandit_save(const struct rag_bandit *bandit,
+                           const char *path,
+                           struct rag_error **err);
+
+/**
+ * Frees a bandit. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_bandit_free(struct rag_bandit *bandit);
+
+/**
+ * Sets the guess of the best value in `domain`; what was learnt is kept.
+ */
+rag_status rag_bandit_set_prior(struct rag_bandit *bandit,
+                                const char *domain,
+                                double value,
+                                struct rag_error **err);
+
+/**
+ * Starts all draws and choice ids anew: for workers that load the same file.
+ */
+rag_status rag_bandit_reseed(struct rag_bandit *bandit, uint64_t seed, struct rag_error **err);
+
+/**
+ * Chooses an arm for `domain`. `context` lends `context_count` numbers, or is NULL for none.
+ */
+rag_status rag_bandit_choose(struct rag_bandit *bandit,
+                             const char *domain,
+                             const double *context,
+                             size_t context_count,
+                             struct rag_choice *choice,
+                             struct rag_error **err);
+
+/**
+ * Tells what a choice earned, about 0 to 1; late and out of order is fine.
+ * `RAG_STATUS_NOT_FOUND` for an id that this bandit never gave, `RAG_STATUS_INVALID_ARGUMENT`
+ * for one that was rewarded before.
+ */
+rag_status rag_bandit_reward(struct rag_bandit *bandit,
+                             uint64_t id,
+                             double reward,
+                             struct rag_error **err);
+
+/**
+ * The value with the highest expected reward in `domain`.
+ */
+rag_status rag_bandit_best(const struct rag_bandit *bandit,
+                           const char *domain,
+                           double *value,
+                           struct rag_error **err);
+
+/**
+ * *Gives* the domains with a prior or a choice, in alphabetical order.
+ */
+rag_status rag_bandit_domains(const struct rag_bandit *bandit,
+                              struct rag_strings **out,
+                              struct rag_error **err);
+
+/**
+ * What is believed about each arm in `domain`, in their order; for a range, about each point of
+ * its grid. With too little room only `count` is written.
+ */
+rag_status rag_bandit_estimates(const struct rag_bandit *bandit,
+                                const char *domain,
+                                struct rag_estimate *out,
+                                size_t capacity,
+                                size_t *count,
+                                struct rag_error **err);
+
+/**
+ * Choices that still wait for their reward.
+ */
+rag_status rag_bandit_outstanding(const struct rag_bandit *bandit,
+                                  size_t *count,
+                                  struct rag_error **err);
+
+/**
+ * *Gives* the rewarded choices as JSON, oldest first: a list of objects with `domain`,
+ * `context`, `arm` (the value), `reward` and `propensity`.
+ */
+rag_status rag_bandit_log(const struct rag_bandit *bandit,
+                          struct rag_string **out,
+                          struct rag_error **err);
+
+/**
+ * What `policy` would have earned on average over the choices of the bandit's log. `method` is
+ * `"switch-dr"`, `"dr"`, `"snips"` or `"ips"`, or NULL for the first.
+ */
+rag_status rag_bandit_evaluate(const struct rag_bandit *bandit,
+                               rag_policy policy,
+                               void *user,
+                               const char *method,
+                               struct rag_value_estimate *estimate,
+                               struct rag_error **err);
+
+/**
+ * Takes in what `other` has learnt. The order of merging does not matter, and merging the same
+ * bandit again changes nothing.
+ */
+rag_status rag_bandit_merge(struct rag_bandit *bandit,
+                            const struct rag_bandit *other,
+                            struct rag_error **err);
+
+/**
+ * Writes the indices, ascending, of the points that no other one dominates.
+ *
+ * `points` lends `n` rows of `d` numbers. `maximize` lends `d` flags (`false`: smaller is better)
+ * or is NULL to minimise all. Equal points all stay; infinities are values, NaN is refused. With
+ * too little room only `count` is written.
+ */
+rag_status rag_pareto_front(const double *points,
+                            size_t n,
+                            size_t d,
+                            const bool *maximize,
+                            size_t *out,
+                            size_t capacity,
+                            size_t *count,
+                            struct rag_error **err);
+
+/**
+ * Writes the rank of each of the `n` points to `ranks`: 0 on the front, 1 on the front of the
+ * rest, and so on.
+ */
+rag_status rag_nondominated_sort(const double *points,
+                                 size_t n,
+                                 size_t d,
+                                 const bool *maximize,
+                                 size_t *ranks,
+                                 struct rag_error **err);
+
+/**
+ * Writes the crowding distance of each of the `n` points to `distances`.
+ */
+rag_status rag_crowding_distance(const double *points,
+                                 size_t n,
+                                 size_t d,
+                                 double *distances,
+                                 struct rag_error **err);
+
+/**
+ * The volume that the points dominate, up to `reference`, `d` numbers that bound it.
+ */
+rag_status rag_hypervolume(const double *points,
+                           size_t n,
+                           size_t d,
+                           const double *reference,
+                           const bool *maximize,
+                           double *volume,
+                           struct rag_error **err);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* RAGCORE_H */
