@@ -169,7 +169,7 @@ proptest! {
         prop_assert_eq!(live.statistics(&query), fresh.statistics(&query));
         let hits = fresh.search(&query, 20, None).unwrap();
         prop_assert_eq!(bits(&live.search(&query, 20, None).unwrap()), bits(&hits));
-        let even = |row: u32| row % 2 == 0;
+        let even = |row: u32| row.is_multiple_of(2);
         let some: Vec<_> = hits.iter().copied().filter(|hit| even(hit.0)).take(3).collect();
         prop_assert_eq!(bits(&live.search(&query, 3, Some(&even)).unwrap()), bits(&some));
         let bound = live.upper_bound(&query);

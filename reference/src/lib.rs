@@ -1,1 +1,2 @@
-//! The reference.
+//! The embedding engine against candle's `BertModel`; see `tests/`. A crate of its own, so that
+//! nothing else compiles candle.

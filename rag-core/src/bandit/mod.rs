@@ -18,7 +18,7 @@ pub use evaluate::{Evaluation, SWITCH_THRESHOLD, ValueEstimate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::rng::{Rng, splitmix64};
 use history::History;
-use model::{BASES, Basis, Curve, best_of};
+use model::{Basis, Curve, Normals, best_of};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Points at which a continuous range is evaluated, both ends included.
@@ -105,7 +105,7 @@ crate::options! {
         discount: f64 = 1.0, in 1e-3..=1.0;
         /// Seed of all draws; from the operating system if none.
         seed: Option<u64> = None;
-        /// Scale of the posterior's spread for `thompson` (0.4 if none), standard deviations for
+        /// Scale of the posterior's spread for `thompson` (0.5 if none), standard deviations for
         /// `ucb` (1 if none), share of random choices for `epsilon_greedy` (0.1 if none, at most 1).
         exploration: Option<f64> = None, in 0.0..=10.0;
         /// Standard deviation of a reward at a given arm; estimated from the rewards if none.
@@ -121,7 +121,7 @@ crate::options! {
 impl BanditOptions {
     fn exploration_scale(&self) -> f64 {
         self.exploration.unwrap_or(match self.policy {
-            Policy::Thompson => 0.4,
+            Policy::Thompson => 0.5,
             Policy::Ucb => 1.0,
             Policy::EpsilonGreedy => 0.1,
             Policy::Fixed => 0.0,
@@ -223,7 +223,7 @@ pub struct Bandit {
     basis: Basis,
     seed: u64,
     /// The side stream of `seed` from which propensities are estimated.
-    normals: Vec<[f64; BASES]>,
+    normals: Normals,
     rng: Rng,
     /// The upper 24 bits of this bandit's choice ids, and the lower 40 of the next.
     tag: u64,
@@ -261,7 +261,7 @@ impl Bandit {
             options: options.clone(),
             basis,
             seed,
-            normals: Vec::new(),
+            normals: Normals::new(options.propensity_draws, seed),
             rng: Rng::new(seed),
             tag: 0,
             next: 0,
@@ -277,10 +277,11 @@ impl Bandit {
     }
 
     /// Starts all draws and choice ids anew from `seed`: for workers that load the same file.
+    /// Choices that wait can still be rewarded.
     pub fn reseed(&mut self, seed: u64) {
         self.seed = seed;
         self.rng = Rng::new(seed);
-        self.normals = model::normals(self.options.propensity_draws, seed);
+        self.normals = Normals::new(self.options.propensity_draws, seed);
         let mut state = seed;
         self.tag = splitmix64(&mut state) >> COUNTER_BITS << COUNTER_BITS;
         self.next = 0;
@@ -320,7 +321,7 @@ impl Bandit {
             Policy::Thompson => {
                 let arm = curve.draw(basis, scale, &mut self.rng);
                 let wins = curve.wins(basis, scale, &self.normals, arm) as f64;
-                let draws = self.normals.len() as f64;
+                let draws = self.normals.draws as f64;
                 (arm, (wins + 0.5) / (draws + 0.5 * arms as f64))
             }
             Policy::Ucb => {
@@ -503,6 +504,8 @@ impl Bandit {
     /// Takes in what `other` has learnt. Order does not matter, and twice is once: rewards that
     /// both know, because one was loaded, cloned or merged from the other, count once.
     ///
+    /// Give workers different seeds ([`Bandit::reseed`] after loading or cloning): two that made the
+    /// same choices and earned the same from the first on cannot be told from one.
     /// The arms must be the same, and so must be the priors of domains that both have. Choices
     /// that wait stay with the bandit that made them. Logs are united in the order of the ids'
     /// counters, the newest `log_size` kept. With a discount below 1 each worker's rewards fade

@@ -6,7 +6,6 @@
 //! guess of the best arm. The posterior needs counts and sums of rewards for each arm, nothing else.
 
 use crate::Rng;
-use crate::kernel::linalg::Cholesky;
 use std::f64::consts::PI;
 
 /// Cosines in the basis, the constant included.
@@ -17,13 +16,16 @@ const CURVATURE: f64 = 0.85;
 const LEVEL: f64 = 0.5;
 const LEVEL_SD: f64 = 0.5;
 /// The kernel around a prior guess, and the wider one where there is no guess.
-const LENGTH: f64 = 0.3;
-const AMPLITUDE: f64 = 0.2;
-const AMPLITUDE_NO_GUESS: f64 = 0.35;
+const LENGTH: f64 = 0.4;
+const AMPLITUDE: f64 = 0.15;
+const AMPLITUDE_NO_GUESS: f64 = 0.3;
 /// The prior of the reward's noise: this standard deviation, worth so many rewards.
 const NOISE_SD: f64 = 0.1;
 const NOISE_WEIGHT: f64 = 10.0;
-const NOISE_ROUNDS: usize = 3;
+const NOISE_ROUNDS: usize = 2;
+
+type Weights = [f64; BASES];
+type Square = [[f64; BASES]; BASES];
 
 /// What has been learnt about one domain: for each arm a count and a sum of rewards (after
 /// discounting), and the sum of all squared rewards. These add up over workers.
@@ -95,8 +97,9 @@ impl Basis {
 #[derive(Clone, Debug)]
 pub(super) struct Curve {
     prior: Vec<f64>,
-    mean: [f64; BASES],
-    precision: Cholesky,
+    mean: Weights,
+    /// The inverse of the lower Cholesky factor of the weights' precision.
+    root: Square,
 }
 
 impl Curve {
@@ -132,19 +135,15 @@ impl Curve {
         }
         let prior_precision = prior_precision(guess.is_some());
         let mut variance = noise.unwrap_or(NOISE_SD).powi(2);
-        let (mut mean, mut precision) = solve(&gram, &moment, &prior_precision, variance);
+        let (mut mean, mut root) = solve(&gram, &moment, &prior_precision, variance);
         if noise.is_none() && total > 0.0 {
             for _ in 0..NOISE_ROUNDS {
-                let rest = expected_squares(&gram, &moment, squares, &mean, &precision);
+                let rest = expected_squares(&gram, &moment, squares, &mean, &root);
                 variance = (NOISE_WEIGHT * NOISE_SD * NOISE_SD + rest) / (NOISE_WEIGHT + total);
-                (mean, precision) = solve(&gram, &moment, &prior_precision, variance);
+                (mean, root) = solve(&gram, &moment, &prior_precision, variance);
             }
         }
-        Self {
-            prior,
-            mean,
-            precision,
-        }
+        Self { prior, mean, root }
     }
 
     /// The posterior mean of the reward at arm `k`.
@@ -154,34 +153,38 @@ impl Curve {
 
     /// The posterior standard deviation of the curve at arm `k`, the noise of a reward excluded.
     pub fn sd(&self, basis: &Basis, k: usize) -> f64 {
-        let mut x = basis.phi[k];
-        self.precision.solve_lower(&mut x);
-        dot(&x, &x).sqrt()
+        let phi = &basis.phi[k];
+        let spread = self.root.iter().map(|row| dot(row, phi).powi(2));
+        spread.sum::<f64>().sqrt()
     }
 
     /// The arm that is best on one draw from the posterior, its spread scaled by `scale`.
     pub fn draw(&self, basis: &Basis, scale: f64, rng: &mut Rng) -> usize {
-        let mut b: [f64; BASES] = std::array::from_fn(|_| rng.normal());
-        self.precision.solve_upper(&mut b);
-        for (b, m) in b.iter_mut().zip(&self.mean) {
-            *b = m + scale * *b;
+        let z: Weights = std::array::from_fn(|_| rng.normal());
+        let mut b = self.mean;
+        for (z, row) in z.iter().zip(&self.root) {
+            for (b, r) in b.iter_mut().zip(row) {
+                *b += scale * z * r;
+            }
         }
         let value = |k: usize| self.prior[k] + dot(&basis.phi[k], &b);
         best_of(basis.len(), value)
     }
 
-    /// How often arm `k` is best on the draws made from `normals` (see [`normals`]).
+    /// On how many of the draws made from `normals` arm `k` is best.
     ///
-    /// In float32 and draw-major, so that the compiler can use wide registers: this is most of
-    /// the time of a choice.
-    pub fn wins(&self, basis: &Basis, scale: f64, normals: &[[f64; BASES]], k: usize) -> usize {
-        let n = normals.len();
+    /// In float32 and draw by draw in the innermost loops, so that the compiler can use wide
+    /// registers: this is most of the time of a choice.
+    pub fn wins(&self, basis: &Basis, scale: f64, normals: &Normals, k: usize) -> usize {
+        let n = normals.draws;
         let mut weights = vec![0.0f32; BASES * n];
-        for (i, z) in normals.iter().enumerate() {
-            let mut b = *z;
-            self.precision.solve_upper(&mut b);
-            for j in 0..BASES {
-                weights[j * n + i] = (self.mean[j] + scale * b[j]) as f32;
+        for (j, w) in weights.chunks_exact_mut(n).enumerate() {
+            w.fill(self.mean[j] as f32);
+            for (i, z) in normals.columns.chunks_exact(n).enumerate().skip(j) {
+                let r = (scale * self.root[i][j]) as f32;
+                for (w, z) in w.iter_mut().zip(z) {
+                    *w += r * z;
+                }
             }
         }
         let curve = |k: usize, out: &mut [f32]| {
@@ -207,12 +210,20 @@ impl Curve {
     }
 }
 
-/// `draws` standard normal vectors, the side stream from which propensities are estimated.
-pub(super) fn normals(draws: usize, seed: u64) -> Vec<[f64; BASES]> {
-    let mut rng = Rng::fork(seed, 0x70726f70);
-    (0..draws)
-        .map(|_| std::array::from_fn(|_| rng.normal()))
-        .collect()
+/// Standard normal vectors, the side stream from which propensities are estimated.
+#[derive(Clone, Debug)]
+pub(super) struct Normals {
+    pub draws: usize,
+    /// The first component of all draws, then the second, ...
+    columns: Vec<f32>,
+}
+
+impl Normals {
+    pub fn new(draws: usize, seed: u64) -> Self {
+        let mut rng = Rng::fork(seed, 0x70726f70);
+        let columns = (0..draws * BASES).map(|_| rng.normal() as f32).collect();
+        Self { draws, columns }
+    }
 }
 
 /// The index of the largest value; the first of equals.
@@ -227,11 +238,11 @@ pub(super) fn best_of(n: usize, value: impl Fn(usize) -> f64) -> usize {
     best.1
 }
 
-fn dot(a: &[f64; BASES], b: &[f64; BASES]) -> f64 {
+fn dot(a: &Weights, b: &Weights) -> f64 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
 }
 
-fn prior_precision(guessed: bool) -> [f64; BASES] {
+fn prior_precision(guessed: bool) -> Weights {
     let amplitude = if guessed {
         AMPLITUDE
     } else {
@@ -249,58 +260,67 @@ fn prior_precision(guessed: bool) -> [f64; BASES] {
     })
 }
 
-type Square = [[f64; BASES]; BASES];
-
-fn solve(
-    gram: &Square,
-    moment: &[f64; BASES],
-    prior: &[f64; BASES],
-    variance: f64,
-) -> ([f64; BASES], Cholesky) {
-    let mut a = [0.0; BASES * BASES];
+/// The posterior mean of the weights and the inverse factor of their precision.
+fn solve(gram: &Square, moment: &Weights, prior: &Weights, variance: f64) -> (Weights, Square) {
+    let mut a = gram.map(|row| row.map(|x| x / variance));
     for i in 0..BASES {
-        for j in 0..=i {
-            a[i * BASES + j] = gram[i][j] / variance;
-        }
-        a[i * BASES + i] += prior[i];
+        a[i][i] += prior[i];
     }
-    let precision = Cholesky::new(&a, BASES)
-        .or_else(|| Cholesky::new(&diagonal(&a), BASES))
-        .expect("a diagonal of positive numbers has a factor");
-    let mut mean = moment.map(|x| x / variance);
-    precision.solve_lower(&mut mean);
-    precision.solve_upper(&mut mean);
-    (mean, precision)
+    let root = inverse_factor(&a).unwrap_or_else(|| {
+        // Rounding can make a hugely determined matrix indefinite; its diagonal is positive.
+        let mut diagonal = [[0.0; BASES]; BASES];
+        for i in 0..BASES {
+            diagonal[i][i] = 1.0 / a[i][i].clamp(1e-300, 1e300).sqrt();
+        }
+        diagonal
+    });
+    let mut mean = [0.0; BASES];
+    for row in &root {
+        let z = dot(row, moment) / variance;
+        for (m, r) in mean.iter_mut().zip(row) {
+            *m += z * r;
+        }
+    }
+    (mean, root)
 }
 
-/// What is left when rounding has made a hugely determined matrix indefinite.
-fn diagonal(a: &[f64; BASES * BASES]) -> [f64; BASES * BASES] {
-    std::array::from_fn(|i| {
-        if i % (BASES + 1) == 0 {
-            a[i].clamp(1e-300, 1e300)
-        } else {
-            0.0
+/// `L^-1` where `L L' = a`, of which the lower triangle is read.
+fn inverse_factor(a: &Square) -> Option<Square> {
+    let mut l = [[0.0; BASES]; BASES];
+    let mut inverse = [[0.0; BASES]; BASES];
+    for i in 0..BASES {
+        for j in 0..=i {
+            let rest = a[i][j] - (0..j).map(|k| l[i][k] * l[j][k]).sum::<f64>();
+            if j < i {
+                l[i][j] = rest / l[j][j];
+            } else if rest > 0.0 && rest.is_finite() {
+                l[i][i] = rest.sqrt();
+            } else {
+                return None;
+            }
         }
-    })
+        inverse[i][i] = 1.0 / l[i][i];
+        for j in 0..i {
+            let sum: f64 = (j..i).map(|k| l[i][k] * inverse[k][j]).sum();
+            inverse[i][j] = -sum / l[i][i];
+        }
+    }
+    Some(inverse)
 }
 
 /// The posterior expectation of the squared residuals: at the mean, plus the trace term.
 fn expected_squares(
     gram: &Square,
-    moment: &[f64; BASES],
+    moment: &Weights,
     squares: f64,
-    mean: &[f64; BASES],
-    precision: &Cholesky,
+    mean: &Weights,
+    root: &Square,
 ) -> f64 {
-    let at = |i: usize, j: usize| if i >= j { gram[i][j] } else { gram[j][i] };
-    let mut total = squares - 2.0 * dot(moment, mean);
-    for j in 0..BASES {
-        let column: [f64; BASES] = std::array::from_fn(|i| at(i, j));
-        total += mean[j] * dot(&column, mean);
-        let mut x = column;
-        precision.solve_lower(&mut x);
-        precision.solve_upper(&mut x);
-        total += x[j];
-    }
-    total.max(0.0)
+    let at = |i: usize, j: usize| gram[i.max(j)][i.min(j)];
+    let form = |x: &Weights| -> f64 {
+        let row = |i: usize| x[i] * (0..BASES).map(|j| at(i, j) * x[j]).sum::<f64>();
+        (0..BASES).map(row).sum()
+    };
+    let spread: f64 = root.iter().map(form).sum();
+    (squares - 2.0 * dot(moment, mean) + form(mean) + spread).max(0.0)
 }

@@ -8,15 +8,15 @@ use super::pieces::{Kind, Piece, lines};
 /// The blocks of each section. A section is a heading with what follows, up to the next heading;
 /// headings with nothing between them open one section together.
 pub(super) fn sections(text: &str) -> Vec<Vec<Piece>> {
-    let mut sections: Vec<Vec<Piece>> = vec![Vec::new()];
+    let mut sections: Vec<Vec<Piece>> = Vec::new();
+    let mut has_body = true;
     for block in blocks(text) {
-        let last = sections.last_mut().expect("starts with one");
-        let has_body = last.iter().any(|b| b.kind != Kind::Heading);
-        if block.kind == Kind::Heading && has_body {
-            sections.push(vec![block]);
-        } else {
-            last.push(block);
+        let heading = block.kind == Kind::Heading;
+        match sections.last_mut() {
+            Some(section) if !(heading && has_body) => section.push(block),
+            _ => sections.push(vec![block]),
         }
+        has_body = !heading;
     }
     sections
 }

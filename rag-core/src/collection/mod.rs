@@ -1,1 +1,297 @@
-//! Documents, vectors, BM25 and dials in one searchable store.
+//! Documents, vectors, BM25 and dials in one atomic, searchable store.
+//!
+//! A change is checked in full, written to the log as one record, then applied to the state in
+//! memory: a batch is there as a whole or not at all. Writers take turns; searches run beside
+//! them and wait only for the short moment in which a change is applied.
+//!
+//! Read `state` for what is held, `write` for changes, `search` for questions, `teach` for dials.
+
+mod codec;
+mod document;
+mod hits;
+mod query;
+mod report;
+mod search;
+mod state;
+mod teach;
+mod write;
+
+pub use document::{
+    Batch, Document, MAX_ID_BYTES, MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MAX_TEXT_BYTES, Metadata,
+};
+pub use hits::{Explanation, Hit};
+pub use query::{DEFAULT_BM25_WEIGHT, Fusion, Mode, Query, SearchOptions};
+pub use report::{Report, Stats};
+pub use teach::{CollectionSteering, Examples, learn_steering_vector};
+
+use crate::clock::{Clock, SystemClock};
+use crate::embedding::{Embedder, EmbedderOptions};
+use crate::error::{Error, ErrorKind, Result};
+use crate::options;
+use crate::rng::Rng;
+use crate::store::{Durability, Store, StoreOptions};
+use codec::Change;
+use state::State;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+
+options! {
+    /// How a collection is opened.
+    OpenOptions {
+        /// Dimension of the vectors, for callers who bring their own.
+        dim: Option<usize> = None, in 1..=65_536;
+        /// Whether writes are refused and no lock is taken.
+        read_only: bool = false;
+        /// When a write counts as done.
+        durability: Durability = Durability::Sync;
+    }
+}
+
+/// Documents with their vectors, postings and dials. Cheap to clone; usable from many threads.
+///
+/// ```
+/// use rag_core::collection::{Batch, Collection, Query};
+/// let collection = Collection::in_memory(None, None).unwrap();
+/// collection.add(Batch::new(["tides", "yeast"]).texts([
+///     "The moon pulls the sea and makes the tides.",
+///     "Yeast eats sugar and makes the dough rise.",
+/// ])).unwrap();
+/// let hits = collection.search(&Query::text("why does bread rise?").k(1)).unwrap();
+/// assert_eq!(hits[0].id, "yeast");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Collection {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    pid: u32,
+    state: RwLock<State>,
+    writer: Mutex<Writer>,
+    embedder: OnceLock<Embedder>,
+    own_vectors: bool,
+    read_only: bool,
+    closed: AtomicBool,
+    clock: Arc<dyn Clock>,
+    /// This handle's number among all that ever count feedback here.
+    worker: u64,
+}
+
+/// What only a writer touches.
+#[derive(Debug)]
+struct Writer {
+    store: Option<Store>,
+}
+
+impl Collection {
+    /// A collection that lives in memory. Without an embedder texts are embedded by the built-in
+    /// model, or, if `dim` is given, vectors are the caller's own.
+    pub fn in_memory(embedder: Option<Embedder>, dim: Option<usize>) -> Result<Self> {
+        let options = OpenOptions::default().dim(dim);
+        Self::build(None, embedder, &options)
+    }
+
+    /// Opens the collection in the directory `path`, or makes it there.
+    ///
+    /// Errors: `Locked` (another writer), `ModelMismatch` (its vectors were made by another
+    /// embedder), `DimensionMismatch`, `Corrupt`, `FormatVersion`, `NotFound` (nothing there and
+    /// `read_only`), `Io`.
+    ///
+    /// ```
+    /// use rag_core::collection::{Batch, Collection, OpenOptions};
+    /// let dir = std::env::temp_dir().join(format!("ragcore-doc-open-{}", std::process::id()));
+    /// let collection = Collection::open(&dir, None, &OpenOptions::default()).unwrap();
+    /// collection.add(Batch::new(["a"]).texts(["on disk when add returns"])).unwrap();
+    /// drop(collection);
+    /// let again = Collection::open(&dir, None, &OpenOptions::default()).unwrap();
+    /// assert_eq!(again.len().unwrap(), 1);
+    /// # std::fs::remove_dir_all(&dir).unwrap();
+    /// ```
+    pub fn open(
+        path: impl AsRef<Path>,
+        embedder: Option<Embedder>,
+        options: &OpenOptions,
+    ) -> Result<Self> {
+        Self::build(Some(path.as_ref()), embedder, options)
+    }
+
+    fn build(path: Option<&Path>, embedder: Option<Embedder>, o: &OpenOptions) -> Result<Self> {
+        o.check()?;
+        if path.is_none() && o.read_only {
+            return Err(Error::invalid(
+                "a collection in memory cannot be read_only; name a path",
+            ));
+        }
+        let mut state = State::new()?;
+        let store = match path {
+            None => None,
+            Some(path) => {
+                let store_options = StoreOptions::default()
+                    .durability(o.durability)
+                    .read_only(o.read_only);
+                Some(Store::open(path, &store_options, |record| {
+                    state.apply(&Change::decode(record)?)
+                })?)
+            }
+        };
+        check_identity(&state, embedder.as_ref(), o.dim)?;
+        let dim = embedder.as_ref().map(Embedder::dim).or(o.dim);
+        state.apply(&Change::Identity {
+            dim,
+            embedder: state.embedder.clone(),
+        })?;
+        let own_vectors = embedder.is_none() && o.dim.is_some();
+        Ok(Self {
+            shared: Arc::new(Shared {
+                pid: std::process::id(),
+                state: RwLock::new(state),
+                writer: Mutex::new(Writer { store }),
+                embedder: embedder.map_or_else(OnceLock::new, OnceLock::from),
+                own_vectors,
+                read_only: o.read_only,
+                closed: AtomicBool::new(false),
+                clock: Arc::new(SystemClock),
+                worker: Rng::seed_from_system(),
+            }),
+        })
+    }
+
+    /// The number of documents.
+    pub fn len(&self) -> Result<usize> {
+        Ok(self.read()?.len())
+    }
+
+    /// Whether there is no document.
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// The dimension of the vectors, once it is known.
+    pub fn dim(&self) -> Result<Option<usize>> {
+        Ok(self.read()?.dim)
+    }
+
+    /// Whether a document has this id.
+    pub fn contains(&self, id: &str) -> Result<bool> {
+        Ok(self.read()?.ids.contains_key(id))
+    }
+
+    /// The documents of these ids, in their order; `None` for an id that is not here.
+    pub fn get(&self, ids: &[impl AsRef<str>]) -> Result<Vec<Option<Document>>> {
+        let state = self.read()?;
+        Ok(ids.iter().map(|id| state.document(id.as_ref())).collect())
+    }
+
+    /// All ids, in the order in which their documents were last written.
+    pub fn ids(&self) -> Result<Vec<String>> {
+        let state = self.read()?;
+        Ok(state.live().map(|(_, stored)| stored.id.clone()).collect())
+    }
+
+    /// The number of documents that a filter keeps.
+    pub fn count(&self, filter: &crate::retrieval::filter::Filter) -> Result<usize> {
+        let state = self.read()?;
+        let kept = state.live().filter(|(_, s)| filter.matches(&s.metadata));
+        Ok(kept.count())
+    }
+
+    /// The embedder: the caller's, or the built-in model, made when first needed.
+    ///
+    /// `ModelMismatch` if the vectors here were made by another one; `InvalidArgument` if the
+    /// collection was opened with `dim` for the caller's own vectors.
+    pub fn embedder(&self) -> Result<&Embedder> {
+        self.check_open()?;
+        if self.shared.own_vectors {
+            return Err(Error::invalid(
+                "this collection was opened with dim and has no embedder; give vectors, or open \
+                 it with an embedder",
+            ));
+        }
+        let embedder = match self.shared.embedder.get() {
+            Some(embedder) => embedder,
+            None => {
+                let built_in = Embedder::built_in(&EmbedderOptions::default())?;
+                self.shared.embedder.get_or_init(|| built_in)
+            }
+        };
+        check_identity(&*self.read()?, Some(embedder), None)?;
+        Ok(embedder)
+    }
+
+    /// Makes every change so far durable, lets go of the lock, and ends this handle and its
+    /// clones: what is asked of them afterwards answers `Closed`.
+    pub fn close(&self) -> Result<()> {
+        self.check_process()?;
+        let mut writer = self.writer();
+        let store = writer.store.take();
+        self.shared.closed.store(true, Ordering::Release);
+        match store {
+            Some(mut store) if !self.shared.read_only => store.sync(),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_process(&self) -> Result<()> {
+        if std::process::id() != self.shared.pid {
+            return Err(Error::new(
+                ErrorKind::Forked,
+                "this collection was opened before the process forked; open it again in the child",
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_open(&self) -> Result<()> {
+        self.check_process()?;
+        if self.shared.closed.load(Ordering::Acquire) {
+            return Err(Error::new(
+                ErrorKind::Closed,
+                "the collection was closed; open it again",
+            ));
+        }
+        Ok(())
+    }
+
+    fn read(&self) -> Result<RwLockReadGuard<'_, State>> {
+        self.check_open()?;
+        let state = self.shared.state.read();
+        Ok(state.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The right to write, after everything that refuses it was asked. Check the process first.
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        let writer = self.shared.writer.lock();
+        writer.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Refuses an embedder or a dimension that the vectors at hand were not made with.
+fn check_identity(state: &State, embedder: Option<&Embedder>, dim: Option<usize>) -> Result<()> {
+    if let (Some(embedder), Some((name, held))) = (embedder, &state.embedder)
+        && fingerprint(embedder) != *held
+    {
+        return Err(Error::new(
+            ErrorKind::ModelMismatch,
+            format!(
+                "the vectors here were made by {name} ({held}), this embedder is {} ({}); open the \
+                 collection with the model that made it",
+                embedder.name(),
+                fingerprint(embedder)
+            ),
+        ));
+    }
+    let wanted = embedder.map(Embedder::dim).or(dim);
+    match (state.dim, wanted) {
+        (Some(held), Some(wanted)) if held != wanted => {
+            Err(Error::dimension("this collection", held, wanted))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The embedder's fingerprint as it is kept: sixteen hexadecimal digits.
+fn fingerprint(embedder: &Embedder) -> String {
+    format!("{:016x}", embedder.fingerprint())
+}

@@ -24,15 +24,18 @@ pub struct Effect {
 }
 
 impl Effect {
-    /// Whether the interval leaves 0 out. If not, more or clearer examples are needed.
+    /// Whether the whole interval is above 0. If not, more or clearer examples are needed.
+    ///
+    /// An interval below 0 is no measured effect either: a direction learnt from a few examples
+    /// of noise tends to score held-out examples the wrong way round.
     ///
     /// ```
     /// use rag_core::steering::Effect;
-    /// let effect = Effect { value: 0.2, low: -0.1, high: 0.5 };
-    /// assert!(!effect.is_measurable());
+    /// assert!(!Effect { value: 0.2, low: -0.1, high: 0.5 }.is_measurable());
+    /// assert!(!Effect { value: -1.2, low: -2.3, high: -0.1 }.is_measurable());
     /// ```
     pub fn is_measurable(&self) -> bool {
-        self.low > 0.0 || self.high < 0.0
+        self.low > 0.0
     }
 
     /// The effect of the opposite direction.

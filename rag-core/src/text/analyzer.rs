@@ -288,11 +288,13 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(300))]
         #[test]
-        fn no_stemmer_panics(text in "[\\PC\\pM a-zàéßœıİа-яα-ωא-ת一-龠أ-ي'’]{0,40}",
-                             language in 0..Language::ALL.len()) {
-            let analyzer = Analyzer::new(Language::ALL[language]);
-            for term in analyzer.terms(&text) {
-                prop_assert!(!term.is_empty());
+        fn no_stemmer_panics(
+            text in "[\\PC\\pM\\u{b80}-\\u{bff}\\u{600}-\\u{6ff}a-zàéßœıİа-яα-ωא-ת一-龠أ-ي'’ ]{0,40}",
+        ) {
+            for &language in Language::ALL {
+                for term in Analyzer::new(language).terms(&text) {
+                    prop_assert!(!term.is_empty());
+                }
             }
         }
     }

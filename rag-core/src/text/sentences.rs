@@ -14,6 +14,9 @@ pub struct Sentences<'a> {
     at: usize,
 }
 
+/// Bytes from which text without capitals is taken for a sentence.
+const LONG_ENOUGH: usize = 20;
+
 /// Finds the sentences of `text`.
 ///
 /// The ranges ascend, do not overlap, begin and end at visible characters and leave out only
@@ -57,6 +60,7 @@ impl Sentences<'_> {
     fn end_after(&self, start: usize) -> usize {
         let heading = is_heading(&self.text[start..]);
         let mut at = start;
+        let mut capitals = false;
         while let Some(c) = self.text[at..].chars().next() {
             let after = at + c.len_utf8();
             if c == '\n' || c == '\r' {
@@ -72,11 +76,14 @@ impl Sentences<'_> {
                 '.' | '!' | '?' | '…' | '‽' | '؟' | '۔' | '।' | '॥' | '።' | '։'
             ) {
                 let tail = self.skip_tail(after);
-                if self.ends_here(start, at, c, tail) {
+                // Text without a single capital, such as chat, tells nothing by a small letter.
+                let small_ends = !capitals && at - start >= LONG_ENOUGH;
+                if self.ends_here(start, at, c, tail, small_ends) {
                     return tail;
                 }
                 at = tail;
             } else {
+                capitals |= c.is_uppercase();
                 at = after;
             }
         }
@@ -131,7 +138,14 @@ impl Sentences<'_> {
         at + rest.len() - tail.len()
     }
 
-    fn ends_here(&self, start: usize, at: usize, terminator: char, tail: usize) -> bool {
+    fn ends_here(
+        &self,
+        start: usize,
+        at: usize,
+        terminator: char,
+        tail: usize,
+        small_ends: bool,
+    ) -> bool {
         let rest = &self.text[tail..];
         let Some(next) = rest.chars().next() else {
             return true;
@@ -142,7 +156,7 @@ impl Sentences<'_> {
         let Some(opening) = rest.trim_start().chars().find(|c| !is_opening(*c)) else {
             return true;
         };
-        if opening.is_lowercase() {
+        if opening.is_lowercase() && !small_ends {
             return false;
         }
         terminator != '.' || tail > at + 1 || !self.is_abbreviation(start, at, opening)
@@ -311,6 +325,14 @@ mod tests {
         assert_eq!(found("# Title\ntext"), ["# Title", "text"]);
         assert_eq!(found("你好。「好！」再见"), ["你好。", "「好！」", "再见"]);
         assert_eq!(found(" \n\t "), Vec::<&str>::new());
+        assert_eq!(
+            found("nobody here uses capitals. what? said he, e.g. me and 3.5 others. yes."),
+            [
+                "nobody here uses capitals.",
+                "what? said he, e.g. me and 3.5 others.",
+                "yes."
+            ]
+        );
         assert_eq!(found(". . ."), [".", ".", "."]);
     }
 

@@ -152,6 +152,7 @@ fn continues(next: Class, unspaced: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn found(text: &str) -> Vec<&str> {
         words(text).map(|w| w.text).collect()
@@ -180,5 +181,20 @@ mod tests {
         assert_eq!(found("a\u{200d} \u{200d}b \u{301}c"), ["a", "b", "c"]);
         let runs: Vec<_> = words("ab 東京タワー").map(|w| w.unspaced).collect();
         assert_eq!(runs, [false, true]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_letter_and_digit_is_in_one_word(text in "([a-z0-9.,' _-]|[\\pL\\pN\\pM]|\\PC|[一-龠]){0,40}") {
+            let mut at = 0;
+            let outside = |gap: &str| gap.chars().all(|c| !c.is_alphanumeric() || is_combining_mark(c));
+            for word in words(&text) {
+                prop_assert!(outside(&text[at..word.start]));
+                prop_assert_eq!(&text[word.start..word.end], word.text);
+                prop_assert!(word.start < word.end);
+                at = word.end;
+            }
+            prop_assert!(outside(&text[at..]));
+        }
     }
 }

@@ -30,10 +30,7 @@ pub use index::{LexicalHits, LexicalIndex};
 pub use rows::LexicalRows;
 pub use statistics::{ShardStatistics, TermScore, TermStatistics};
 
-use crate::error::{Error, Result};
-
-/// The largest `k` of a search.
-pub const MAX_K: usize = 10_000;
+use super::check_k;
 
 crate::options! {
     /// How texts become terms and how terms are weighed.
@@ -45,11 +42,4 @@ crate::options! {
         /// Stop words and stemmer.
         language: Language = Language::English;
     }
-}
-
-fn check_k(k: usize) -> Result<()> {
-    if (1..=MAX_K).contains(&k) {
-        return Ok(());
-    }
-    Err(Error::invalid(format!("k must be in 1..={MAX_K}, got {k}")))
 }

@@ -1,0 +1,255 @@
+//! Dials and users of a collection: learnt from its texts, calibrated on its documents, and kept
+//! in its log with everything else.
+
+use super::Collection;
+use super::codec::{Change, Feedback};
+use crate::embedding::{Embedder, EncodeOptions};
+use crate::error::{Error, Result};
+use crate::matrix::{Matrix, Rows};
+use crate::progress::Progress;
+use crate::rng::Rng;
+use crate::steering::{
+    CalibrateOptions, LearnOptions, RetrainOptions, RetrainReport, Steering, SteeringVector,
+};
+use std::sync::Arc;
+
+/// Documents that calibration looks at; of more, a seeded sample.
+const CALIBRATION_SAMPLE: usize = 5000;
+/// Fewer documents than this say nothing about how much similarity a dial costs.
+const CALIBRATION_MINIMUM: usize = 20;
+
+/// What a dial is learnt from.
+#[derive(Clone, Copy, Debug)]
+pub enum Examples<'a> {
+    /// Texts, which are embedded first.
+    Texts(&'a [&'a str]),
+    /// Vectors, one row each.
+    Vectors(Rows<'a>),
+}
+
+/// Learns a steering vector from texts or vectors; texts need an embedder.
+///
+/// ```
+/// use rag_core::collection::{Examples, learn_steering_vector};
+/// use rag_core::embedding::{Embedder, EmbedderOptions};
+/// use rag_core::steering::LearnOptions;
+/// let embedder = Embedder::built_in(&EmbedderOptions::default()).unwrap();
+/// let polite = ["could you please help me", "thank you so much for this", "would you kindly wait"];
+/// let blunt = ["help me now", "this is late", "wait"];
+/// let dial = learn_steering_vector(
+///     Some(&embedder), Examples::Texts(&polite), Examples::Texts(&blunt), &LearnOptions::default(),
+/// ).unwrap();
+/// assert_eq!(dial.dim(), embedder.dim());
+/// ```
+pub fn learn_steering_vector(
+    embedder: Option<&Embedder>,
+    positive: Examples<'_>,
+    negative: Examples<'_>,
+    options: &LearnOptions,
+) -> Result<SteeringVector> {
+    let positive = vectors_of(embedder, positive).map_err(|e| e.context("positive examples"))?;
+    let negative = vectors_of(embedder, negative).map_err(|e| e.context("negative examples"))?;
+    SteeringVector::learn(positive.rows(), negative.rows(), options)
+}
+
+fn vectors_of(embedder: Option<&Embedder>, examples: Examples<'_>) -> Result<Matrix> {
+    match examples {
+        Examples::Vectors(rows) => Matrix::from_vec(rows.data().to_vec(), rows.dim()),
+        Examples::Texts(texts) => {
+            let embedder = embedder.ok_or_else(|| {
+                Error::invalid("texts need an embedder to become vectors; give one, or vectors")
+            })?;
+            embedder.encode(texts, &EncodeOptions::default(), Progress::none())
+        }
+    }
+}
+
+/// A collection's dials and users. Changes are logged and durable like documents.
+#[derive(Clone, Copy, Debug)]
+pub struct CollectionSteering<'a> {
+    collection: &'a Collection,
+}
+
+impl Collection {
+    /// The collection's dials and users.
+    pub fn steering(&self) -> CollectionSteering<'_> {
+        CollectionSteering { collection: self }
+    }
+
+    /// Measures the dials again when the number of vectors has doubled or halved since.
+    pub(super) fn recalibrate_if_changed_much(&self, writer: &mut super::Writer) -> Result<()> {
+        let (vectors, at, has_dials) = {
+            let state = self.read()?;
+            let vectors = state.dense.as_ref().map_or(0, |d| d.len());
+            let has_dials = !state.steering.is_empty();
+            (vectors, state.calibrated_on, has_dials)
+        };
+        let changed = vectors >= 2 * at.max(1) || 2 * vectors <= at;
+        if !has_dials || !changed || vectors < CALIBRATION_MINIMUM {
+            return Ok(());
+        }
+        let mut set = Steering::clone(&*self.snapshot()?);
+        let calibrated_on = self.calibrate(&mut set)?;
+        let set = set.to_bytes();
+        self.commit(writer, &Change::Steering { set, calibrated_on })
+    }
+
+    /// Calibrates every dial on the documents here, if there are enough, and says on how many.
+    fn calibrate(&self, set: &mut Steering) -> Result<usize> {
+        let sample = self.calibration_sample()?;
+        if sample.len() < CALIBRATION_MINIMUM {
+            return Ok(0);
+        }
+        set.calibrate(sample.rows(), &CalibrateOptions::default())?;
+        let state = self.read()?;
+        Ok(state.dense.as_ref().map_or(0, |d| d.len()))
+    }
+
+    fn snapshot(&self) -> Result<Arc<Steering>> {
+        Ok(Arc::clone(&self.read()?.steering))
+    }
+
+    /// Vectors of the documents, at most [`CALIBRATION_SAMPLE`], the same for the same documents.
+    fn calibration_sample(&self) -> Result<Matrix> {
+        let state = self.read()?;
+        let mut rows: Vec<u32> = state.live().map(|(row, _)| row).collect();
+        rows.retain(|&row| state.vector(row).is_some());
+        if rows.len() > CALIBRATION_SAMPLE {
+            Rng::new(0).shuffle(&mut rows);
+            rows.truncate(CALIBRATION_SAMPLE);
+            rows.sort_unstable();
+        }
+        let mut sample = Matrix::zeros(0, state.dim.unwrap_or(1));
+        for row in rows {
+            sample.push(state.vector(row).unwrap_or(&[]))?;
+        }
+        Ok(sample)
+    }
+}
+
+impl CollectionSteering<'_> {
+    /// Learns a dial, calibrates it on the collection's own documents (when there are at least
+    /// twenty) and keeps it under `name`, in the place of one of that name.
+    pub fn learn(
+        &self,
+        name: &str,
+        positive: Examples<'_>,
+        negative: Examples<'_>,
+        options: &LearnOptions,
+    ) -> Result<SteeringVector> {
+        let texts =
+            matches!(positive, Examples::Texts(_)) || matches!(negative, Examples::Texts(_));
+        let embedder = match texts {
+            true => Some(self.collection.embedder()?),
+            false => None,
+        };
+        let options = options.clone().name(name.to_owned());
+        let dial = learn_steering_vector(embedder, positive, negative, &options)?;
+        self.insert(dial)
+    }
+
+    /// Keeps a dial that was learnt elsewhere, calibrated on the documents here.
+    pub fn insert(&self, dial: SteeringVector) -> Result<SteeringVector> {
+        let held = self.collection.dim()?;
+        if let Some(dim) = held.filter(|&d| d != dial.dim()) {
+            return Err(Error::dimension("this collection", dim, dial.dim()));
+        }
+        let name = dial.name().to_owned();
+        let mut writer = self.collection.check_writable_and_lock()?;
+        let mut set = Steering::clone(&*self.collection.snapshot()?);
+        set.insert(dial)?;
+        let calibrated_on = self.collection.calibrate(&mut set)?;
+        let dial = set.get(&name)?.clone();
+        let set = set.to_bytes();
+        self.collection
+            .commit(&mut writer, &Change::Steering { set, calibrated_on })?;
+        Ok(dial)
+    }
+
+    /// The names of the dials, ascending.
+    pub fn names(&self) -> Result<Vec<String>> {
+        let set = self.collection.snapshot()?;
+        Ok(set.names().map(str::to_owned).collect())
+    }
+
+    /// The dial of that name.
+    pub fn get(&self, name: &str) -> Result<SteeringVector> {
+        self.collection.snapshot()?.get(name).cloned()
+    }
+
+    /// Removes a dial.
+    pub fn remove(&self, name: &str) -> Result<()> {
+        self.change(|set| set.remove(name).map(drop))
+    }
+
+    /// Moves a query vector as a search would.
+    pub fn apply(
+        &self,
+        query: &[f32],
+        dials: &[(&str, f64)],
+        user: Option<&str>,
+    ) -> Result<Vec<f32>> {
+        self.collection.snapshot()?.apply(query, dials, user)
+    }
+
+    /// Learns from one rating in [0, 1] of an item that a query found. `at` is in Unix seconds;
+    /// without it the present time counts.
+    pub fn feedback(
+        &self,
+        query: &[f32],
+        item: &[f32],
+        rating: f64,
+        user: Option<&str>,
+        dials: &[(&str, f64)],
+        at: Option<f64>,
+    ) -> Result<()> {
+        let mut writer = self.collection.check_writable_and_lock()?;
+        let at = at.unwrap_or_else(|| self.collection.shared.clock.now());
+        self.collection
+            .snapshot()?
+            .check_feedback(query, item, rating, user, dials, at)?;
+        let feedback = Feedback {
+            query: query.to_vec(),
+            item: item.to_vec(),
+            rating,
+            user: user.map(str::to_owned),
+            dials: dials.iter().map(|(n, s)| ((*n).to_owned(), *s)).collect(),
+            at,
+            worker: self.collection.shared.worker,
+        };
+        self.collection
+            .commit(&mut writer, &Change::Feedback(feedback))
+    }
+
+    /// Learns users and dials again from the filtered history; see [`Steering::retrain`].
+    pub fn retrain(&self, options: &RetrainOptions) -> Result<RetrainReport> {
+        self.change(|set| set.retrain(options))
+    }
+
+    /// Removes everything that is known of a user; tells whether there was anything.
+    pub fn forget(&self, user: &str) -> Result<bool> {
+        self.change(|set| Ok(set.forget(user)))
+    }
+
+    /// Takes in what another set has learnt.
+    pub fn merge(&self, other: &Steering) -> Result<()> {
+        self.change(|set| set.merge(other))
+    }
+
+    /// A copy of the set as it is now, to save or to merge elsewhere.
+    pub fn to_steering(&self) -> Result<Steering> {
+        Ok(Steering::clone(&*self.collection.snapshot()?))
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Steering) -> Result<T>) -> Result<T> {
+        let mut writer = self.collection.check_writable_and_lock()?;
+        let mut set = Steering::clone(&*self.collection.snapshot()?);
+        let result = change(&mut set)?;
+        let change = Change::Steering {
+            set: set.to_bytes(),
+            calibrated_on: self.collection.read()?.calibrated_on,
+        };
+        self.collection.commit(&mut writer, &change)?;
+        Ok(result)
+    }
+}

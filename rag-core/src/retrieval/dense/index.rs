@@ -1,0 +1,285 @@
+//! Vectors under keys of the caller's: an index on its own.
+
+use super::Metric;
+use super::saved;
+use super::slots::Slots;
+use crate::error::{Error, ErrorKind, Result};
+use crate::matrix::{Matrix, Rows};
+use crate::progress::Progress;
+use crate::retrieval::check_k;
+use crate::threads;
+use std::collections::HashSet;
+use std::path::Path;
+
+/// The key that fills the places of hits that do not exist; it cannot be added.
+pub const NO_KEY: u64 = u64::MAX;
+
+/// The most hits, padding included, that one call of [`DenseIndex::search`] may ask for.
+const MAX_RESULTS: usize = 100_000_000;
+/// Queries between two reports of progress.
+const REPORT_EVERY: usize = 256;
+
+crate::option_enum! {
+    /// What is kept of a vector.
+    DensePrecision {
+        Auto = "auto" /** The library's choice; this release keeps float32. */,
+        F32 = "f32" /** The numbers as they were given. */,
+    }
+}
+
+crate::options! {
+    /// How an index compares and keeps vectors.
+    DenseOptions {
+        /// What makes two vectors alike.
+        metric: Metric = Metric::Cosine;
+        /// What is kept of a vector. Both choices keep float32 in this release, so every search is exact.
+        precision: DensePrecision = DensePrecision::Auto;
+        /// Seed of everything random. An exact index draws nothing; the seed is kept with it.
+        seed: u64 = 0;
+    }
+}
+
+crate::options! {
+    /// How far a search looks.
+    DenseSearchOptions {
+        /// Larger looks further. An exact search looks at everything whatever it is.
+        effort: Option<usize> = None, in 1..=1_000_000;
+        /// Whether every vector must be looked at. This release always does.
+        exact: bool = false;
+        /// Threads to use; none means all that the machine offers. Changes no result.
+        threads: Option<usize> = None, in 1..=threads::MAX_THREADS;
+    }
+}
+
+/// The hits of several queries, `k` places each, best first.
+///
+/// Places without a hit have key [`NO_KEY`] and score minus infinity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DenseHits {
+    /// `queries * k` keys, query after query.
+    pub keys: Vec<u64>,
+    /// `queries * k` scores, query after query.
+    pub scores: Vec<f32>,
+    /// Places for each query.
+    pub k: usize,
+}
+
+impl DenseHits {
+    /// The keys and scores of query `i` without the padding; panics past the end, like a slice.
+    pub fn row(&self, i: usize) -> (&[u64], &[f32]) {
+        let (keys, scores) = (&self.keys[i * self.k..], &self.scores[i * self.k..]);
+        let full = keys[..self.k].iter().take_while(|&&key| key != NO_KEY);
+        let full = full.count();
+        (&keys[..full], &scores[..full])
+    }
+}
+
+/// Exact dense search over vectors under 64-bit keys.
+///
+/// ```
+/// use rag_core::retrieval::dense::{DenseIndex, DenseOptions, DenseSearchOptions, NO_KEY};
+/// use rag_core::{Progress, Rows};
+/// let mut index = DenseIndex::new(2, &DenseOptions::default())?;
+/// index.add(&[30, 20], Rows::new(&[1.0, 0.0, 2.0, 0.0], 2)?)?;
+/// let query = Rows::single(&[1.0, 0.0])?;
+/// let options = DenseSearchOptions::default();
+/// let hits = index.search(query, 3, &options, None, &mut Progress::none())?;
+/// assert_eq!(hits.keys, [20, 30, NO_KEY], "a tie goes to the smaller key; short rows are padded");
+/// assert_eq!(hits.row(0).1, [1.0, 1.0]);
+/// assert!(index.add(&[40, 20], Rows::new(&[1.0, 0.0, 0.0, 1.0], 2)?).is_err());
+/// assert!(!index.contains(40), "a batch is added as a whole or not at all");
+/// # Ok::<(), rag_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct DenseIndex {
+    slots: Slots<u64>,
+    options: DenseOptions,
+}
+
+impl DenseIndex {
+    /// An empty index for vectors of `dim` floats, 1..=65536.
+    pub fn new(dim: usize, options: &DenseOptions) -> Result<Self> {
+        options.check()?;
+        Ok(Self {
+            slots: Slots::new(dim, options.metric)?,
+            options: options.clone(),
+        })
+    }
+
+    /// Floats in a vector.
+    pub fn dim(&self) -> usize {
+        self.slots.dim()
+    }
+
+    /// The options it was made with.
+    pub fn options(&self) -> &DenseOptions {
+        &self.options
+    }
+
+    /// The number of vectors.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there is no vector.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether `key` is held.
+    pub fn contains(&self, key: u64) -> bool {
+        self.slots.slot(key).is_some()
+    }
+
+    /// The vector of `key` as it is kept: of unit length under cosine.
+    pub fn vector(&self, key: u64) -> Option<&[f32]> {
+        self.slots.vector(key)
+    }
+
+    /// The keys, ascending.
+    pub fn keys(&self) -> Vec<u64> {
+        let mut keys = self.slots.ids().to_vec();
+        keys.sort_unstable();
+        keys
+    }
+
+    /// Adds one vector for each key: all of them, or none.
+    ///
+    /// Fails with `AlreadyExists` naming the key that is held or given twice, with
+    /// `DimensionMismatch`, or with `InvalidArgument`: numbers of keys and vectors that differ, the
+    /// key `2^64 - 1`, a number that is not finite, a vector of zeros under cosine, a number
+    /// beyond ±1e15 under dot and l2.
+    pub fn add(&mut self, keys: &[u64], vectors: Rows<'_>) -> Result<()> {
+        if keys.len() != vectors.len() {
+            return Err(Error::invalid(format!(
+                "{} keys for {} vectors; give one key for each vector",
+                keys.len(),
+                vectors.len()
+            )));
+        }
+        if !keys.is_empty() && vectors.dim() != self.dim() {
+            return Err(Error::dimension("this index", self.dim(), vectors.dim()));
+        }
+        let exists = |key: u64, how: &str| {
+            let message = format!("key {key} {how}; nothing was added");
+            Error::new(ErrorKind::AlreadyExists, message)
+        };
+        let mut batch = HashSet::with_capacity(keys.len());
+        for &key in keys {
+            if key == NO_KEY {
+                return Err(Error::invalid(format!(
+                    "key {NO_KEY} stands for no hit; use a smaller one"
+                )));
+            }
+            if self.contains(key) {
+                return Err(exists(key, "is in the index already"));
+            }
+            if !batch.insert(key) {
+                return Err(exists(key, "was given twice"));
+            }
+        }
+        let ready = self.prepare(vectors, "vector")?;
+        if self.len() + keys.len() >= u32::MAX as usize {
+            return Err(Error::invalid("an index holds at most 2^32 - 1 vectors"));
+        }
+        for (&key, vector) in keys.iter().zip(ready.rows().iter()) {
+            self.slots.put(key, vector)?;
+        }
+        Ok(())
+    }
+
+    /// Removes every key, or none. A key given twice counts once.
+    ///
+    /// Fails with `NotFound` naming the first key that is not held.
+    pub fn remove(&mut self, keys: &[u64]) -> Result<()> {
+        if let Some(key) = keys.iter().find(|&&key| !self.contains(key)) {
+            let message = format!("key {key} is not in the index; nothing was removed");
+            return Err(Error::new(ErrorKind::NotFound, message));
+        }
+        for &key in keys {
+            self.slots.remove(key);
+        }
+        Ok(())
+    }
+
+    /// The best `k` keys (1..=10000) for each query, among those in `filter` if one is given:
+    /// score descending, key ascending, padded to `k` places.
+    ///
+    /// Keys in `filter` that are not held are ignored; an empty filter finds nothing. A filter
+    /// never costs hits. Fails with `InvalidArgument` or `DimensionMismatch` for queries that
+    /// [`DenseIndex::add`] would refuse, and if queries times `k` exceed 100 million.
+    pub fn search(
+        &self,
+        queries: Rows<'_>,
+        k: usize,
+        options: &DenseSearchOptions,
+        filter: Option<&[u64]>,
+        progress: &mut Progress<'_>,
+    ) -> Result<DenseHits> {
+        options.check()?;
+        check_k(k)?;
+        if queries.len() > MAX_RESULTS / k {
+            return Err(Error::invalid(format!(
+                "{} queries of {k} hits are more than {MAX_RESULTS} hits; search in parts",
+                queries.len()
+            )));
+        }
+        let ready = self.prepare(queries, "query")?;
+        let slots = filter.map(|keys| {
+            let held = keys.iter().filter_map(|&key| self.slots.slot(key));
+            let mut slots: Vec<u32> = held.collect();
+            slots.sort_unstable();
+            slots.dedup();
+            slots
+        });
+        let threads = threads::resolve(options.threads);
+        let mut hits = DenseHits {
+            keys: Vec::with_capacity(queries.len() * k),
+            scores: Vec::with_capacity(queries.len() * k),
+            k,
+        };
+        for (i, group) in ready
+            .rows()
+            .data()
+            .chunks(REPORT_EVERY * self.dim())
+            .enumerate()
+        {
+            let group = Rows::new(group, self.dim())?;
+            for found in self.slots.scan(group, k, slots.as_deref(), threads) {
+                let missing = k - found.len();
+                hits.keys.extend(found.iter().map(|hit| hit.0));
+                hits.keys.extend(std::iter::repeat_n(NO_KEY, missing));
+                hits.scores.extend(found.iter().map(|hit| hit.1));
+                hits.scores
+                    .extend(std::iter::repeat_n(f32::NEG_INFINITY, missing));
+            }
+            progress.step(i * REPORT_EVERY + group.len(), queries.len())?;
+        }
+        Ok(hits)
+    }
+
+    /// Writes the index to a file, in the place of an older one. The bytes depend on what the
+    /// index holds, not on how it came there.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        saved::save(self, path)
+    }
+
+    /// Reads an index from a file.
+    ///
+    /// `mmap` is accepted for callers that prefer mapped memory; this release reads the file
+    /// into memory either way. Fails with `NotFound`, `Io`, `Corrupt` or `FormatVersion`.
+    pub fn open(path: &Path, mmap: bool) -> Result<Self> {
+        // Every float is checked on opening, which reads the whole file whatever its memory is.
+        let _ = mmap;
+        saved::open(path)
+    }
+
+    fn prepare(&self, vectors: Rows<'_>, what: &str) -> Result<Matrix> {
+        let mut ready = Vec::with_capacity(vectors.data().len());
+        for (i, vector) in vectors.iter().enumerate() {
+            let vector = self.slots.prepare(vector);
+            ready.extend(vector.map_err(|e| e.context(format_args!("{what} {i}")))?);
+        }
+        Matrix::from_vec(ready, self.dim())
+    }
+}

@@ -1,0 +1,33 @@
+//! Dense search: exact, over float32 rows.
+//!
+//! The one idea: a row is scored by one call of one kernel, so that every door (one query, many,
+//! one row) gives the same bits; what may be found is decided before scoring, so that a filter
+//! makes a search cheaper and never loses a hit.
+//!
+//! Scores are larger for better hits in every metric; see [`Metric`]. Read `slots` for the
+//! storage and the scan, then `rows` (row numbers, for a collection) and `index` (keys, on its
+//! own), the two faces, and `saved` for the file.
+
+mod index;
+mod rows;
+mod saved;
+mod slots;
+
+pub use index::{DenseHits, DenseIndex, DenseOptions, DensePrecision, DenseSearchOptions, NO_KEY};
+pub use rows::DenseRows;
+
+/// The most floats that a vector may have.
+pub const MAX_DIM: usize = 65_536;
+
+/// The largest magnitude of a number in a vector under `dot` and `l2`: with at most [`MAX_DIM`]
+/// of them no sum of products leaves the range of float32, so a score is never NaN or infinite.
+pub const MAX_MAGNITUDE: f32 = 1e15;
+
+crate::option_enum! {
+    /// What makes two vectors alike. Larger scores are better in every metric.
+    Metric {
+        Cosine = "cosine" /** The cosine of the angle; vectors are kept at unit length. */,
+        Dot = "dot" /** The inner product. */,
+        L2 = "l2" /** The squared Euclidean distance, negated: 0 is the same vector. */,
+    }
+}

@@ -1,0 +1,146 @@
+//! Vectors under row numbers: what a collection stands on, beside its postings.
+
+use super::Metric;
+use super::slots::Slots;
+use crate::error::Result;
+use crate::kernel;
+use crate::matrix::{Matrix, Rows};
+use crate::retrieval::check_k;
+use crate::threads;
+
+/// Exact search over vectors under row numbers.
+///
+/// Row numbers need not be dense and can be used again after a removal. Searching takes `&self`
+/// and may be done from many threads at once.
+///
+/// ```
+/// use rag_core::retrieval::dense::{DenseRows, Metric};
+/// let mut rows = DenseRows::new(2, Metric::Cosine)?;
+/// rows.insert(7, &[3.0, 4.0])?;
+/// rows.insert(9, &[-1.0, 0.0])?;
+/// assert_eq!(rows.vector(7), Some(&[0.6, 0.8][..]), "kept at unit length");
+/// assert_eq!(rows.search(&[10.0, 0.0], 5, None)?, [(7, 0.6), (9, -1.0)]);
+/// assert_eq!(rows.search(&[10.0, 0.0], 5, Some(&|row| row > 7))?, [(9, -1.0)]);
+/// assert!(rows.insert(8, &[0.0, 0.0]).is_err(), "zeros have no direction");
+/// # Ok::<(), rag_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct DenseRows(Slots<u32>);
+
+impl DenseRows {
+    /// An empty one for vectors of `dim` floats, 1..=65536.
+    pub fn new(dim: usize, metric: Metric) -> Result<Self> {
+        Slots::new(dim, metric).map(Self)
+    }
+
+    /// Floats in a vector.
+    pub fn dim(&self) -> usize {
+        self.0.dim()
+    }
+
+    /// The metric it was made with.
+    pub fn metric(&self) -> Metric {
+        self.0.metric()
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether `row` is held.
+    pub fn contains(&self, row: u32) -> bool {
+        self.0.slot(row).is_some()
+    }
+
+    /// Holds `vector` under `row`, in the place of an older one.
+    ///
+    /// Under cosine it is kept at unit length; inserting what [`DenseRows::vector`] answered
+    /// changes no bit. Fails, and changes nothing, with `DimensionMismatch`, or with
+    /// `InvalidArgument` for a number that is not finite, for a vector of zeros under cosine,
+    /// and for a number beyond ±1e15 under dot and l2.
+    pub fn insert(&mut self, row: u32, vector: &[f32]) -> Result<()> {
+        let ready = self.0.prepare(vector)?;
+        self.0.put(row, &ready)
+    }
+
+    /// Forgets `row`; answers whether it was held. What is left scores as before.
+    pub fn remove(&mut self, row: u32) -> bool {
+        self.0.remove(row)
+    }
+
+    /// The vector of `row` as it is kept.
+    pub fn vector(&self, row: u32) -> Option<&[f32]> {
+        self.0.vector(row)
+    }
+
+    /// The best `k` rows (1..=10000) among those that `allowed` lets through: score descending,
+    /// row ascending. Fewer come back only if fewer are allowed.
+    ///
+    /// Fails with `InvalidArgument` or `DimensionMismatch` for what [`DenseRows::insert`] would
+    /// refuse.
+    pub fn search(
+        &self,
+        query: &[f32],
+        k: usize,
+        allowed: Option<&dyn Fn(u32) -> bool>,
+    ) -> Result<Vec<(u32, f32)>> {
+        check_k(k)?;
+        let ready = self.0.prepare(query)?;
+        let slots = allowed.map(|allowed| self.slots(allowed));
+        let found = self.0.scan(Rows::single(&ready)?, k, slots.as_deref(), 1);
+        Ok(found.into_iter().next().unwrap_or_default())
+    }
+
+    /// [`DenseRows::search`] for many queries: rows are read once for several of them, on at most
+    /// `threads` threads (none: all of the machine). The results are those of one by one, to the
+    /// bit. `allowed` is asked once about each row, on the calling thread.
+    pub fn search_many(
+        &self,
+        queries: Rows<'_>,
+        k: usize,
+        allowed: Option<&dyn Fn(u32) -> bool>,
+        threads: Option<usize>,
+    ) -> Result<Vec<Vec<(u32, f32)>>> {
+        check_k(k)?;
+        let mut ready = Matrix::zeros(0, self.dim());
+        for (i, query) in queries.iter().enumerate() {
+            let query = self.0.prepare(query);
+            ready.push(&query.map_err(|e| e.context(format_args!("query {i}")))?)?;
+        }
+        let slots = allowed.map(|allowed| self.slots(allowed));
+        let threads = threads::resolve(threads);
+        Ok(self.0.scan(ready.rows(), k, slots.as_deref(), threads))
+    }
+
+    /// The score of one row, `None` if it is not held. The same bits as a search gives.
+    pub fn score(&self, query: &[f32], row: u32) -> Result<Option<f32>> {
+        let ready = self.0.prepare(query)?;
+        let slot = self.0.slot(row);
+        Ok(slot.map(|slot| self.0.score(kernel::active(), &ready, slot) + 0.0))
+    }
+
+    /// Writes the score of every row that is held to `out[row]`; rows past its end are left out
+    /// and places of other rows stay as they were. The same bits as a search gives.
+    pub fn scores(&self, query: &[f32], out: &mut [f32]) -> Result<()> {
+        let ready = self.0.prepare(query)?;
+        let kernels = kernel::active();
+        for (slot, &row) in self.0.ids().iter().enumerate() {
+            if let Some(place) = out.get_mut(row as usize) {
+                *place = self.0.score(kernels, &ready, slot as u32) + 0.0;
+            }
+        }
+        Ok(())
+    }
+
+    fn slots(&self, allowed: &dyn Fn(u32) -> bool) -> Vec<u32> {
+        let held = (0u32..).zip(self.0.ids());
+        let kept = held.filter(|&(_, &row)| allowed(row));
+        kept.map(|(slot, _)| slot).collect()
+    }
+}
