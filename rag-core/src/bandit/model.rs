@@ -300,9 +300,10 @@ fn inverse_factor(a: &Square) -> Option<Square> {
             }
         }
         inverse[i][i] = 1.0 / l[i][i];
-        for j in 0..i {
-            let sum: f64 = (j..i).map(|k| l[i][k] * inverse[k][j]).sum();
-            inverse[i][j] = -sum / l[i][i];
+        let (above, row) = inverse.split_at_mut(i);
+        for (j, entry) in row[0][..i].iter_mut().enumerate() {
+            let sum: f64 = (j..i).map(|k| l[i][k] * above[k][j]).sum();
+            *entry = -sum / l[i][i];
         }
     }
     Some(inverse)

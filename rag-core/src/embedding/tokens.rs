@@ -121,7 +121,10 @@ impl TokenReader {
         while let Some(borders) = &self.borders
             && bytes < text.len()
         {
-            let from = text.floor_char_boundary(bytes);
+            let mut from = bytes;
+            while !text.is_char_boundary(from) {
+                from -= 1;
+            }
             let Some(cut) = text[from..].find(|c| is_border(c, borders)) else {
                 break;
             };

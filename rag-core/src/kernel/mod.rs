@@ -9,6 +9,7 @@
 //! `lanes` is what a vector instruction set offers, `generic` and `gemm` are the algorithms
 //! over it, `linalg` is the small dense algebra that learning needs, in f64.
 
+mod aligned;
 mod gemm;
 mod generic;
 mod lanes;
@@ -23,6 +24,7 @@ mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 
+pub(crate) use aligned::Aligned;
 pub use gemm::Epilogue;
 pub(crate) use gemm::{Gemm, pack, pack_transposed, packed_len};
 pub use packed::PackedB;

@@ -1,5 +1,6 @@
 //! A right-hand matrix packed for one row of kernels, behind a checked door.
 
+use super::aligned::Aligned;
 use super::gemm::{Epilogue, Gemm, pack, pack_transposed, packed_len};
 use super::{Kernels, active};
 use crate::error::{Error, Result};
@@ -17,7 +18,7 @@ use crate::error::{Error, Result};
 /// ```
 #[derive(Clone, Debug)]
 pub struct PackedB {
-    data: Vec<f32>,
+    data: Aligned,
     k: usize,
     n: usize,
     row: &'static Kernels,
@@ -48,7 +49,7 @@ impl PackedB {
                 b.len()
             )));
         }
-        let mut data = vec![0.0; packed_len(k, n, row.panel)];
+        let mut data = Aligned::zeros(packed_len(k, n, row.panel));
         if transposed {
             pack_transposed(b, k, k, n, row.panel, &mut data);
         } else {

@@ -9,6 +9,7 @@ mod front;
 mod head;
 mod hypervolume;
 mod points;
+mod request;
 mod router;
 #[cfg(test)]
 mod router_tests;
@@ -19,8 +20,8 @@ mod tests;
 pub use front::pareto_front;
 pub use hypervolume::{MAX_VOLUME_OBJECTIVES, hypervolume};
 pub use points::MAX_OBJECTIVES;
+pub use request::{Decision, RouteOptions};
 pub use router::{
-    COST, DEFAULT_OBJECTIVES, Decision, MAX_OUTCOME, MAX_OUTSTANDING, MAX_ROUTES, Outcomes,
-    RouteOptions, Router,
+    COST, DEFAULT_OBJECTIVES, MAX_OUTCOME, MAX_OUTSTANDING, MAX_ROUTES, Outcomes, Router,
 };
 pub use sort::{crowding_distance, nondominated_sort};

@@ -3,6 +3,7 @@
 use super::choice::choose;
 use super::head::{Belief, Features, Sums, belief, features, no_query};
 use super::pareto_front;
+use super::request::{Decision, RouteOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::matrix::Rows;
 use crate::{Rng, file};
@@ -28,62 +29,6 @@ const MAX_BYTES: u64 = 1 << 30;
 
 /// What was observed: route -> objective -> one number for each query, NaN where not observed.
 pub type Outcomes = BTreeMap<String, BTreeMap<String, Vec<f64>>>;
-
-/// How one query is routed.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct RouteOptions {
-    /// Weight of each objective; objectives left out weigh nothing. Empty: all weigh the same.
-    pub preference: BTreeMap<String, f64>,
-    /// The most that the choice may be expected to cost.
-    pub budget: Option<f64>,
-    /// Routes that must not be chosen, because they failed, say.
-    pub exclude: Vec<String>,
-    /// Draws outcomes from the posterior instead of taking the means.
-    pub explore: bool,
-}
-
-impl RouteOptions {
-    /// Sets the weight of an objective.
-    #[must_use]
-    pub fn prefer(mut self, objective: &str, weight: f64) -> Self {
-        self.preference.insert(objective.to_owned(), weight);
-        self
-    }
-
-    /// Sets the most that the choice may be expected to cost.
-    #[must_use]
-    pub fn budget(mut self, budget: f64) -> Self {
-        self.budget = Some(budget);
-        self
-    }
-
-    /// Excludes a route.
-    #[must_use]
-    pub fn exclude(mut self, name: &str) -> Self {
-        self.exclude.push(name.to_owned());
-        self
-    }
-
-    /// Draws outcomes from the posterior.
-    #[must_use]
-    pub fn explore(mut self, explore: bool) -> Self {
-        self.explore = explore;
-        self
-    }
-}
-
-/// Where a query goes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Decision {
-    /// What observed outcomes refer to.
-    pub id: u64,
-    /// The chosen route.
-    pub name: String,
-    /// The outcomes expected of it (posterior means), by objective.
-    pub expected: BTreeMap<String, f64>,
-    /// The allowed, affordable routes that no other one dominates, in alphabetical order.
-    pub front: Vec<String>,
-}
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -362,10 +307,8 @@ impl Router {
                 "the two routers have different objectives or seeds; only alike ones can be merged",
             ));
         }
-        if let (Some(ours), Some(theirs)) = (self.dim, other.dim) {
-            if ours != theirs {
-                return Err(Error::dimension("this router", ours, theirs));
-            }
+        if let Some(theirs) = other.dim {
+            self.check_dim(theirs)?;
         }
         let mut merged = self.routes.clone();
         for (name, theirs) in &other.routes {
@@ -592,7 +535,7 @@ impl Router {
                 self.objectives.join(", ")
             )));
         }
-        if !(value.abs() <= MAX_OUTCOME) {
+        if value.is_nan() || value.abs() > MAX_OUTCOME {
             return Err(Error::invalid(format!(
                 "{objective} must be a finite number of at most {MAX_OUTCOME} in size, got {value}"
             )));

@@ -131,19 +131,17 @@ fn workers_outcomes_add_up_and_survive_saving() {
         all.for_each(|v| *v = v[range.clone()].to_vec());
         (data[range.start * 4..range.end * 4].to_vec(), some)
     };
-    let fitted = |ranges: &[std::ops::Range<usize>]| {
+    let fitted = |from: usize, to: usize| {
         let mut router = Router::new(&NAMES, 5).unwrap();
         router
             .add("even", &[("cost", 1.2), ("quality", 0.5)])
             .unwrap();
-        for range in ranges {
-            let (data, outcomes) = part(range.clone());
-            router.fit(Rows::new(&data, 4).unwrap(), &outcomes).unwrap();
-        }
+        let (data, outcomes) = part(from..to);
+        router.fit(Rows::new(&data, 4).unwrap(), &outcomes).unwrap();
         router
     };
-    let mut whole = fitted(&[0..40]);
-    let (a, b) = (fitted(&[0..15]), fitted(&[15..40]));
+    let mut whole = fitted(0, 40);
+    let (a, b) = (fitted(0, 15), fitted(15, 40));
     let (mut ab, mut ba) = (a.clone(), b.clone());
     ab.merge(&b).unwrap();
     ba.merge(&a).unwrap();

@@ -7,7 +7,7 @@ use super::config::Config;
 use super::layers::{Layer, Tables};
 use crate::embedding::folder::Pooling;
 use crate::embedding::tokens::Tokens;
-use crate::kernel::{Epilogue, Gemm, Kernels, pack, pack_transposed, packed_len};
+use crate::kernel::{Aligned, Epilogue, Gemm, Kernels, pack, pack_transposed, packed_len};
 
 /// Rows of attention scores at a time: a block stays in the first-level cache for most texts.
 const QUERY_ROWS: usize = 48;
@@ -15,21 +15,13 @@ const QUERY_ROWS: usize = 48;
 /// What one thread needs for a batch; grows to the largest batch and stays.
 #[derive(Default)]
 pub(super) struct Arena {
-    hidden: Vec<f32>,
-    qkv: Vec<f32>,
-    context: Vec<f32>,
-    wide: Vec<f32>,
-    keys: Vec<f32>,
-    values: Vec<f32>,
-    scores: Vec<f32>,
-}
-
-/// The first `len` floats of a buffer that only ever grows.
-fn at_least(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
-    if buffer.len() < len {
-        buffer.resize(len, 0.0);
-    }
-    &mut buffer[..len]
+    hidden: Aligned,
+    qkv: Aligned,
+    context: Aligned,
+    wide: Aligned,
+    keys: Aligned,
+    values: Aligned,
+    scores: Aligned,
 }
 
 /// A model ready to run.
@@ -46,10 +38,10 @@ impl Network {
     pub(super) fn run(&self, batch: &[&Tokens], arena: &mut Arena, out: &mut [&mut [f32]]) {
         let size = self.config.hidden_size;
         let tokens = batch.iter().map(|t| t.ids.len()).sum::<usize>();
-        let hidden = at_least(&mut arena.hidden, tokens * size);
-        let qkv = at_least(&mut arena.qkv, tokens * 3 * size);
-        let context = at_least(&mut arena.context, tokens * size);
-        let wide = at_least(&mut arena.wide, tokens * self.config.intermediate_size);
+        let hidden = arena.hidden.at_least(tokens * size);
+        let qkv = arena.qkv.at_least(tokens * 3 * size);
+        let context = arena.context.at_least(tokens * size);
+        let wide = arena.wide.at_least(tokens * self.config.intermediate_size);
         self.embed(batch, hidden);
         for layer in &self.layers {
             layer.qkv.apply(hidden, tokens, qkv, Epilogue::Store);
@@ -96,14 +88,14 @@ impl Network {
     }
 
     /// Multi-head attention within one sequence: `qkv` has three vectors a token.
-    fn attend(&self, qkv: &[f32], length: usize, arena: [&mut Vec<f32>; 3], out: &mut [f32]) {
+    fn attend(&self, qkv: &[f32], length: usize, arena: [&mut Aligned; 3], out: &mut [f32]) {
         let size = self.config.hidden_size;
         let head = self.config.head_size();
         let panel = self.row.panel;
         let [keys, values, scores] = arena;
-        let keys = at_least(keys, packed_len(head, length, panel));
-        let values = at_least(values, packed_len(length, head, panel));
-        let scores = at_least(scores, QUERY_ROWS.min(length) * length);
+        let keys = keys.at_least(packed_len(head, length, panel));
+        let values = values.at_least(packed_len(length, head, panel));
+        let scores = scores.at_least(QUERY_ROWS.min(length) * length);
         for at in (0..size).step_by(head) {
             pack_transposed(&qkv[size + at..], 3 * size, head, length, panel, keys);
             pack(&qkv[2 * size + at..], 3 * size, length, head, panel, values);

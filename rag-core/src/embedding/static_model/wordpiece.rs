@@ -22,6 +22,9 @@ const MAX_WORD_CHARS: usize = 100;
 /// Bytes that a word of `MAX_WORD_CHARS` characters can take.
 const MAX_WORD_BYTES: usize = 4 * MAX_WORD_CHARS;
 
+/// The most bytes that a piece may have.
+const MAX_PIECE_BYTES: usize = 64;
+
 /// Start values of the hash: pieces that begin a word and pieces that continue one.
 const BEGIN: u32 = 0x811c_9dc5;
 const CONTINUE: u32 = 0x2f0b_4a67;
@@ -41,7 +44,7 @@ pub(crate) struct Vocabulary<'a> {
 }
 
 impl<'a> Vocabulary<'a> {
-    /// A vocabulary of pieces given by their lengths, laid end to end; the sign bit of a length
+    /// A vocabulary of pieces given by their lengths, laid end to end; the top bit of a length
     /// marks a piece that continues a word. `None` if the lengths do not add up.
     pub(crate) fn new(lengths: &[u8], bytes: &'a [u8]) -> Option<Self> {
         if lengths.len() >= usize::from(u16::MAX) || lengths.is_empty() {
@@ -57,12 +60,17 @@ impl<'a> Vocabulary<'a> {
         if end as usize != bytes.len() {
             return None;
         }
+        let longest = lengths.iter().map(|l| usize::from(l & 0x7f)).max()?;
+        let shortest = lengths.iter().map(|l| usize::from(l & 0x7f)).min()?;
+        if shortest == 0 || longest > MAX_PIECE_BYTES {
+            return None;
+        }
         let mut vocabulary = Vocabulary {
             bytes,
             starts,
             continues: lengths.iter().map(|l| l & 0x80 != 0).collect(),
             slots: vec![0; (lengths.len() * 2).next_power_of_two()],
-            longest: lengths.iter().map(|l| usize::from(l & 0x7f)).max()?,
+            longest,
         };
         for row in 1..lengths.len() {
             let piece = vocabulary.piece(row);
@@ -124,11 +132,20 @@ impl<'a> Vocabulary<'a> {
 
     /// Cuts one word; all of it is known or none.
     fn cut_word(&self, word: &[u8], each: &mut impl FnMut(u32)) {
-        let mut rows = [0u16; MAX_WORD_BYTES];
-        let mut count = 0;
-        let mut start = 0;
+        match self.longest_piece(word, false) {
+            None => each(UNKNOWN),
+            Some(row) if self.piece(row).len() == word.len() => each(row as u32),
+            Some(row) => self.cut_rest(word, row, each),
+        }
+    }
+
+    /// Cuts a word that begins with the piece `row` and goes on after it.
+    fn cut_rest(&self, word: &[u8], row: usize, each: &mut impl FnMut(u32)) {
+        let mut rows = [row as u16; MAX_WORD_BYTES];
+        let mut count = 1;
+        let mut start = self.piece(row).len();
         while start < word.len() {
-            let Some(row) = self.longest_piece(&word[start..], start > 0) else {
+            let Some(row) = self.longest_piece(&word[start..], true) else {
                 return each(UNKNOWN);
             };
             rows[count] = row as u16;
@@ -143,7 +160,7 @@ impl<'a> Vocabulary<'a> {
     /// The row of the longest piece that `rest` starts with.
     fn longest_piece(&self, rest: &[u8], continues: bool) -> Option<usize> {
         let rest = &rest[..rest.len().min(self.longest)];
-        let mut hashes = [0u32; 0x80];
+        let mut hashes = [0u32; MAX_PIECE_BYTES];
         let mut hash = seed(continues);
         for (kept, byte) in hashes.iter_mut().zip(rest) {
             hash = step(hash, byte);

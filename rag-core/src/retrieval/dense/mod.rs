@@ -12,6 +12,8 @@ mod index;
 mod rows;
 mod saved;
 mod slots;
+#[cfg(test)]
+mod tests;
 
 pub use index::{DenseHits, DenseIndex, DenseOptions, DensePrecision, DenseSearchOptions, NO_KEY};
 pub use rows::DenseRows;

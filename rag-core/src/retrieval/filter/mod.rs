@@ -22,6 +22,8 @@
 
 mod parse;
 mod path;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use crate::error::{Error, Result};

@@ -58,12 +58,15 @@ fn compare_mixed(a: i128, b: f64) -> Ordering {
     a.cmp(&(floor as i128)).then(above)
 }
 
-/// The values of an `$in`: numbers and strings sorted, the others one by one.
+/// The values of an `$in`: numbers and strings sorted, those that nest one by one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Values {
+    null: bool,
+    /// Whether false and true are among them.
+    bools: [bool; 2],
     numbers: Vec<Number>,
     strings: Vec<String>,
-    others: Vec<Value>,
+    nested: Vec<Value>,
 }
 
 impl Values {
@@ -71,10 +74,11 @@ impl Values {
         let mut made = Self::default();
         for value in values {
             match value {
+                Value::Null => made.null = true,
+                Value::Bool(b) => made.bools[usize::from(*b)] = true,
                 Value::Number(n) => made.numbers.push(n.clone()),
                 Value::String(s) => made.strings.push(s.clone()),
-                other if made.others.contains(other) && !is_nested(other) => {}
-                other => made.others.push(other.clone()),
+                nested => made.nested.push(nested.clone()),
             }
         }
         made.numbers.sort_by(compare_numbers);
@@ -84,12 +88,14 @@ impl Values {
 
     pub(super) fn contains(&self, one: &Value) -> bool {
         match one {
+            Value::Null => self.null,
+            Value::Bool(b) => self.bools[usize::from(*b)],
             Value::Number(n) => {
                 let found = self.numbers.binary_search_by(|m| compare_numbers(m, n));
                 found.is_ok()
             }
             Value::String(s) => self.strings.binary_search(s).is_ok(),
-            other => self.others.iter().any(|value| equal(other, value)),
+            nested => self.nested.iter().any(|value| equal(nested, value)),
         }
     }
 }
