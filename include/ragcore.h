@@ -20,9 +20,10 @@
  *
  * Threads. Every object may be used from any thread. A call that takes `const T *` may run at the
  * same time as other such calls on the object; a call that takes `T *` must be the only one, and
- * RAG_STATUS_BUSY says that it was not. Nothing is ever undefined, and no call waits for another.
+ * RAG_STATUS_BUSY says that it was not. Nothing is undefined then. Calls do not wait for
+ * each other, except that the writers of a collection take turns.
  *
- * Text is UTF-8. Names, ids in filters and paths are NUL-terminated. Where a text has a length
+ * Text is UTF-8. Names, ids and paths are NUL-terminated. Where a text has a length
  * beside it, the length counts bytes, the text may hold NUL bytes, and RAG_NUL_TERMINATED stands
  * for "up to the first NUL". For arrays of texts the array of lengths may be NULL, which says
  * the same of all. Filters, metadata and reports are JSON.
@@ -49,12 +50,20 @@
 
 /* Names of options. */
 #define RAG_OPT_B "b"
+#define RAG_OPT_BM25_WEIGHT "bm25_weight"
 #define RAG_OPT_C "c"
+#define RAG_OPT_DIM "dim"
 #define RAG_OPT_DISCOUNT "discount"
+#define RAG_OPT_DIVERSITY "diversity"
 #define RAG_OPT_DURABILITY "durability"
+#define RAG_OPT_EFFORT "effort"
+#define RAG_OPT_EXACT "exact"
+#define RAG_OPT_EXPLAIN "explain"
 #define RAG_OPT_EXPLORATION "exploration"
 #define RAG_OPT_FOLDS "folds"
+#define RAG_OPT_FUSION "fusion"
 #define RAG_OPT_HALF_LIFE "half_life"
+#define RAG_OPT_K "k"
 #define RAG_OPT_K1 "k1"
 #define RAG_OPT_KIND "kind"
 #define RAG_OPT_LANGUAGE "language"
@@ -64,6 +73,7 @@
 #define RAG_OPT_MAX_QUERIES "max_queries"
 #define RAG_OPT_MAX_TOKENS "max_tokens"
 #define RAG_OPT_METHOD "method"
+#define RAG_OPT_METRIC "metric"
 #define RAG_OPT_MIN_EXAMPLES "min_examples"
 #define RAG_OPT_MODE "mode"
 #define RAG_OPT_NAME "name"
@@ -94,6 +104,28 @@ typedef struct rag_bandit rag_bandit;
 typedef struct rag_chunker rag_chunker;
 
 /**
+ * Documents with their vectors, words and dials. Everything may be called from many threads at
+ * once: searches run beside a writer, and writers take turns.
+ */
+typedef struct rag_collection rag_collection;
+
+/**
+ * Where a query goes. Never changes; usable from many threads.
+ */
+typedef struct rag_decision rag_decision;
+
+/**
+ * Vectors by key, searched by likeness. Searches may run from many threads at once; adding and
+ * removing need the index for themselves.
+ */
+typedef struct rag_dense_index rag_dense_index;
+
+/**
+ * Documents in the order in which they were asked for. Never changes; usable from many threads.
+ */
+typedef struct rag_documents rag_documents;
+
+/**
  * A model that turns texts into vectors. Never changes; usable from many threads.
  */
 typedef struct rag_embedder rag_embedder;
@@ -103,6 +135,11 @@ typedef struct rag_embedder rag_embedder;
  * thread at a time.
  */
 typedef struct rag_error rag_error;
+
+/**
+ * What a search found, best first. Never changes; usable from many threads.
+ */
+typedef struct rag_hits rag_hits;
 
 /**
  * Texts by key, searched by their words. Searches may run from many threads at once; adding and
@@ -118,10 +155,22 @@ typedef struct rag_lexical_index rag_lexical_index;
 typedef struct rag_options rag_options;
 
 /**
+ * A question: text, vector or both, with filter, dials, user and options. It may be asked from
+ * many threads at once; calls that change it need it for themselves.
+ */
+typedef struct rag_query rag_query;
+
+/**
  * Keys with scores, one list for each query, best first. Never changes; usable from many
  * threads.
  */
 typedef struct rag_rankings rag_rankings;
+
+/**
+ * Routes, what is believed of their outcomes, and the choice between them. Choosing, observing
+ * and learning need the router for themselves.
+ */
+typedef struct rag_router rag_router;
 
 /**
  * A named set of dials, and what users' ratings say. Queries may be moved from many threads at
@@ -197,6 +246,95 @@ typedef struct rag_effect {
 } rag_effect;
 
 /**
+ * One hit. All texts are UTF-8, NUL-terminated, and *lent* until the hits are freed.
+ */
+typedef struct rag_hit {
+  /**
+   * The document's id.
+   */
+  const char *id;
+  /**
+   * Bytes of the id.
+   */
+  size_t id_length;
+  /**
+   * The document's text, or NULL.
+   */
+  const char *text;
+  /**
+   * Bytes of the text.
+   */
+  size_t text_length;
+  /**
+   * The document's metadata: a JSON object.
+   */
+  const char *metadata;
+  /**
+   * Bytes of the metadata.
+   */
+  size_t metadata_length;
+  /**
+   * The split of the score as JSON if the query asked for it, or NULL.
+   */
+  const char *explanation;
+  /**
+   * Bytes of the split.
+   */
+  size_t explanation_length;
+  /**
+   * What the hits are ordered by, larger first.
+   */
+  float score;
+  /**
+   * The BM25 score; NaN in dense mode.
+   */
+  float lexical_score;
+  /**
+   * The cosine with the (steered) query; NaN in lexical mode or without a vector.
+   */
+  float dense_score;
+} rag_hit;
+
+/**
+ * One document. All texts are UTF-8, NUL-terminated, and everything is *lent* until the
+ * documents are freed.
+ */
+typedef struct rag_document {
+  /**
+   * The id, or NULL if the collection has no such document; then all else is NULL and 0.
+   */
+  const char *id;
+  /**
+   * Bytes of the id.
+   */
+  size_t id_length;
+  /**
+   * The text, or NULL.
+   */
+  const char *text;
+  /**
+   * Bytes of the text.
+   */
+  size_t text_length;
+  /**
+   * The metadata: a JSON object.
+   */
+  const char *metadata;
+  /**
+   * Bytes of the metadata.
+   */
+  size_t metadata_length;
+  /**
+   * The vector as stored, of unit length, or NULL.
+   */
+  const float *vector;
+  /**
+   * Floats of the vector.
+   */
+  size_t dim;
+} rag_document;
+
+/**
  * One choice. Its `id` is what the reward refers to.
  */
 typedef struct rag_choice {
@@ -245,6 +383,36 @@ typedef struct rag_estimate {
  * numbers (`NULL` and 0 if there was none). Must not leave by `longjmp` or an exception.
  */
 typedef double (*rag_policy)(const char *domain, const double *context, size_t n, void *user);
+
+/**
+ * A rewarded choice, as it stands in a log.
+ */
+typedef struct rag_log_entry {
+  /**
+   * Where the choice was made, NUL-terminated.
+   */
+  const char *domain;
+  /**
+   * What was known then, or NULL.
+   */
+  const double *context;
+  /**
+   * Numbers of the context.
+   */
+  size_t context_count;
+  /**
+   * The value chosen.
+   */
+  double arm;
+  /**
+   * What it earned.
+   */
+  double reward;
+  /**
+   * The probability with which it was chosen.
+   */
+  double propensity;
+} rag_log_entry;
 
 /**
  * The estimated mean reward of a policy, with a 95 % interval.
@@ -663,6 +831,115 @@ rag_status rag_rankings_get(const struct rag_rankings *rankings,
 rag_status rag_rankings_free(struct rag_rankings *rankings);
 
 /**
+ * *Gives* an empty index for vectors of `dim` floats. Options: `metric`, `precision`, `seed`.
+ */
+rag_status rag_dense_index_new(size_t dim,
+                               const struct rag_options *options,
+                               struct rag_dense_index **out,
+                               struct rag_error **err);
+
+/**
+ * *Gives* the index in the file `path`. `mmap` asks for mapped memory where that is possible.
+ */
+rag_status rag_dense_index_open(const char *path,
+                                bool mmap,
+                                struct rag_dense_index **out,
+                                struct rag_error **err);
+
+/**
+ * Writes the index to the file `path`: the old file or the new, never a part.
+ */
+rag_status rag_dense_index_save(const struct rag_dense_index *index,
+                                const char *path,
+                                struct rag_error **err);
+
+/**
+ * Frees an index. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_dense_index_free(struct rag_dense_index *index);
+
+/**
+ * The dimension of the vectors.
+ */
+rag_status rag_dense_index_dim(const struct rag_dense_index *index,
+                               size_t *dim,
+                               struct rag_error **err);
+
+/**
+ * The number of vectors.
+ */
+rag_status rag_dense_index_len(const struct rag_dense_index *index,
+                               size_t *len,
+                               struct rag_error **err);
+
+/**
+ * Whether `key` is held.
+ */
+rag_status rag_dense_index_contains(const struct rag_dense_index *index,
+                                    uint64_t key,
+                                    bool *held,
+                                    struct rag_error **err);
+
+/**
+ * Copies the keys, ascending. With too little room only `count` is written.
+ */
+rag_status rag_dense_index_keys(const struct rag_dense_index *index,
+                                uint64_t *out,
+                                size_t capacity,
+                                size_t *count,
+                                struct rag_error **err);
+
+/**
+ * Copies the vector of `key` as it is kept (of unit length under cosine), or
+ * `RAG_STATUS_NOT_FOUND`.
+ */
+rag_status rag_dense_index_vector(const struct rag_dense_index *index,
+                                  uint64_t key,
+                                  float *out,
+                                  size_t capacity,
+                                  size_t *count,
+                                  struct rag_error **err);
+
+/**
+ * Adds `n` vectors, rows of `dim` floats, under `n` keys: all or nothing.
+ * `RAG_STATUS_ALREADY_EXISTS` if a key is held or stands twice.
+ */
+rag_status rag_dense_index_add(struct rag_dense_index *index,
+                               const uint64_t *keys,
+                               const float *vectors,
+                               size_t n,
+                               size_t dim,
+                               struct rag_error **err);
+
+/**
+ * Removes `n` keys, all or nothing. `RAG_STATUS_NOT_FOUND` if one is not held.
+ */
+rag_status rag_dense_index_remove(struct rag_dense_index *index,
+                                  const uint64_t *keys,
+                                  size_t n,
+                                  struct rag_error **err);
+
+/**
+ * *Gives* the best `k` keys for each of `n` queries, rows of `dim` floats: larger scores first,
+ * then by key. A ranking is shorter than `k` only if there are fewer keys that may be found.
+ *
+ * `filter` lends the keys that may be found, or is NULL for all of them; it never costs hits.
+ * `progress` may be NULL. Options: `effort`, `exact`, `threads`.
+ */
+rag_status rag_dense_index_search(const struct rag_dense_index *index,
+                                  const float *queries,
+                                  size_t n,
+                                  size_t dim,
+                                  size_t k,
+                                  const uint64_t *filter,
+                                  size_t filter_count,
+                                  const struct rag_options *options,
+                                  rag_progress progress,
+                                  void *user,
+                                  struct rag_rankings **out,
+                                  struct rag_error **err);
+
+/**
  * *Gives* an empty index. Options: `k1`, `b`, `language`.
  */
 rag_status rag_lexical_index_new(const struct rag_options *options,
@@ -723,6 +1000,41 @@ rag_status rag_lexical_index_search(const struct rag_lexical_index *index,
                                     size_t filter_count,
                                     struct rag_rankings **out,
                                     struct rag_error **err);
+
+/**
+ * Fuses `n` rankings of ids by their ranks and *gives* one: every id once, larger scores first,
+ * then by id. `lengths` holds the number of ids in each. Options: `k`, the constant of
+ * reciprocal rank fusion.
+ */
+rag_status rag_fuse(const uint64_t *const *rankings,
+                    const size_t *lengths,
+                    size_t n,
+                    const struct rag_options *options,
+                    struct rag_rankings **out,
+                    struct rag_error **err);
+
+/**
+ * Writes the positions of at most `k` of `n` candidates in the order in which maximal marginal
+ * relevance takes them. `vectors` lends a row of `dim` floats for each. Options: `diversity`.
+ */
+rag_status rag_mmr(const float *relevance,
+                   const float *vectors,
+                   size_t n,
+                   size_t dim,
+                   size_t k,
+                   const struct rag_options *options,
+                   size_t *out,
+                   size_t capacity,
+                   size_t *count,
+                   struct rag_error **err);
+
+/**
+ * Whether a filter (JSON) lets a document with this metadata (a JSON object) through.
+ */
+rag_status rag_filter_matches(const char *filter,
+                              const char *metadata,
+                              bool *matches,
+                              struct rag_error **err);
 
 /**
  * Learns the direction from `negative` to `positive` examples, rows of `dim` floats each, and
@@ -1025,6 +1337,405 @@ rag_status rag_filter_feedback(const double *ratings,
                                struct rag_error **err);
 
 /**
+ * Opens the collection in the directory `path`, or makes it there, or makes one in memory for
+ * NULL, and *gives* it. `embedder` may be NULL: then texts are embedded by the built-in model,
+ * or, with the option `dim`, vectors are your own. Options: `dim`, `read_only`, `durability`.
+ */
+rag_status rag_collection_open(const char *path,
+                               const struct rag_embedder *embedder,
+                               const struct rag_options *options,
+                               struct rag_collection **out,
+                               struct rag_error **err);
+
+/**
+ * Makes every change durable and lets go of the lock. Later calls are `RAG_STATUS_CLOSED`.
+ * Freeing does the same without telling of errors.
+ */
+rag_status rag_collection_close(const struct rag_collection *collection, struct rag_error **err);
+
+/**
+ * Frees a collection. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_collection_free(struct rag_collection *collection);
+
+/**
+ * The number of documents.
+ */
+rag_status rag_collection_len(const struct rag_collection *collection,
+                              size_t *len,
+                              struct rag_error **err);
+
+/**
+ * The dimension of the vectors; 0 while it is not known.
+ */
+rag_status rag_collection_dim(const struct rag_collection *collection,
+                              size_t *dim,
+                              struct rag_error **err);
+
+/**
+ * Whether a document has this id.
+ */
+rag_status rag_collection_contains(const struct rag_collection *collection,
+                                   const char *id,
+                                   bool *held,
+                                   struct rag_error **err);
+
+/**
+ * Adds `n` documents, all or nothing. `RAG_STATUS_ALREADY_EXISTS` if an id is here already.
+ *
+ * `texts` may be NULL, and so may single texts; `lengths` holds their bytes, or is NULL if all
+ * are NUL-terminated. `vectors` lends `n` rows of `dim` floats, or is NULL: then texts are
+ * embedded. `metadata` lends a JSON object for each document, or is NULL, and so may single
+ * ones. `progress` may be NULL.
+ */
+rag_status rag_collection_add(const struct rag_collection *collection,
+                              const char *const *ids,
+                              const char *const *texts,
+                              const size_t *lengths,
+                              size_t n,
+                              const float *vectors,
+                              size_t dim,
+                              const char *const *metadata,
+                              rag_progress progress,
+                              void *user,
+                              struct rag_error **err);
+
+/**
+ * As `rag_collection_add`, but replaces documents that are here already, as a whole.
+ */
+rag_status rag_collection_upsert(const struct rag_collection *collection,
+                                 const char *const *ids,
+                                 const char *const *texts,
+                                 const size_t *lengths,
+                                 size_t n,
+                                 const float *vectors,
+                                 size_t dim,
+                                 const char *const *metadata,
+                                 rag_progress progress,
+                                 void *user,
+                                 struct rag_error **err);
+
+/**
+ * Deletes `n` documents by id, all or nothing; `deleted` (which may be NULL) tells how many were
+ * here. Unknown ids are no error.
+ */
+rag_status rag_collection_delete(const struct rag_collection *collection,
+                                 const char *const *ids,
+                                 size_t n,
+                                 size_t *deleted,
+                                 struct rag_error **err);
+
+/**
+ * Deletes the documents that a filter (JSON) lets through, all or nothing; `deleted` (which may
+ * be NULL) tells how many.
+ */
+rag_status rag_collection_delete_where(const struct rag_collection *collection,
+                                       const char *filter,
+                                       size_t *deleted,
+                                       struct rag_error **err);
+
+/**
+ * *Gives* the documents of `n` ids, in their order, with gaps where there is none.
+ */
+rag_status rag_collection_get(const struct rag_collection *collection,
+                              const char *const *ids,
+                              size_t n,
+                              struct rag_documents **out,
+                              struct rag_error **err);
+
+/**
+ * *Gives* all ids, in the order in which their documents were last written.
+ */
+rag_status rag_collection_ids(const struct rag_collection *collection,
+                              struct rag_strings **out,
+                              struct rag_error **err);
+
+/**
+ * The number of documents that a filter (JSON) lets through.
+ */
+rag_status rag_collection_count(const struct rag_collection *collection,
+                                const char *filter,
+                                size_t *count,
+                                struct rag_error **err);
+
+/**
+ * Asks one question and *gives* the hits, best first.
+ */
+rag_status rag_collection_search(const struct rag_collection *collection,
+                                 const struct rag_query *query,
+                                 struct rag_hits **out,
+                                 struct rag_error **err);
+
+/**
+ * Asks `n` questions at once, embedding and searching on all threads, and *gives* `n` handles at
+ * `hits`, one for each question; on failure none.
+ */
+rag_status rag_collection_search_many(const struct rag_collection *collection,
+                                      const struct rag_query *const *queries,
+                                      size_t n,
+                                      struct rag_hits **hits,
+                                      struct rag_error **err);
+
+/**
+ * Rewrites the log so that it holds what is here and nothing else. In memory it does nothing.
+ */
+rag_status rag_collection_checkpoint(const struct rag_collection *collection,
+                                     struct rag_error **err);
+
+/**
+ * As `rag_collection_checkpoint`, and gives back the memory of deleted documents. Afterwards
+ * deleted text is gone from the files.
+ */
+rag_status rag_collection_compact(const struct rag_collection *collection, struct rag_error **err);
+
+/**
+ * Writes a copy into the directory `path`, which must be empty or absent.
+ */
+rag_status rag_collection_backup(const struct rag_collection *collection,
+                                 const char *path,
+                                 struct rag_error **err);
+
+/**
+ * Reads everything again and compares; *gives* a report as JSON: `ok`, `documents`, `records`,
+ * `bytes` and `problems`.
+ */
+rag_status rag_collection_verify(const struct rag_collection *collection,
+                                 struct rag_string **out,
+                                 struct rag_error **err);
+
+/**
+ * *Gives* figures as JSON: `documents`, `vectors`, `dim`, `embedder`, `fingerprint`, `dials`,
+ * `text_bytes` and `log_bytes`.
+ */
+rag_status rag_collection_stats(const struct rag_collection *collection,
+                                struct rag_string **out,
+                                struct rag_error **err);
+
+/**
+ * *Gives* the directory of the collection; empty in memory.
+ */
+rag_status rag_collection_path(const struct rag_collection *collection,
+                               struct rag_string **out,
+                               struct rag_error **err);
+
+/**
+ * *Gives* a question of `length` bytes of text (or `RAG_NUL_TERMINATED`), or without text for
+ * NULL. Options: `k`, `mode`, `bm25_weight`, `fusion`, `diversity`, `exact`, `effort`, `explain`.
+ */
+rag_status rag_query_new(const char *text,
+                         size_t length,
+                         const struct rag_options *options,
+                         struct rag_query **out,
+                         struct rag_error **err);
+
+/**
+ * Frees a question. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_query_free(struct rag_query *query);
+
+/**
+ * Gives the question a vector of `dim` floats of its own, in the place of the text's embedding.
+ */
+rag_status rag_query_set_vector(struct rag_query *query,
+                                const float *vector,
+                                size_t dim,
+                                struct rag_error **err);
+
+/**
+ * Says which documents may be found: a filter over their metadata as JSON, such as
+ * `{"lang": "en", "year": {"$gte": 2020}}`.
+ */
+rag_status rag_query_set_filter(struct rag_query *query,
+                                const char *filter,
+                                struct rag_error **err);
+
+/**
+ * Turns a dial: 0 changes nothing, 1 costs 3 % of similarity, negative turns the other way.
+ */
+rag_status rag_query_steer(struct rag_query *query,
+                           const char *dial,
+                           double strength,
+                           struct rag_error **err);
+
+/**
+ * Says whose taste moves the question.
+ */
+rag_status rag_query_set_user(struct rag_query *query, const char *user, struct rag_error **err);
+
+/**
+ * The number of hits. 0 for a handle that is none.
+ */
+size_t rag_hits_len(const struct rag_hits *hits);
+
+/**
+ * Hit `index`, 0 being the best. `RAG_STATUS_INVALID_ARGUMENT` past the end.
+ */
+rag_status rag_hits_get(const struct rag_hits *hits,
+                        size_t index,
+                        struct rag_hit *hit,
+                        struct rag_error **err);
+
+/**
+ * Frees hits. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_hits_free(struct rag_hits *hits);
+
+/**
+ * The number of documents asked for. 0 for a handle that is none.
+ */
+size_t rag_documents_len(const struct rag_documents *documents);
+
+/**
+ * Document `index`; its `id` is NULL if there is none. `RAG_STATUS_INVALID_ARGUMENT` past the
+ * end.
+ */
+rag_status rag_documents_get(const struct rag_documents *documents,
+                             size_t index,
+                             struct rag_document *document,
+                             struct rag_error **err);
+
+/**
+ * Frees documents. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_documents_free(struct rag_documents *documents);
+
+/**
+ * Learns a steering vector from texts, which `embedder` turns into vectors, and *gives* it.
+ * Lengths may be NULL if all texts are NUL-terminated. Options as for
+ * `rag_steering_vector_learn`.
+ */
+rag_status rag_steering_vector_learn_texts(const struct rag_embedder *embedder,
+                                           const char *const *positive,
+                                           const size_t *positive_lengths,
+                                           size_t positive_count,
+                                           const char *const *negative,
+                                           const size_t *negative_lengths,
+                                           size_t negative_count,
+                                           const struct rag_options *options,
+                                           struct rag_steering_vector **out,
+                                           struct rag_error **err);
+
+/**
+ * Learns the dial `name` of a collection from texts, in the place of one of that name, calibrated
+ * on the collection's own documents, and *gives* a copy, unless `out` is NULL.
+ */
+rag_status rag_collection_learn(const struct rag_collection *collection,
+                                const char *name,
+                                const char *const *positive,
+                                const size_t *positive_lengths,
+                                size_t positive_count,
+                                const char *const *negative,
+                                const size_t *negative_lengths,
+                                size_t negative_count,
+                                const struct rag_options *options,
+                                struct rag_steering_vector **out,
+                                struct rag_error **err);
+
+/**
+ * As `rag_collection_learn`, from rows of `dim` floats.
+ */
+rag_status rag_collection_learn_vectors(const struct rag_collection *collection,
+                                        const char *name,
+                                        const float *positive,
+                                        size_t positive_count,
+                                        const float *negative,
+                                        size_t negative_count,
+                                        size_t dim,
+                                        const struct rag_options *options,
+                                        struct rag_steering_vector **out,
+                                        struct rag_error **err);
+
+/**
+ * Keeps a copy of `vector` as a dial of the collection, calibrated on its documents.
+ */
+rag_status rag_collection_insert_dial(const struct rag_collection *collection,
+                                      const struct rag_steering_vector *vector,
+                                      struct rag_error **err);
+
+/**
+ * *Gives* the names of the dials, in alphabetical order.
+ */
+rag_status rag_collection_dials(const struct rag_collection *collection,
+                                struct rag_strings **out,
+                                struct rag_error **err);
+
+/**
+ * *Gives* a copy of the dial `name`, or `RAG_STATUS_NOT_FOUND`.
+ */
+rag_status rag_collection_dial(const struct rag_collection *collection,
+                               const char *name,
+                               struct rag_steering_vector **out,
+                               struct rag_error **err);
+
+/**
+ * Removes the dial `name`, or `RAG_STATUS_NOT_FOUND`.
+ */
+rag_status rag_collection_remove_dial(const struct rag_collection *collection,
+                                      const char *name,
+                                      struct rag_error **err);
+
+/**
+ * Moves a query vector as a search would; see `rag_steering_apply`.
+ */
+rag_status rag_collection_apply(const struct rag_collection *collection,
+                                const float *query,
+                                size_t dim,
+                                const char *const *dials,
+                                const double *strengths,
+                                size_t dial_count,
+                                const char *user,
+                                float *out,
+                                size_t capacity,
+                                size_t *count,
+                                struct rag_error **err);
+
+/**
+ * Tells what a user thought of an item that a query found; see `rag_steering_feedback`.
+ */
+rag_status rag_collection_feedback(const struct rag_collection *collection,
+                                   const float *query,
+                                   const float *item,
+                                   size_t dim,
+                                   double rating,
+                                   const char *user,
+                                   const char *const *dials,
+                                   const double *strengths,
+                                   size_t dial_count,
+                                   const double *at,
+                                   struct rag_error **err);
+
+/**
+ * Learns users and dials again from the filtered history and *gives* a report as JSON; see
+ * `rag_steering_retrain`.
+ */
+rag_status rag_collection_retrain(const struct rag_collection *collection,
+                                  const struct rag_options *options,
+                                  struct rag_string **out,
+                                  struct rag_error **err);
+
+/**
+ * Forgets everything about a user; `known` (which may be NULL) tells whether there was anything.
+ */
+rag_status rag_collection_forget(const struct rag_collection *collection,
+                                 const char *user,
+                                 bool *known,
+                                 struct rag_error **err);
+
+/**
+ * Takes in the dials and ratings of a set; see `rag_steering_merge`.
+ */
+rag_status rag_collection_merge(const struct rag_collection *collection,
+                                const struct rag_steering *other,
+                                struct rag_error **err);
+
+/**
+ * *Gives* a copy of the dials and users as they are now, to save or to merge elsewhere.
+ */
+rag_status rag_collection_steering(const struct rag_collection *collection,
+                                   struct rag_steering **out,
+                                   struct rag_error **err);
+
+/**
  * *Gives* a bandit over `n` values.
  *
  * Options: `policy`, `discount`, `seed`, `exploration`, `noise`, `propensity_draws`, `log_size`.
@@ -1136,12 +1847,15 @@ rag_status rag_bandit_log(const struct rag_bandit *bandit,
                           struct rag_error **err);
 
 /**
- * What `policy` would have earned on average over the choices of the bandit's log. `method` is
- * `"switch-dr"`, `"dr"`, `"snips"` or `"ips"`, or NULL for the first.
+ * What `policy` would have earned on average over `n` logged choices, or over the bandit's own
+ * log if `log` is NULL. `method` is `"switch-dr"`, `"dr"`, `"snips"` or `"ips"`, or NULL for the
+ * first.
  */
 rag_status rag_bandit_evaluate(const struct rag_bandit *bandit,
                                rag_policy policy,
                                void *user,
+                               const struct rag_log_entry *log,
+                               size_t n,
                                const char *method,
                                struct rag_value_estimate *estimate,
                                struct rag_error **err);
@@ -1200,6 +1914,144 @@ rag_status rag_hypervolume(const double *points,
                            const bool *maximize,
                            double *volume,
                            struct rag_error **err);
+
+/**
+ * *Gives* a router without routes. An objective called `"cost"` is minimised, all others are
+ * maximised. `seed` decides the draws of exploring.
+ */
+rag_status rag_router_new(const char *const *objectives,
+                          size_t n,
+                          uint64_t seed,
+                          struct rag_router **out,
+                          struct rag_error **err);
+
+/**
+ * *Gives* the router in the file `path`.
+ */
+rag_status rag_router_load(const char *path, struct rag_router **out, struct rag_error **err);
+
+/**
+ * Writes the router to the file `path`: the old file or the new, never a part.
+ */
+rag_status rag_router_save(const struct rag_router *router,
+                           const char *path,
+                           struct rag_error **err);
+
+/**
+ * Frees a router. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_router_free(struct rag_router *router);
+
+/**
+ * Adds the route `name` with guesses of `n` of its outcomes; that of `"cost"` is required where
+ * there is such an objective. `RAG_STATUS_ALREADY_EXISTS` if the name is taken.
+ */
+rag_status rag_router_add(struct rag_router *router,
+                          const char *name,
+                          const char *const *objectives,
+                          const double *values,
+                          size_t n,
+                          struct rag_error **err);
+
+/**
+ * Forgets a route and what was learnt about it.
+ */
+rag_status rag_router_remove(struct rag_router *router, const char *name, struct rag_error **err);
+
+/**
+ * *Gives* the names of the routes, in alphabetical order.
+ */
+rag_status rag_router_names(const struct rag_router *router,
+                            struct rag_strings **out,
+                            struct rag_error **err);
+
+/**
+ * Learns from what `n` queries, rows of `dim` floats, came to: all or nothing.
+ *
+ * Each of `series` series is one objective of one route: names in `routes` and `objectives`,
+ * numbers in a row of `n` at `outcomes`, NaN where nothing was observed.
+ */
+rag_status rag_router_fit(struct rag_router *router,
+                          const float *queries,
+                          size_t n,
+                          size_t dim,
+                          const char *const *routes,
+                          const char *const *objectives,
+                          const double *outcomes,
+                          size_t series,
+                          struct rag_error **err);
+
+/**
+ * Chooses a route for a query of `dim` floats (or NULL and 0 for none in particular), and
+ * *gives* the decision.
+ *
+ * `weights` says how much each of `weight_count` objectives counts; with none all count the
+ * same. `budget` points to the most that the choice may be expected to cost, or is NULL.
+ * Excluded routes are never chosen; none left is `RAG_STATUS_NOT_FOUND`. `explore` draws from
+ * what is believed instead of taking its mean.
+ */
+rag_status rag_router_route(struct rag_router *router,
+                            const float *query,
+                            size_t dim,
+                            const char *const *objectives,
+                            const double *weights,
+                            size_t weight_count,
+                            const double *budget,
+                            const char *const *exclude,
+                            size_t exclude_count,
+                            bool explore,
+                            struct rag_decision **out,
+                            struct rag_error **err);
+
+/**
+ * Tells `n` outcomes of a decision, all at once or one after another.
+ */
+rag_status rag_router_observe(struct rag_router *router,
+                              uint64_t id,
+                              const char *const *objectives,
+                              const double *values,
+                              size_t n,
+                              struct rag_error **err);
+
+/**
+ * Adds what `other` has learnt, in any order. Merge each worker's outcomes once.
+ */
+rag_status rag_router_merge(struct rag_router *router,
+                            const struct rag_router *other,
+                            struct rag_error **err);
+
+/**
+ * What observed outcomes refer to.
+ */
+rag_status rag_decision_id(const struct rag_decision *decision,
+                           uint64_t *id,
+                           struct rag_error **err);
+
+/**
+ * The chosen route. *Lent* until the decision is freed; NULL for a handle that is none.
+ */
+const char *rag_decision_name(const struct rag_decision *decision);
+
+/**
+ * The outcome that is expected of the chosen route, or `RAG_STATUS_NOT_FOUND` for a name that
+ * is no objective of the router.
+ */
+rag_status rag_decision_expected(const struct rag_decision *decision,
+                                 const char *objective,
+                                 double *value,
+                                 struct rag_error **err);
+
+/**
+ * *Gives* the names of the routes that no other one dominates, in alphabetical order.
+ */
+rag_status rag_decision_front(const struct rag_decision *decision,
+                              struct rag_strings **out,
+                              struct rag_error **err);
+
+/**
+ * Frees a decision. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_decision_free(struct rag_decision *decision);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -7,7 +7,7 @@ use crate::handle::{self, noun};
 use crate::options::{apply, rag_options};
 use crate::status::rag_status;
 use crate::strings::{give_text, give_texts, rag_string, rag_strings};
-use rag_core::bandit::{Arms, Bandit, BanditOptions, Evaluation};
+use rag_core::bandit::{Arms, Bandit, BanditOptions, Evaluation, LogEntry};
 use rag_core::options::{OptionField, OptionValue};
 use serde_json::json;
 use std::ffi::{c_char, c_void};
@@ -58,6 +58,24 @@ pub struct rag_value_estimate {
     pub low: f64,
     /// The upper end of the interval.
     pub high: f64,
+}
+
+/// A rewarded choice, as it stands in a log.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct rag_log_entry {
+    /// Where the choice was made, NUL-terminated.
+    pub domain: *const c_char,
+    /// What was known then, or NULL.
+    pub context: *const f64,
+    /// Numbers of the context.
+    pub context_count: usize,
+    /// The value chosen.
+    pub arm: f64,
+    /// What it earned.
+    pub reward: f64,
+    /// The probability with which it was chosen.
+    pub propensity: f64,
 }
 
 /// A policy to be judged: the value that it would choose in `domain`, given a context of `n`
@@ -303,13 +321,16 @@ pub unsafe extern "C" fn rag_bandit_log(
     })
 }
 
-/// What `policy` would have earned on average over the choices of the bandit's log. `method` is
-/// `"switch-dr"`, `"dr"`, `"snips"` or `"ips"`, or NULL for the first.
+/// What `policy` would have earned on average over `n` logged choices, or over the bandit's own
+/// log if `log` is NULL. `method` is `"switch-dr"`, `"dr"`, `"snips"` or `"ips"`, or NULL for the
+/// first.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_bandit_evaluate(
     bandit: *const rag_bandit,
     policy: rag_policy,
     user: *mut c_void,
+    log: *const rag_log_entry,
+    n: usize,
     method: *const c_char,
     estimate: *mut rag_value_estimate,
     err: *mut *mut rag_error,
@@ -321,12 +342,18 @@ pub unsafe extern "C" fn rag_bandit_evaluate(
             None => Evaluation::default(),
             Some(name) => Evaluation::from_value("method", &OptionValue::from(name))?,
         };
+        let log = match log.is_null() && n == 0 {
+            true => None,
+            false => Some(entries(slice(log, n, "log")?)?),
+        };
         let judged = |domain: &str, context: Option<&[f64]>| {
             let domain = std::ffi::CString::new(domain.replace('\0', "\u{FFFD}")).unwrap_or_default();
             let (data, n) = context.map_or((ptr::null(), 0), |c| (c.as_ptr(), c.len()));
             call(domain.as_ptr(), data, n, user)
         };
-        let found = handle::with(bandit, "bandit", |b| Ok(b.evaluate(&judged, None, method)?))?;
+        let found = handle::with(bandit, "bandit", |b| {
+            Ok(b.evaluate(&judged, log.as_deref(), method)?)
+        })?;
         let found = rag_value_estimate {
             value: found.value,
             low: found.low,
@@ -334,6 +361,20 @@ pub unsafe extern "C" fn rag_bandit_evaluate(
         };
         convert::put(estimate, found, "estimate")
     })
+}
+
+unsafe fn entries(log: &[rag_log_entry]) -> Result<Vec<LogEntry>, Fail> {
+    let entry = |e: &rag_log_entry| {
+        let context = slice(e.context, e.context_count, "context")?;
+        Ok(LogEntry {
+            domain: name(e.domain, "domain")?.to_owned(),
+            context: (!e.context.is_null()).then(|| context.to_vec()),
+            arm: e.arm,
+            reward: e.reward,
+            propensity: e.propensity,
+        })
+    };
+    log.iter().map(entry).collect()
 }
 
 /// Takes in what `other` has learnt. The order of merging does not matter, and merging the same

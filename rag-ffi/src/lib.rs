@@ -42,8 +42,15 @@ pub mod strings;
 
 pub mod bandit;
 pub mod chunker;
+pub mod collection;
+pub mod dense_index;
+pub mod dials;
 pub mod embedder;
 pub mod fronts;
+pub mod fusion;
+pub mod hits;
 pub mod lexical_index;
+pub mod query;
+pub mod router;
 pub mod steering;
 pub mod steering_vector;

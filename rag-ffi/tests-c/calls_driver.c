@@ -172,6 +172,26 @@ const void *pick_buffer_flags(void) {
   return below(3) == 0 ? NULL : flags;
 }
 
+const uint64_t *const *pick_rankings(void) {
+  static const uint64_t *rankings[MOST];
+  for (size_t i = 0; i < MOST; i++) rankings[i] = pick_buffer_keys();
+  return below(16) == 0 ? NULL : rankings;
+}
+
+const rag_log_entry *pick_log(void) {
+  static rag_log_entry log[MOST];
+  static const double context[MOST] = {0.5, 0.25};
+  for (size_t i = 0; i < MOST; i++) {
+    log[i].domain = pick_text();
+    log[i].context = below(2) == 0 ? NULL : context;
+    log[i].context_count = log[i].context == NULL ? 0 : below(MOST);
+    log[i].arm = pick_number();
+    log[i].reward = pick_number();
+    log[i].propensity = 0.1 + 0.1 * (double)below(10);
+  }
+  return below(2) == 0 ? NULL : log;
+}
+
 void *pick_buffer_out(void) {
   /* Room for the largest item that the header has. A new one each time would hide nothing, and
    * an old one shows whether a result is still pointed to. */

@@ -96,6 +96,8 @@ fn pick(kind: &str, parameter: &str) -> String {
         "size_t" if parameter == "capacity" => "pick_capacity()".into(),
         "size_t" => "pick_count()".into(),
         "const size_t *" => "pick_lengths()".into(),
+        "const uint64_t *const *" => "pick_rankings()".into(),
+        "const rag_log_entry *" => "pick_log()".into(),
         "bool" => "pick_count() % 2 == 0".into(),
         "uint64_t" => "pick_key()".into(),
         "double" | "float" => "pick_number()".into(),

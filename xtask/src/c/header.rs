@@ -13,11 +13,18 @@ const SOURCES: &[&str] = &[
     "embedder",
     "chunker",
     "rankings",
+    "dense_index",
     "lexical_index",
+    "fusion",
     "steering_vector",
     "steering",
+    "collection",
+    "query",
+    "hits",
+    "dials",
     "bandit",
     "fronts",
+    "router",
 ];
 
 const CONVENTIONS: &str = "\
@@ -43,9 +50,10 @@ const CONVENTIONS: &str = "\
  *
  * Threads. Every object may be used from any thread. A call that takes `const T *` may run at the
  * same time as other such calls on the object; a call that takes `T *` must be the only one, and
- * RAG_STATUS_BUSY says that it was not. Nothing is ever undefined, and no call waits for another.
+ * RAG_STATUS_BUSY says that it was not. Nothing is undefined then. Calls do not wait for
+ * each other, except that the writers of a collection take turns.
  *
- * Text is UTF-8. Names, ids in filters and paths are NUL-terminated. Where a text has a length
+ * Text is UTF-8. Names, ids and paths are NUL-terminated. Where a text has a length
  * beside it, the length counts bytes, the text may hold NUL bytes, and RAG_NUL_TERMINATED stands
  * for \"up to the first NUL\". For arrays of texts the array of lengths may be NULL, which says
  * the same of all. Filters, metadata and reports are JSON.
