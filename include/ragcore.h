@@ -210,7 +210,7 @@ typedef bool (*rag_progress)(size_t done, size_t total, void *user);
 /**
  * A passage: bytes `start` to `end` (not included) of the text, on character boundaries.
  */
-typedef struct rag_chunk {
+typedef struct {
   /**
    * Byte offset of the first character.
    */
@@ -230,7 +230,7 @@ typedef size_t (*rag_token_counter)(const char *text, size_t length, void *user)
 /**
  * A held-out gain in standard deviations of the attribute's score, with its 95 % interval.
  */
-typedef struct rag_effect {
+typedef struct {
   /**
    * The gain; negative if the direction points the wrong way.
    */
@@ -248,7 +248,7 @@ typedef struct rag_effect {
 /**
  * One hit. All texts are UTF-8, NUL-terminated, and *lent* until the hits are freed.
  */
-typedef struct rag_hit {
+typedef struct {
   /**
    * The document's id.
    */
@@ -299,7 +299,7 @@ typedef struct rag_hit {
  * One document. All texts are UTF-8, NUL-terminated, and everything is *lent* until the
  * documents are freed.
  */
-typedef struct rag_document {
+typedef struct {
   /**
    * The id, or NULL if the collection has no such document; then all else is NULL and 0.
    */
@@ -337,7 +337,7 @@ typedef struct rag_document {
 /**
  * One choice. Its `id` is what the reward refers to.
  */
-typedef struct rag_choice {
+typedef struct {
   /**
    * Unique among bandits of different seeds.
    */
@@ -359,7 +359,7 @@ typedef struct rag_choice {
 /**
  * What is believed about one arm in one domain.
  */
-typedef struct rag_estimate {
+typedef struct {
   /**
    * The arm's value.
    */
@@ -387,7 +387,7 @@ typedef double (*rag_policy)(const char *domain, const double *context, size_t n
 /**
  * A rewarded choice, as it stands in a log.
  */
-typedef struct rag_log_entry {
+typedef struct {
   /**
    * Where the choice was made, NUL-terminated.
    */
@@ -417,7 +417,7 @@ typedef struct rag_log_entry {
 /**
  * The estimated mean reward of a policy, with a 95 % interval.
  */
-typedef struct rag_value_estimate {
+typedef struct {
   /**
    * The estimate.
    */
@@ -554,33 +554,33 @@ extern "C" {
 /**
  * The status that the call returned; `RAG_STATUS_INVALID_HANDLE` for NULL or a freed error.
  */
-rag_status rag_error_status(const struct rag_error *error);
+rag_status rag_error_status(const rag_error *error);
 
 /**
  * The sentence: what was found, what was expected, what to do. *Lent* until the error is freed.
  * Empty for NULL or a freed error.
  */
-const char *rag_error_message(const struct rag_error *error);
+const char *rag_error_message(const rag_error *error);
 
 /**
  * The file that the error is about, or NULL. *Lent* until the error is freed.
  */
-const char *rag_error_file(const struct rag_error *error);
+const char *rag_error_file(const rag_error *error);
 
 /**
  * The byte offset in that file at which damage was noticed, or `UINT64_MAX`.
  */
-uint64_t rag_error_offset(const struct rag_error *error);
+uint64_t rag_error_offset(const rag_error *error);
 
 /**
  * The process that holds the lock, for `RAG_STATUS_LOCKED`, or 0.
  */
-uint32_t rag_error_pid(const struct rag_error *error);
+uint32_t rag_error_pid(const rag_error *error);
 
 /**
  * Frees an error. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE` and does nothing.
  */
-rag_status rag_error_free(struct rag_error *error);
+rag_status rag_error_free(rag_error *error);
 
 /**
  * The name of a status, such as `"not_found"`, the same in every language; NULL for a number
@@ -603,80 +603,80 @@ size_t rag_handles_alive(void);
 /**
  * *Gives* an empty bag of options.
  */
-rag_status rag_options_new(struct rag_options **out, struct rag_error **err);
+rag_status rag_options_new(rag_options **out, rag_error **err);
 
 /**
  * Frees a bag of options. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
-rag_status rag_options_free(struct rag_options *options);
+rag_status rag_options_free(rag_options *options);
 
 /**
  * Sets an option that is a real number. The latest value counts.
  */
-rag_status rag_options_set_f64(struct rag_options *options,
+rag_status rag_options_set_f64(rag_options *options,
                                const char *name,
                                double value,
-                               struct rag_error **err);
+                               rag_error **err);
 
 /**
  * Sets an option that is a whole number.
  */
-rag_status rag_options_set_u64(struct rag_options *options,
+rag_status rag_options_set_u64(rag_options *options,
                                const char *name,
                                uint64_t value,
-                               struct rag_error **err);
+                               rag_error **err);
 
 /**
  * Sets an option that is a choice or a text, NUL-terminated. The text is copied.
  */
-rag_status rag_options_set_str(struct rag_options *options,
+rag_status rag_options_set_str(rag_options *options,
                                const char *name,
                                const char *value,
-                               struct rag_error **err);
+                               rag_error **err);
 
 /**
  * Sets an option that is true or false.
  */
-rag_status rag_options_set_bool(struct rag_options *options,
+rag_status rag_options_set_bool(rag_options *options,
                                 const char *name,
                                 bool value,
-                                struct rag_error **err);
+                                rag_error **err);
 
 /**
  * The text, NUL-terminated. *Lent* until the string is freed. NULL for a handle that is none.
  */
-const char *rag_string_data(const struct rag_string *string);
+const char *rag_string_data(const rag_string *string);
 
 /**
  * Bytes of the text, the last NUL not counted. 0 for a handle that is none.
  */
-size_t rag_string_len(const struct rag_string *string);
+size_t rag_string_len(const rag_string *string);
 
 /**
  * Frees a string. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
-rag_status rag_string_free(struct rag_string *string);
+rag_status rag_string_free(rag_string *string);
 
 /**
  * The number of texts. 0 for a handle that is none.
  */
-size_t rag_strings_len(const struct rag_strings *strings);
+size_t rag_strings_len(const rag_strings *strings);
 
 /**
  * Text `index`, NUL-terminated, with its bytes in `length` (which may be NULL). *Lent* until the
  * list is freed. `data` is NULL where the text is absent. `RAG_STATUS_INVALID_ARGUMENT` past the
  * end.
  */
-rag_status rag_strings_get(const struct rag_strings *strings,
+rag_status rag_strings_get(const rag_strings *strings,
                            size_t index,
                            const char **data,
                            size_t *length,
-                           struct rag_error **err);
+                           rag_error **err);
 
 /**
  * Frees a list of texts. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
-rag_status rag_strings_free(struct rag_strings *strings);
+rag_status rag_strings_free(rag_strings *strings);
 
 /**
  * Opens the model in the folder `path`, or the built-in model for NULL, and *gives* it.
@@ -684,59 +684,53 @@ rag_status rag_strings_free(struct rag_strings *strings);
  * Options: `precision`, `threads`, `max_tokens`.
  */
 rag_status rag_embedder_open(const char *path,
-                             const struct rag_options *options,
-                             struct rag_embedder **out,
-                             struct rag_error **err);
+                             const rag_options *options,
+                             rag_embedder **out,
+                             rag_error **err);
 
 /**
  * Frees an embedder. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`. Collections
  * that were opened with it keep the model.
  */
-rag_status rag_embedder_free(struct rag_embedder *embedder);
+rag_status rag_embedder_free(rag_embedder *embedder);
 
 /**
  * The dimension of the vectors.
  */
-rag_status rag_embedder_dim(const struct rag_embedder *embedder,
-                            size_t *dim,
-                            struct rag_error **err);
+rag_status rag_embedder_dim(const rag_embedder *embedder, size_t *dim, rag_error **err);
 
 /**
  * The tokens of a text that are read; the rest of a longer one is not.
  */
-rag_status rag_embedder_max_tokens(const struct rag_embedder *embedder,
+rag_status rag_embedder_max_tokens(const rag_embedder *embedder,
                                    size_t *max_tokens,
-                                   struct rag_error **err);
+                                   rag_error **err);
 
 /**
  * A hash of everything that decides the vectors: two embedders with one fingerprint agree.
  */
-rag_status rag_embedder_fingerprint(const struct rag_embedder *embedder,
+rag_status rag_embedder_fingerprint(const rag_embedder *embedder,
                                     uint64_t *fingerprint,
-                                    struct rag_error **err);
+                                    rag_error **err);
 
 /**
  * *Gives* the name of the model.
  */
-rag_status rag_embedder_name(const struct rag_embedder *embedder,
-                             struct rag_string **out,
-                             struct rag_error **err);
+rag_status rag_embedder_name(const rag_embedder *embedder, rag_string **out, rag_error **err);
 
 /**
  * *Gives* the name of the arithmetic that is used, such as `"f32"`.
  */
-rag_status rag_embedder_precision(const struct rag_embedder *embedder,
-                                  struct rag_string **out,
-                                  struct rag_error **err);
+rag_status rag_embedder_precision(const rag_embedder *embedder, rag_string **out, rag_error **err);
 
 /**
  * Counts the model's tokens of a text of `length` bytes (or `RAG_NUL_TERMINATED`).
  */
-rag_status rag_embedder_count_tokens(const struct rag_embedder *embedder,
+rag_status rag_embedder_count_tokens(const rag_embedder *embedder,
                                      const char *text,
                                      size_t length,
                                      size_t *tokens,
-                                     struct rag_error **err);
+                                     rag_error **err);
 
 /**
  * Embeds `n` texts into `n` rows of `rag_embedder_dim` floats at `out`.
@@ -745,29 +739,27 @@ rag_status rag_embedder_count_tokens(const struct rag_embedder *embedder,
  * the room at `out` in floats, `count` receives how many were written. `progress` may be NULL.
  * Options: `kind`, `normalize`.
  */
-rag_status rag_embedder_encode(const struct rag_embedder *embedder,
+rag_status rag_embedder_encode(const rag_embedder *embedder,
                                const char *const *texts,
                                const size_t *lengths,
                                size_t n,
-                               const struct rag_options *options,
+                               const rag_options *options,
                                rag_progress progress,
                                void *user,
                                float *out,
                                size_t capacity,
                                size_t *count,
-                               struct rag_error **err);
+                               rag_error **err);
 
 /**
  * *Gives* a chunker. Options: `max_tokens`, `overlap`, `mode`.
  */
-rag_status rag_chunker_new(const struct rag_options *options,
-                           struct rag_chunker **out,
-                           struct rag_error **err);
+rag_status rag_chunker_new(const rag_options *options, rag_chunker **out, rag_error **err);
 
 /**
  * Frees a chunker. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
-rag_status rag_chunker_free(struct rag_chunker *chunker);
+rag_status rag_chunker_free(rag_chunker *chunker);
 
 /**
  * Cuts a text of `length` bytes (or `RAG_NUL_TERMINATED`) into passages at `out`.
@@ -775,28 +767,28 @@ rag_status rag_chunker_free(struct rag_chunker *chunker);
  * Tokens are counted by `embedder`, or estimated without a model if that is NULL. With too
  * little room only `count` is written and the status is `RAG_STATUS_BUFFER_TOO_SMALL`.
  */
-rag_status rag_chunker_split(const struct rag_chunker *chunker,
-                             const struct rag_embedder *embedder,
+rag_status rag_chunker_split(const rag_chunker *chunker,
+                             const rag_embedder *embedder,
                              const char *text,
                              size_t length,
-                             struct rag_chunk *out,
+                             rag_chunk *out,
                              size_t capacity,
                              size_t *count,
-                             struct rag_error **err);
+                             rag_error **err);
 
 /**
  * As `rag_chunker_split`, with tokens counted by a function of yours. Its count of a long piece
  * should be about the sum of the counts of its parts.
  */
-rag_status rag_chunker_split_with(const struct rag_chunker *chunker,
+rag_status rag_chunker_split_with(const rag_chunker *chunker,
                                   rag_token_counter counter,
                                   void *user,
                                   const char *text,
                                   size_t length,
-                                  struct rag_chunk *out,
+                                  rag_chunk *out,
                                   size_t capacity,
                                   size_t *count,
-                                  struct rag_error **err);
+                                  rag_error **err);
 
 /**
  * *Gives* the index terms of a text of `length` bytes (or `RAG_NUL_TERMINATED`), in order,
@@ -805,119 +797,113 @@ rag_status rag_chunker_split_with(const struct rag_chunker *chunker,
  */
 rag_status rag_terms(const char *text,
                      size_t length,
-                     const struct rag_options *options,
-                     struct rag_strings **out,
-                     struct rag_error **err);
+                     const rag_options *options,
+                     rag_strings **out,
+                     rag_error **err);
 
 /**
  * The number of lists: one for each query. 0 for a handle that is none.
  */
-size_t rag_rankings_len(const struct rag_rankings *rankings);
+size_t rag_rankings_len(const rag_rankings *rankings);
 
 /**
  * List `index`: `count` keys with their scores. Both arrays are *lent* until the rankings are
  * freed. `RAG_STATUS_INVALID_ARGUMENT` past the end.
  */
-rag_status rag_rankings_get(const struct rag_rankings *rankings,
+rag_status rag_rankings_get(const rag_rankings *rankings,
                             size_t index,
                             const uint64_t **keys,
                             const float **scores,
                             size_t *count,
-                            struct rag_error **err);
+                            rag_error **err);
 
 /**
  * Frees rankings. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
-rag_status rag_rankings_free(struct rag_rankings *rankings);
+rag_status rag_rankings_free(rag_rankings *rankings);
 
 /**
  * *Gives* an empty index for vectors of `dim` floats. Options: `metric`, `precision`, `seed`.
  */
 rag_status rag_dense_index_new(size_t dim,
-                               const struct rag_options *options,
-                               struct rag_dense_index **out,
-                               struct rag_error **err);
+                               const rag_options *options,
+                               rag_dense_index **out,
+                               rag_error **err);
 
 /**
  * *Gives* the index in the file `path`. `mmap` asks for mapped memory where that is possible.
  */
 rag_status rag_dense_index_open(const char *path,
                                 bool mmap,
-                                struct rag_dense_index **out,
-                                struct rag_error **err);
+                                rag_dense_index **out,
+                                rag_error **err);
 
 /**
  * Writes the index to the file `path`: the old file or the new, never a part.
  */
-rag_status rag_dense_index_save(const struct rag_dense_index *index,
-                                const char *path,
-                                struct rag_error **err);
+rag_status rag_dense_index_save(const rag_dense_index *index, const char *path, rag_error **err);
 
 /**
  * Frees an index. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
-rag_status rag_dense_index_free(struct rag_dense_index *index);
+rag_status rag_dense_index_free(rag_dense_index *index);
 
 /**
  * The dimension of the vectors.
  */
-rag_status rag_dense_index_dim(const struct rag_dense_index *index,
-                               size_t *dim,
-                               struct rag_error **err);
+rag_status rag_dense_index_dim(const rag_dense_index *index, size_t *dim, rag_error **err);
 
 /**
  * The number of vectors.
  */
-rag_status rag_dense_index_len(const struct rag_dense_index *index,
-                               size_t *len,
-                               struct rag_error **err);
+rag_status rag_dense_index_len(const rag_dense_index *index, size_t *len, rag_error **err);
 
 /**
  * Whether `key` is held.
  */
-rag_status rag_dense_index_contains(const struct rag_dense_index *index,
+rag_status rag_dense_index_contains(const rag_dense_index *index,
                                     uint64_t key,
                                     bool *held,
-                                    struct rag_error **err);
+                                    rag_error **err);
 
 /**
  * Copies the keys, ascending. With too little room only `count` is written.
  */
-rag_status rag_dense_index_keys(const struct rag_dense_index *index,
+rag_status rag_dense_index_keys(const rag_dense_index *index,
                                 uint64_t *out,
                                 size_t capacity,
                                 size_t *count,
-                                struct rag_error **err);
+                                rag_error **err);
 
 /**
  * Copies the vector of `key` as it is kept (of unit length under cosine), or
  * `RAG_STATUS_NOT_FOUND`.
  */
-rag_status rag_dense_index_vector(const struct rag_dense_index *index,
+rag_status rag_dense_index_vector(const rag_dense_index *index,
                                   uint64_t key,
                                   float *out,
                                   size_t capacity,
                                   size_t *count,
-                                  struct rag_error **err);
+                                  rag_error **err);
 
 /**
  * Adds `n` vectors, rows of `dim` floats, under `n` keys: all or nothing.
  * `RAG_STATUS_ALREADY_EXISTS` if a key is held or stands twice.
  */
-rag_status rag_dense_index_add(struct rag_dense_index *index,
+rag_status rag_dense_index_add(rag_dense_index *index,
                                const uint64_t *keys,
                                const float *vectors,
                                size_t n,
                                size_t dim,
-                               struct rag_error **err);
+                               rag_error **err);
 
 /**
  * Removes `n` keys, all or nothing. `RAG_STATUS_NOT_FOUND` if one is not held.
  */
-rag_status rag_dense_index_remove(struct rag_dense_index *index,
+rag_status rag_dense_index_remove(rag_dense_index *index,
                                   const uint64_t *keys,
                                   size_t n,
-                                  struct rag_error **err);
+                                  rag_error **err);
 
 /**
  * *Gives* the best `k` keys for each of `n` queries, rows of `dim` floats: larger scores first,
@@ -926,64 +912,62 @@ rag_status rag_dense_index_remove(struct rag_dense_index *index,
  * `filter` lends the keys that may be found, or is NULL for all of them; it never costs hits.
  * `progress` may be NULL. Options: `effort`, `exact`, `threads`.
  */
-rag_status rag_dense_index_search(const struct rag_dense_index *index,
+rag_status rag_dense_index_search(const rag_dense_index *index,
                                   const float *queries,
                                   size_t n,
                                   size_t dim,
                                   size_t k,
                                   const uint64_t *filter,
                                   size_t filter_count,
-                                  const struct rag_options *options,
+                                  const rag_options *options,
                                   rag_progress progress,
                                   void *user,
-                                  struct rag_rankings **out,
-                                  struct rag_error **err);
+                                  rag_rankings **out,
+                                  rag_error **err);
 
 /**
  * *Gives* an empty index. Options: `k1`, `b`, `language`.
  */
-rag_status rag_lexical_index_new(const struct rag_options *options,
-                                 struct rag_lexical_index **out,
-                                 struct rag_error **err);
+rag_status rag_lexical_index_new(const rag_options *options,
+                                 rag_lexical_index **out,
+                                 rag_error **err);
 
 /**
  * Frees an index. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
-rag_status rag_lexical_index_free(struct rag_lexical_index *index);
+rag_status rag_lexical_index_free(rag_lexical_index *index);
 
 /**
  * The number of keys.
  */
-rag_status rag_lexical_index_len(const struct rag_lexical_index *index,
-                                 size_t *len,
-                                 struct rag_error **err);
+rag_status rag_lexical_index_len(const rag_lexical_index *index, size_t *len, rag_error **err);
 
 /**
  * Whether `key` is held.
  */
-rag_status rag_lexical_index_contains(const struct rag_lexical_index *index,
+rag_status rag_lexical_index_contains(const rag_lexical_index *index,
                                       uint64_t key,
                                       bool *held,
-                                      struct rag_error **err);
+                                      rag_error **err);
 
 /**
  * Adds `n` texts under `n` keys, all or nothing. `lengths` holds their bytes and may be NULL if
  * all of them are NUL-terminated. `RAG_STATUS_ALREADY_EXISTS` if a key is held or stands twice.
  */
-rag_status rag_lexical_index_add(struct rag_lexical_index *index,
+rag_status rag_lexical_index_add(rag_lexical_index *index,
                                  const uint64_t *keys,
                                  const char *const *texts,
                                  const size_t *lengths,
                                  size_t n,
-                                 struct rag_error **err);
+                                 rag_error **err);
 
 /**
  * Removes `n` keys, all or nothing. `RAG_STATUS_NOT_FOUND` if one is not held.
  */
-rag_status rag_lexical_index_remove(struct rag_lexical_index *index,
+rag_status rag_lexical_index_remove(rag_lexical_index *index,
                                     const uint64_t *keys,
                                     size_t n,
-                                    struct rag_error **err);
+                                    rag_error **err);
 
 /**
  * *Gives* the best `k` keys for each of `n` queries: BM25, larger first, then by key.
@@ -991,15 +975,15 @@ rag_status rag_lexical_index_remove(struct rag_lexical_index *index,
  * `filter` lends the keys that may be found, or is NULL for all of them. A text without any
  * term of the query is no hit, so that a ranking may be shorter than `k`.
  */
-rag_status rag_lexical_index_search(const struct rag_lexical_index *index,
+rag_status rag_lexical_index_search(const rag_lexical_index *index,
                                     const char *const *queries,
                                     const size_t *lengths,
                                     size_t n,
                                     size_t k,
                                     const uint64_t *filter,
                                     size_t filter_count,
-                                    struct rag_rankings **out,
-                                    struct rag_error **err);
+                                    rag_rankings **out,
+                                    rag_error **err);
 
 /**
  * Fuses `n` rankings of ids by their ranks and *gives* one: every id once, larger scores first,
@@ -1009,9 +993,9 @@ rag_status rag_lexical_index_search(const struct rag_lexical_index *index,
 rag_status rag_fuse(const uint64_t *const *rankings,
                     const size_t *lengths,
                     size_t n,
-                    const struct rag_options *options,
-                    struct rag_rankings **out,
-                    struct rag_error **err);
+                    const rag_options *options,
+                    rag_rankings **out,
+                    rag_error **err);
 
 /**
  * Writes the positions of at most `k` of `n` candidates in the order in which maximal marginal
@@ -1022,11 +1006,11 @@ rag_status rag_mmr(const float *relevance,
                    size_t n,
                    size_t dim,
                    size_t k,
-                   const struct rag_options *options,
+                   const rag_options *options,
                    size_t *out,
                    size_t capacity,
                    size_t *count,
-                   struct rag_error **err);
+                   rag_error **err);
 
 /**
  * Whether a filter (JSON) lets a document with this metadata (a JSON object) through.
@@ -1034,7 +1018,7 @@ rag_status rag_mmr(const float *relevance,
 rag_status rag_filter_matches(const char *filter,
                               const char *metadata,
                               bool *matches,
-                              struct rag_error **err);
+                              rag_error **err);
 
 /**
  * Learns the direction from `negative` to `positive` examples, rows of `dim` floats each, and
@@ -1047,9 +1031,9 @@ rag_status rag_steering_vector_learn(const float *positive,
                                      const float *negative,
                                      size_t negative_count,
                                      size_t dim,
-                                     const struct rag_options *options,
-                                     struct rag_steering_vector **out,
-                                     struct rag_error **err);
+                                     const rag_options *options,
+                                     rag_steering_vector **out,
+                                     rag_error **err);
 
 /**
  * *Gives* a vector made of numbers that were learnt elsewhere. `scale` is the length, in units
@@ -1059,217 +1043,207 @@ rag_status rag_steering_vector_from_parts(const char *name,
                                           const float *vector,
                                           size_t dim,
                                           double scale,
-                                          const struct rag_effect *effect,
-                                          struct rag_steering_vector **out,
-                                          struct rag_error **err);
+                                          const rag_effect *effect,
+                                          rag_steering_vector **out,
+                                          rag_error **err);
 
 /**
  * Frees a vector. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
-rag_status rag_steering_vector_free(struct rag_steering_vector *vector);
+rag_status rag_steering_vector_free(rag_steering_vector *vector);
 
 /**
  * *Gives* the same direction with its scale measured on `n` documents, rows of `dim` floats.
  * Options: `loss`, `neighbours`, `max_queries`, `max_documents`, `seed`.
  */
-rag_status rag_steering_vector_calibrated(const struct rag_steering_vector *vector,
+rag_status rag_steering_vector_calibrated(const rag_steering_vector *vector,
                                           const float *documents,
                                           size_t n,
                                           size_t dim,
-                                          const struct rag_options *options,
-                                          struct rag_steering_vector **out,
-                                          struct rag_error **err);
+                                          const rag_options *options,
+                                          rag_steering_vector **out,
+                                          rag_error **err);
 
 /**
  * Copies the direction to `out`. With too little room only `count` is written.
  */
-rag_status rag_steering_vector_data(const struct rag_steering_vector *vector,
+rag_status rag_steering_vector_data(const rag_steering_vector *vector,
                                     float *out,
                                     size_t capacity,
                                     size_t *count,
-                                    struct rag_error **err);
+                                    rag_error **err);
 
 /**
  * The number of dimensions.
  */
-rag_status rag_steering_vector_dim(const struct rag_steering_vector *vector,
-                                   size_t *dim,
-                                   struct rag_error **err);
+rag_status rag_steering_vector_dim(const rag_steering_vector *vector, size_t *dim, rag_error **err);
 
 /**
  * The length, in units of the vector, that a strength of 1 adds to a unit query.
  */
-rag_status rag_steering_vector_scale(const struct rag_steering_vector *vector,
+rag_status rag_steering_vector_scale(const rag_steering_vector *vector,
                                      double *scale,
-                                     struct rag_error **err);
+                                     rag_error **err);
 
 /**
  * *Gives* the name; empty if none was given.
  */
-rag_status rag_steering_vector_name(const struct rag_steering_vector *vector,
-                                    struct rag_string **out,
-                                    struct rag_error **err);
+rag_status rag_steering_vector_name(const rag_steering_vector *vector,
+                                    rag_string **out,
+                                    rag_error **err);
 
 /**
  * The held-out effect; `measured` is false, and `effect` as it was, if there is none.
  */
-rag_status rag_steering_vector_effect(const struct rag_steering_vector *vector,
-                                      struct rag_effect *effect,
+rag_status rag_steering_vector_effect(const rag_steering_vector *vector,
+                                      rag_effect *effect,
                                       bool *measured,
-                                      struct rag_error **err);
+                                      rag_error **err);
 
 /**
  * *Gives* the same vector under another name.
  */
-rag_status rag_steering_vector_named(const struct rag_steering_vector *vector,
+rag_status rag_steering_vector_named(const rag_steering_vector *vector,
                                      const char *name,
-                                     struct rag_steering_vector **out,
-                                     struct rag_error **err);
+                                     rag_steering_vector **out,
+                                     rag_error **err);
 
 /**
  * *Gives* the sum: steers towards both.
  */
-rag_status rag_steering_vector_plus(const struct rag_steering_vector *vector,
-                                    const struct rag_steering_vector *other,
-                                    struct rag_steering_vector **out,
-                                    struct rag_error **err);
+rag_status rag_steering_vector_plus(const rag_steering_vector *vector,
+                                    const rag_steering_vector *other,
+                                    rag_steering_vector **out,
+                                    rag_error **err);
 
 /**
  * *Gives* the difference: steers towards `vector` and away from `other`.
  */
-rag_status rag_steering_vector_minus(const struct rag_steering_vector *vector,
-                                     const struct rag_steering_vector *other,
-                                     struct rag_steering_vector **out,
-                                     struct rag_error **err);
+rag_status rag_steering_vector_minus(const rag_steering_vector *vector,
+                                     const rag_steering_vector *other,
+                                     rag_steering_vector **out,
+                                     rag_error **err);
 
 /**
  * *Gives* the part of `vector` that says nothing about `other`.
  */
-rag_status rag_steering_vector_orthogonal_to(const struct rag_steering_vector *vector,
-                                             const struct rag_steering_vector *other,
-                                             struct rag_steering_vector **out,
-                                             struct rag_error **err);
+rag_status rag_steering_vector_orthogonal_to(const rag_steering_vector *vector,
+                                             const rag_steering_vector *other,
+                                             rag_steering_vector **out,
+                                             rag_error **err);
 
 /**
  * *Gives* the opposite direction.
  */
-rag_status rag_steering_vector_negated(const struct rag_steering_vector *vector,
-                                       struct rag_steering_vector **out,
-                                       struct rag_error **err);
+rag_status rag_steering_vector_negated(const rag_steering_vector *vector,
+                                       rag_steering_vector **out,
+                                       rag_error **err);
 
 /**
  * *Gives* a multiple: half a vector steers half as far.
  */
-rag_status rag_steering_vector_times(const struct rag_steering_vector *vector,
+rag_status rag_steering_vector_times(const rag_steering_vector *vector,
                                      double factor,
-                                     struct rag_steering_vector **out,
-                                     struct rag_error **err);
+                                     rag_steering_vector **out,
+                                     rag_error **err);
 
 /**
  * Moves a query of `dim` floats and writes the result, of unit length, to `out`. A strength of 0
  * gives the query back as it came.
  */
-rag_status rag_steering_vector_apply(const struct rag_steering_vector *vector,
+rag_status rag_steering_vector_apply(const rag_steering_vector *vector,
                                      const float *query,
                                      size_t dim,
                                      double strength,
                                      float *out,
                                      size_t capacity,
                                      size_t *count,
-                                     struct rag_error **err);
+                                     rag_error **err);
 
 /**
  * *Gives* an empty set.
  */
-rag_status rag_steering_new(struct rag_steering **out, struct rag_error **err);
+rag_status rag_steering_new(rag_steering **out, rag_error **err);
 
 /**
  * *Gives* the set in the file `path`.
  */
-rag_status rag_steering_load(const char *path, struct rag_steering **out, struct rag_error **err);
+rag_status rag_steering_load(const char *path, rag_steering **out, rag_error **err);
 
 /**
  * Writes the set to the file `path` (safetensors): the old file or the new, never a part.
  */
-rag_status rag_steering_save(const struct rag_steering *steering,
-                             const char *path,
-                             struct rag_error **err);
+rag_status rag_steering_save(const rag_steering *steering, const char *path, rag_error **err);
 
 /**
  * Frees a set. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
-rag_status rag_steering_free(struct rag_steering *steering);
+rag_status rag_steering_free(rag_steering *steering);
 
 /**
  * *Gives* the names of the dials, in alphabetical order.
  */
-rag_status rag_steering_dials(const struct rag_steering *steering,
-                              struct rag_strings **out,
-                              struct rag_error **err);
+rag_status rag_steering_dials(const rag_steering *steering, rag_strings **out, rag_error **err);
 
 /**
  * *Gives* the users of whom there are ratings, in alphabetical order.
  */
-rag_status rag_steering_users(const struct rag_steering *steering,
-                              struct rag_strings **out,
-                              struct rag_error **err);
+rag_status rag_steering_users(const rag_steering *steering, rag_strings **out, rag_error **err);
 
 /**
  * *Gives* a copy of the dial `name`, or `RAG_STATUS_NOT_FOUND`.
  */
-rag_status rag_steering_get(const struct rag_steering *steering,
+rag_status rag_steering_get(const rag_steering *steering,
                             const char *name,
-                            struct rag_steering_vector **out,
-                            struct rag_error **err);
+                            rag_steering_vector **out,
+                            rag_error **err);
 
 /**
  * Keeps a copy of `vector` as a dial under its name, in the place of one of that name.
  */
-rag_status rag_steering_insert(struct rag_steering *steering,
-                               const struct rag_steering_vector *vector,
-                               struct rag_error **err);
+rag_status rag_steering_insert(rag_steering *steering,
+                               const rag_steering_vector *vector,
+                               rag_error **err);
 
 /**
  * Learns the dial `name` from rows of `dim` floats. Options as for `rag_steering_vector_learn`.
  */
-rag_status rag_steering_learn(struct rag_steering *steering,
+rag_status rag_steering_learn(rag_steering *steering,
                               const char *name,
                               const float *positive,
                               size_t positive_count,
                               const float *negative,
                               size_t negative_count,
                               size_t dim,
-                              const struct rag_options *options,
-                              struct rag_error **err);
+                              const rag_options *options,
+                              rag_error **err);
 
 /**
  * Removes the dial `name`, or `RAG_STATUS_NOT_FOUND`.
  */
-rag_status rag_steering_remove(struct rag_steering *steering,
-                               const char *name,
-                               struct rag_error **err);
+rag_status rag_steering_remove(rag_steering *steering, const char *name, rag_error **err);
 
 /**
  * Measures the scale of every dial on `n` documents, rows of `dim` floats. Options as for
  * `rag_steering_vector_calibrated`.
  */
-rag_status rag_steering_calibrate(struct rag_steering *steering,
+rag_status rag_steering_calibrate(rag_steering *steering,
                                   const float *documents,
                                   size_t n,
                                   size_t dim,
-                                  const struct rag_options *options,
-                                  struct rag_error **err);
+                                  const rag_options *options,
+                                  rag_error **err);
 
 /**
  * Makes the dials orthogonal, each turned as little as possible.
  */
-rag_status rag_steering_orthogonalize(struct rag_steering *steering, struct rag_error **err);
+rag_status rag_steering_orthogonalize(rag_steering *steering, rag_error **err);
 
 /**
  * Moves a query of `dim` floats by `dial_count` dials and a user (or NULL), and writes the
  * result, of unit length, to `out`. With nothing to move it the query comes back as it came.
  */
-rag_status rag_steering_apply(const struct rag_steering *steering,
+rag_status rag_steering_apply(const rag_steering *steering,
                               const float *query,
                               size_t dim,
                               const char *const *dials,
@@ -1279,14 +1253,14 @@ rag_status rag_steering_apply(const struct rag_steering *steering,
                               float *out,
                               size_t capacity,
                               size_t *count,
-                              struct rag_error **err);
+                              rag_error **err);
 
 /**
  * Tells what a user (or NULL for nobody in particular) thought of an item that a query found.
  * `rating` is in [0, 1]; the dials are those that were on. `at` points to Unix seconds, or is
  * NULL for now.
  */
-rag_status rag_steering_feedback(struct rag_steering *steering,
+rag_status rag_steering_feedback(rag_steering *steering,
                                  const float *query,
                                  const float *item,
                                  size_t dim,
@@ -1296,32 +1270,30 @@ rag_status rag_steering_feedback(struct rag_steering *steering,
                                  const double *strengths,
                                  size_t dial_count,
                                  const double *at,
-                                 struct rag_error **err);
+                                 rag_error **err);
 
 /**
  * Filters the history and learns users and dials from what is left; *gives* a report as JSON.
  * Options: `half_life`, `sigma`, `per_user`, `min_examples`, `folds`, `seed`.
  */
-rag_status rag_steering_retrain(struct rag_steering *steering,
-                                const struct rag_options *options,
-                                struct rag_string **out,
-                                struct rag_error **err);
+rag_status rag_steering_retrain(rag_steering *steering,
+                                const rag_options *options,
+                                rag_string **out,
+                                rag_error **err);
 
 /**
  * Forgets everything about a user; `known` (which may be NULL) tells whether there was anything.
  */
-rag_status rag_steering_forget(struct rag_steering *steering,
+rag_status rag_steering_forget(rag_steering *steering,
                                const char *user,
                                bool *known,
-                               struct rag_error **err);
+                               rag_error **err);
 
 /**
  * Takes in the dials and ratings of `other`. The order of merging does not matter, and merging
  * the same set again changes nothing.
  */
-rag_status rag_steering_merge(struct rag_steering *steering,
-                              const struct rag_steering *other,
-                              struct rag_error **err);
+rag_status rag_steering_merge(rag_steering *steering, const rag_steering *other, rag_error **err);
 
 /**
  * The noise filter on its own: for `n` ratings given at `n` times (Unix seconds) writes `n`
@@ -1331,10 +1303,10 @@ rag_status rag_filter_feedback(const double *ratings,
                                const double *at,
                                size_t n,
                                double half_life,
-                               const struct rag_options *options,
+                               const rag_options *options,
                                double *weights,
                                bool *kept,
-                               struct rag_error **err);
+                               rag_error **err);
 
 /**
  * Opens the collection in the directory `path`, or makes it there, or makes one in memory for
@@ -1342,43 +1314,39 @@ rag_status rag_filter_feedback(const double *ratings,
  * or, with the option `dim`, vectors are your own. Options: `dim`, `read_only`, `durability`.
  */
 rag_status rag_collection_open(const char *path,
-                               const struct rag_embedder *embedder,
-                               const struct rag_options *options,
-                               struct rag_collection **out,
-                               struct rag_error **err);
+                               const rag_embedder *embedder,
+                               const rag_options *options,
+                               rag_collection **out,
+                               rag_error **err);
 
 /**
  * Makes every change durable and lets go of the lock. Later calls are `RAG_STATUS_CLOSED`.
  * Freeing does the same without telling of errors.
  */
-rag_status rag_collection_close(const struct rag_collection *collection, struct rag_error **err);
+rag_status rag_collection_close(const rag_collection *collection, rag_error **err);
 
 /**
  * Frees a collection. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
-rag_status rag_collection_free(struct rag_collection *collection);
+rag_status rag_collection_free(rag_collection *collection);
 
 /**
  * The number of documents.
  */
-rag_status rag_collection_len(const struct rag_collection *collection,
-                              size_t *len,
-                              struct rag_error **err);
+rag_status rag_collection_len(const rag_collection *collection, size_t *len, rag_error **err);
 
 /**
  * The dimension of the vectors; 0 while it is not known.
  */
-rag_status rag_collection_dim(const struct rag_collection *collection,
-                              size_t *dim,
-                              struct rag_error **err);
+rag_status rag_collection_dim(const rag_collection *collection, size_t *dim, rag_error **err);
 
 /**
  * Whether a document has this id.
  */
-rag_status rag_collection_contains(const struct rag_collection *collection,
+rag_status rag_collection_contains(const rag_collection *collection,
                                    const char *id,
                                    bool *held,
-                                   struct rag_error **err);
+                                   rag_error **err);
 
 /**
  * Adds `n` documents, all or nothing. `RAG_STATUS_ALREADY_EXISTS` if an id is here already.
@@ -1388,7 +1356,7 @@ rag_status rag_collection_contains(const struct rag_collection *collection,
  * embedded. `metadata` lends a JSON object for each document, or is NULL, and so may single
  * ones. `progress` may be NULL.
  */
-rag_status rag_collection_add(const struct rag_collection *collection,
+rag_status rag_collection_add(const rag_collection *collection,
                               const char *const *ids,
                               const char *const *texts,
                               const size_t *lengths,
@@ -1398,12 +1366,12 @@ rag_status rag_collection_add(const struct rag_collection *collection,
                               const char *const *metadata,
                               rag_progress progress,
                               void *user,
-                              struct rag_error **err);
+                              rag_error **err);
 
 /**
  * As `rag_collection_add`, but replaces documents that are here already, as a whole.
  */
-rag_status rag_collection_upsert(const struct rag_collection *collection,
+rag_status rag_collection_upsert(const rag_collection *collection,
                                  const char *const *ids,
                                  const char *const *texts,
                                  const size_t *lengths,
@@ -1413,110 +1381,105 @@ rag_status rag_collection_upsert(const struct rag_collection *collection,
                                  const char *const *metadata,
                                  rag_progress progress,
                                  void *user,
-                                 struct rag_error **err);
+                                 rag_error **err);
 
 /**
  * Deletes `n` documents by id, all or nothing; `deleted` (which may be NULL) tells how many were
  * here. Unknown ids are no error.
  */
-rag_status rag_collection_delete(const struct rag_collection *collection,
+rag_status rag_collection_delete(const rag_collection *collection,
                                  const char *const *ids,
                                  size_t n,
                                  size_t *deleted,
-                                 struct rag_error **err);
+                                 rag_error **err);
 
 /**
  * Deletes the documents that a filter (JSON) lets through, all or nothing; `deleted` (which may
  * be NULL) tells how many.
  */
-rag_status rag_collection_delete_where(const struct rag_collection *collection,
+rag_status rag_collection_delete_where(const rag_collection *collection,
                                        const char *filter,
                                        size_t *deleted,
-                                       struct rag_error **err);
+                                       rag_error **err);
 
 /**
  * *Gives* the documents of `n` ids, in their order, with gaps where there is none.
  */
-rag_status rag_collection_get(const struct rag_collection *collection,
+rag_status rag_collection_get(const rag_collection *collection,
                               const char *const *ids,
                               size_t n,
-                              struct rag_documents **out,
-                              struct rag_error **err);
+                              rag_documents **out,
+                              rag_error **err);
 
 /**
  * *Gives* all ids, in the order in which their documents were last written.
  */
-rag_status rag_collection_ids(const struct rag_collection *collection,
-                              struct rag_strings **out,
-                              struct rag_error **err);
+rag_status rag_collection_ids(const rag_collection *collection, rag_strings **out, rag_error **err);
 
 /**
  * The number of documents that a filter (JSON) lets through.
  */
-rag_status rag_collection_count(const struct rag_collection *collection,
+rag_status rag_collection_count(const rag_collection *collection,
                                 const char *filter,
                                 size_t *count,
-                                struct rag_error **err);
+                                rag_error **err);
 
 /**
  * Asks one question and *gives* the hits, best first.
  */
-rag_status rag_collection_search(const struct rag_collection *collection,
-                                 const struct rag_query *query,
-                                 struct rag_hits **out,
-                                 struct rag_error **err);
+rag_status rag_collection_search(const rag_collection *collection,
+                                 const rag_query *query,
+                                 rag_hits **out,
+                                 rag_error **err);
 
 /**
  * Asks `n` questions at once, embedding and searching on all threads, and *gives* `n` handles at
  * `hits`, one for each question; on failure none.
  */
-rag_status rag_collection_search_many(const struct rag_collection *collection,
-                                      const struct rag_query *const *queries,
+rag_status rag_collection_search_many(const rag_collection *collection,
+                                      const rag_query *const *queries,
                                       size_t n,
-                                      struct rag_hits **hits,
-                                      struct rag_error **err);
+                                      rag_hits **hits,
+                                      rag_error **err);
 
 /**
  * Rewrites the log so that it holds what is here and nothing else. In memory it does nothing.
  */
-rag_status rag_collection_checkpoint(const struct rag_collection *collection,
-                                     struct rag_error **err);
+rag_status rag_collection_checkpoint(const rag_collection *collection, rag_error **err);
 
 /**
  * As `rag_collection_checkpoint`, and gives back the memory of deleted documents. Afterwards
  * deleted text is gone from the files.
  */
-rag_status rag_collection_compact(const struct rag_collection *collection, struct rag_error **err);
+rag_status rag_collection_compact(const rag_collection *collection, rag_error **err);
 
 /**
  * Writes a copy into the directory `path`, which must be empty or absent.
  */
-rag_status rag_collection_backup(const struct rag_collection *collection,
+rag_status rag_collection_backup(const rag_collection *collection,
                                  const char *path,
-                                 struct rag_error **err);
+                                 rag_error **err);
 
 /**
  * Reads everything again and compares; *gives* a report as JSON: `ok`, `documents`, `records`,
  * `bytes` and `problems`.
  */
-rag_status rag_collection_verify(const struct rag_collection *collection,
-                                 struct rag_string **out,
-                                 struct rag_error **err);
+rag_status rag_collection_verify(const rag_collection *collection,
+                                 rag_string **out,
+                                 rag_error **err);
 
 /**
  * *Gives* figures as JSON: `documents`, `vectors`, `dim`, `embedder`, `fingerprint`, `dials`,
  * `text_bytes` and `log_bytes`.
  */
-rag_status rag_collection_stats(const struct rag_collection *collection,
-                                struct rag_string **out,
-                                struct rag_error **err);
+rag_status rag_collection_stats(const rag_collection *collection,
+                                rag_string **out,
+                                rag_error **err);
 
 /**
  * *Gives* the directory of the collection; empty in memory.
  */
-rag_status rag_collection_path(const struct rag_collection *collection,
-                               struct rag_string **out,
-                               struct rag_error **err);
+rag_status rag_collection_path(const rag_collection *collection, rag_string **out, rag_error **err);
 
 /**
  * *Gives* a question of `length` bytes of text (or `RAG_NUL_TERMINATED`), or without text for
@@ -1524,102 +1487,91 @@ rag_status rag_collection_path(const struct rag_collection *collection,
  */
 rag_status rag_query_new(const char *text,
                          size_t length,
-                         const struct rag_options *options,
-                         struct rag_query **out,
-                         struct rag_error **err);
+                         const rag_options *options,
+                         rag_query **out,
+                         rag_error **err);
 
 /**
  * Frees a question. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
-rag_status rag_query_free(struct rag_query *query);
+rag_status rag_query_free(rag_query *query);
 
 /**
  * Gives the question a vector of `dim` floats of its own, in the place of the text's embedding.
  */
-rag_status rag_query_set_vector(struct rag_query *query,
-                                const float *vector,
-                                size_t dim,
-                                struct rag_error **err);
+rag_status rag_query_set_vector(rag_query *query, const float *vector, size_t dim, rag_error **err);
 
 /**
  * Says which documents may be found: a filter over their metadata as JSON, such as
  * `{"lang": "en", "year": {"$gte": 2020}}`.
  */
-rag_status rag_query_set_filter(struct rag_query *query,
-                                const char *filter,
-                                struct rag_error **err);
+rag_status rag_query_set_filter(rag_query *query, const char *filter, rag_error **err);
 
 /**
  * Turns a dial: 0 changes nothing, 1 costs 3 % of similarity, negative turns the other way.
  */
-rag_status rag_query_steer(struct rag_query *query,
-                           const char *dial,
-                           double strength,
-                           struct rag_error **err);
+rag_status rag_query_steer(rag_query *query, const char *dial, double strength, rag_error **err);
 
 /**
  * Says whose taste moves the question.
  */
-rag_status rag_query_set_user(struct rag_query *query, const char *user, struct rag_error **err);
+rag_status rag_query_set_user(rag_query *query, const char *user, rag_error **err);
 
 /**
  * The number of hits. 0 for a handle that is none.
  */
-size_t rag_hits_len(const struct rag_hits *hits);
+size_t rag_hits_len(const rag_hits *hits);
 
 /**
  * Hit `index`, 0 being the best. `RAG_STATUS_INVALID_ARGUMENT` past the end.
  */
-rag_status rag_hits_get(const struct rag_hits *hits,
-                        size_t index,
-                        struct rag_hit *hit,
-                        struct rag_error **err);
+rag_status rag_hits_get(const rag_hits *hits, size_t index, rag_hit *hit, rag_error **err);
 
 /**
  * Frees hits. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
-rag_status rag_hits_free(struct rag_hits *hits);
+rag_status rag_hits_free(rag_hits *hits);
 
 /**
  * The number of documents asked for. 0 for a handle that is none.
  */
-size_t rag_documents_len(const struct rag_documents *documents);
+size_t rag_documents_len(const rag_documents *documents);
 
 /**
  * Document `index`; its `id` is NULL if there is none. `RAG_STATUS_INVALID_ARGUMENT` past the
  * end.
  */
-rag_status rag_documents_get(const struct rag_documents *documents,
+rag_status rag_documents_get(const rag_documents *documents,
                              size_t index,
-                             struct rag_document *document,
-                             struct rag_error **err);
+                             rag_document *document,
+                             rag_error **err);
 
 /**
  * Frees documents. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
-rag_status rag_documents_free(struct rag_documents *documents);
+rag_status rag_documents_free(rag_documents *documents);
 
 /**
  * Learns a steering vector from texts, which `embedder` turns into vectors, and *gives* it.
  * Lengths may be NULL if all texts are NUL-terminated. Options as for
  * `rag_steering_vector_learn`.
  */
-rag_status rag_steering_vector_learn_texts(const struct rag_embedder *embedder,
+rag_status rag_steering_vector_learn_texts(const rag_embedder *embedder,
                                            const char *const *positive,
                                            const size_t *positive_lengths,
                                            size_t positive_count,
                                            const char *const *negative,
                                            const size_t *negative_lengths,
                                            size_t negative_count,
-                                           const struct rag_options *options,
-                                           struct rag_steering_vector **out,
-                                           struct rag_error **err);
+                                           const rag_options *options,
+                                           rag_steering_vector **out,
+                                           rag_error **err);
 
 /**
  * Learns the dial `name` of a collection from texts, in the place of one of that name, calibrated
  * on the collection's own documents, and *gives* a copy, unless `out` is NULL.
  */
-rag_status rag_collection_learn(const struct rag_collection *collection,
+rag_status rag_collection_learn(const rag_collection *collection,
                                 const char *name,
                                 const char *const *positive,
                                 const size_t *positive_lengths,
@@ -1627,57 +1579,57 @@ rag_status rag_collection_learn(const struct rag_collection *collection,
                                 const char *const *negative,
                                 const size_t *negative_lengths,
                                 size_t negative_count,
-                                const struct rag_options *options,
-                                struct rag_steering_vector **out,
-                                struct rag_error **err);
+                                const rag_options *options,
+                                rag_steering_vector **out,
+                                rag_error **err);
 
 /**
  * As `rag_collection_learn`, from rows of `dim` floats.
  */
-rag_status rag_collection_learn_vectors(const struct rag_collection *collection,
+rag_status rag_collection_learn_vectors(const rag_collection *collection,
                                         const char *name,
                                         const float *positive,
                                         size_t positive_count,
                                         const float *negative,
                                         size_t negative_count,
                                         size_t dim,
-                                        const struct rag_options *options,
-                                        struct rag_steering_vector **out,
-                                        struct rag_error **err);
+                                        const rag_options *options,
+                                        rag_steering_vector **out,
+                                        rag_error **err);
 
 /**
  * Keeps a copy of `vector` as a dial of the collection, calibrated on its documents.
  */
-rag_status rag_collection_insert_dial(const struct rag_collection *collection,
-                                      const struct rag_steering_vector *vector,
-                                      struct rag_error **err);
+rag_status rag_collection_insert_dial(const rag_collection *collection,
+                                      const rag_steering_vector *vector,
+                                      rag_error **err);
 
 /**
  * *Gives* the names of the dials, in alphabetical order.
  */
-rag_status rag_collection_dials(const struct rag_collection *collection,
-                                struct rag_strings **out,
-                                struct rag_error **err);
+rag_status rag_collection_dials(const rag_collection *collection,
+                                rag_strings **out,
+                                rag_error **err);
 
 /**
  * *Gives* a copy of the dial `name`, or `RAG_STATUS_NOT_FOUND`.
  */
-rag_status rag_collection_dial(const struct rag_collection *collection,
+rag_status rag_collection_dial(const rag_collection *collection,
                                const char *name,
-                               struct rag_steering_vector **out,
-                               struct rag_error **err);
+                               rag_steering_vector **out,
+                               rag_error **err);
 
 /**
  * Removes the dial `name`, or `RAG_STATUS_NOT_FOUND`.
  */
-rag_status rag_collection_remove_dial(const struct rag_collection *collection,
+rag_status rag_collection_remove_dial(const rag_collection *collection,
                                       const char *name,
-                                      struct rag_error **err);
+                                      rag_error **err);
 
 /**
  * Moves a query vector as a search would; see `rag_steering_apply`.
  */
-rag_status rag_collection_apply(const struct rag_collection *collection,
+rag_status rag_collection_apply(const rag_collection *collection,
                                 const float *query,
                                 size_t dim,
                                 const char *const *dials,
@@ -1687,12 +1639,12 @@ rag_status rag_collection_apply(const struct rag_collection *collection,
                                 float *out,
                                 size_t capacity,
                                 size_t *count,
-                                struct rag_error **err);
+                                rag_error **err);
 
 /**
  * Tells what a user thought of an item that a query found; see `rag_steering_feedback`.
  */
-rag_status rag_collection_feedback(const struct rag_collection *collection,
+rag_status rag_collection_feedback(const rag_collection *collection,
                                    const float *query,
                                    const float *item,
                                    size_t dim,
@@ -1702,38 +1654,38 @@ rag_status rag_collection_feedback(const struct rag_collection *collection,
                                    const double *strengths,
                                    size_t dial_count,
                                    const double *at,
-                                   struct rag_error **err);
+                                   rag_error **err);
 
 /**
  * Learns users and dials again from the filtered history and *gives* a report as JSON; see
  * `rag_steering_retrain`.
  */
-rag_status rag_collection_retrain(const struct rag_collection *collection,
-                                  const struct rag_options *options,
-                                  struct rag_string **out,
-                                  struct rag_error **err);
+rag_status rag_collection_retrain(const rag_collection *collection,
+                                  const rag_options *options,
+                                  rag_string **out,
+                                  rag_error **err);
 
 /**
  * Forgets everything about a user; `known` (which may be NULL) tells whether there was anything.
  */
-rag_status rag_collection_forget(const struct rag_collection *collection,
+rag_status rag_collection_forget(const rag_collection *collection,
                                  const char *user,
                                  bool *known,
-                                 struct rag_error **err);
+                                 rag_error **err);
 
 /**
  * Takes in the dials and ratings of a set; see `rag_steering_merge`.
  */
-rag_status rag_collection_merge(const struct rag_collection *collection,
-                                const struct rag_steering *other,
-                                struct rag_error **err);
+rag_status rag_collection_merge(const rag_collection *collection,
+                                const rag_steering *other,
+                                rag_error **err);
 
 /**
  * *Gives* a copy of the dials and users as they are now, to save or to merge elsewhere.
  */
-rag_status rag_collection_steering(const struct rag_collection *collection,
-                                   struct rag_steering **out,
-                                   struct rag_error **err);
+rag_status rag_collection_steering(const rag_collection *collection,
+                                   rag_steering **out,
+                                   rag_error **err);
 
 /**
  * *Gives* a bandit over `n` values.
@@ -1742,131 +1694,118 @@ rag_status rag_collection_steering(const struct rag_collection *collection,
  */
 rag_status rag_bandit_new(const double *arms,
                           size_t n,
-                          const struct rag_options *options,
-                          struct rag_bandit **out,
-                          struct rag_error **err);
+                          const rag_options *options,
+                          rag_bandit **out,
+                          rag_error **err);
 
 /**
  * *Gives* a bandit over everything from `low` to `high`. Options as for `rag_bandit_new`.
  */
 rag_status rag_bandit_new_range(double low,
                                 double high,
-                                const struct rag_options *options,
-                                struct rag_bandit **out,
-                                struct rag_error **err);
+                                const rag_options *options,
+                                rag_bandit **out,
+                                rag_error **err);
 
 /**
  * *Gives* the bandit in the file `path`.
  */
-rag_status rag_bandit_load(const char *path, struct rag_bandit **out, struct rag_error **err);
+rag_status rag_bandit_load(const char *path, rag_bandit **out, rag_error **err);
 
 /**
  * Writes the bandit to the file `path`: the old file or the new, never a part.
  */
-rag_status rag_bandit_save(const struct rag_bandit *bandit,
-                           const char *path,
-                           struct rag_error **err);
+rag_status rag_bandit_save(const rag_bandit *bandit, const char *path, rag_error **err);
 
 /**
  * Frees a bandit. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
-rag_status rag_bandit_free(struct rag_bandit *bandit);
+rag_status rag_bandit_free(rag_bandit *bandit);
 
 /**
  * Sets the guess of the best value in `domain`; what was learnt is kept.
  */
-rag_status rag_bandit_set_prior(struct rag_bandit *bandit,
+rag_status rag_bandit_set_prior(rag_bandit *bandit,
                                 const char *domain,
                                 double value,
-                                struct rag_error **err);
+                                rag_error **err);
 
 /**
  * Starts all draws and choice ids anew: for workers that load the same file.
  */
-rag_status rag_bandit_reseed(struct rag_bandit *bandit, uint64_t seed, struct rag_error **err);
+rag_status rag_bandit_reseed(rag_bandit *bandit, uint64_t seed, rag_error **err);
 
 /**
  * Chooses an arm for `domain`. `context` lends `context_count` numbers, or is NULL for none.
  */
-rag_status rag_bandit_choose(struct rag_bandit *bandit,
+rag_status rag_bandit_choose(rag_bandit *bandit,
                              const char *domain,
                              const double *context,
                              size_t context_count,
-                             struct rag_choice *choice,
-                             struct rag_error **err);
+                             rag_choice *choice,
+                             rag_error **err);
 
 /**
  * Tells what a choice earned, about 0 to 1; late and out of order is fine.
  * `RAG_STATUS_NOT_FOUND` for an id that this bandit never gave, `RAG_STATUS_INVALID_ARGUMENT`
  * for one that was rewarded before.
  */
-rag_status rag_bandit_reward(struct rag_bandit *bandit,
-                             uint64_t id,
-                             double reward,
-                             struct rag_error **err);
+rag_status rag_bandit_reward(rag_bandit *bandit, uint64_t id, double reward, rag_error **err);
 
 /**
  * The value with the highest expected reward in `domain`.
  */
-rag_status rag_bandit_best(const struct rag_bandit *bandit,
+rag_status rag_bandit_best(const rag_bandit *bandit,
                            const char *domain,
                            double *value,
-                           struct rag_error **err);
+                           rag_error **err);
 
 /**
  * *Gives* the domains with a prior or a choice, in alphabetical order.
  */
-rag_status rag_bandit_domains(const struct rag_bandit *bandit,
-                              struct rag_strings **out,
-                              struct rag_error **err);
+rag_status rag_bandit_domains(const rag_bandit *bandit, rag_strings **out, rag_error **err);
 
 /**
  * What is believed about each arm in `domain`, in their order; for a range, about each point of
  * its grid. With too little room only `count` is written.
  */
-rag_status rag_bandit_estimates(const struct rag_bandit *bandit,
+rag_status rag_bandit_estimates(const rag_bandit *bandit,
                                 const char *domain,
-                                struct rag_estimate *out,
+                                rag_estimate *out,
                                 size_t capacity,
                                 size_t *count,
-                                struct rag_error **err);
+                                rag_error **err);
 
 /**
  * Choices that still wait for their reward.
  */
-rag_status rag_bandit_outstanding(const struct rag_bandit *bandit,
-                                  size_t *count,
-                                  struct rag_error **err);
+rag_status rag_bandit_outstanding(const rag_bandit *bandit, size_t *count, rag_error **err);
 
 /**
  * *Gives* the rewarded choices as JSON, oldest first: a list of objects with `domain`,
  * `context`, `arm` (the value), `reward` and `propensity`.
  */
-rag_status rag_bandit_log(const struct rag_bandit *bandit,
-                          struct rag_string **out,
-                          struct rag_error **err);
+rag_status rag_bandit_log(const rag_bandit *bandit, rag_string **out, rag_error **err);
 
 /**
  * What `policy` would have earned on average over `n` logged choices, or over the bandit's own
  * log if `log` is NULL. `method` is `"switch-dr"`, `"dr"`, `"snips"` or `"ips"`, or NULL for the
  * first.
  */
-rag_status rag_bandit_evaluate(const struct rag_bandit *bandit,
+rag_status rag_bandit_evaluate(const rag_bandit *bandit,
                                rag_policy policy,
                                void *user,
-                               const struct rag_log_entry *log,
+                               const rag_log_entry *log,
                                size_t n,
                                const char *method,
-                               struct rag_value_estimate *estimate,
-                               struct rag_error **err);
+                               rag_value_estimate *estimate,
+                               rag_error **err);
 
 /**
  * Takes in what `other` has learnt. The order of merging does not matter, and merging the same
  * bandit again changes nothing.
  */
-rag_status rag_bandit_merge(struct rag_bandit *bandit,
-                            const struct rag_bandit *other,
-                            struct rag_error **err);
+rag_status rag_bandit_merge(rag_bandit *bandit, const rag_bandit *other, rag_error **err);
 
 /**
  * Writes the indices, ascending, of the points that no other one dominates.
@@ -1882,7 +1821,7 @@ rag_status rag_pareto_front(const double *points,
                             size_t *out,
                             size_t capacity,
                             size_t *count,
-                            struct rag_error **err);
+                            rag_error **err);
 
 /**
  * Writes the rank of each of the `n` points to `ranks`: 0 on the front, 1 on the front of the
@@ -1893,7 +1832,7 @@ rag_status rag_nondominated_sort(const double *points,
                                  size_t d,
                                  const bool *maximize,
                                  size_t *ranks,
-                                 struct rag_error **err);
+                                 rag_error **err);
 
 /**
  * Writes the crowding distance of each of the `n` points to `distances`.
@@ -1902,7 +1841,7 @@ rag_status rag_crowding_distance(const double *points,
                                  size_t n,
                                  size_t d,
                                  double *distances,
-                                 struct rag_error **err);
+                                 rag_error **err);
 
 /**
  * The volume that the points dominate, up to `reference`, `d` numbers that bound it.
@@ -1913,7 +1852,7 @@ rag_status rag_hypervolume(const double *points,
                            const double *reference,
                            const bool *maximize,
                            double *volume,
-                           struct rag_error **err);
+                           rag_error **err);
 
 /**
  * *Gives* a router without routes. An objective called `"cost"` is minimised, all others are
@@ -1922,48 +1861,44 @@ rag_status rag_hypervolume(const double *points,
 rag_status rag_router_new(const char *const *objectives,
                           size_t n,
                           uint64_t seed,
-                          struct rag_router **out,
-                          struct rag_error **err);
+                          rag_router **out,
+                          rag_error **err);
 
 /**
  * *Gives* the router in the file `path`.
  */
-rag_status rag_router_load(const char *path, struct rag_router **out, struct rag_error **err);
+rag_status rag_router_load(const char *path, rag_router **out, rag_error **err);
 
 /**
  * Writes the router to the file `path`: the old file or the new, never a part.
  */
-rag_status rag_router_save(const struct rag_router *router,
-                           const char *path,
-                           struct rag_error **err);
+rag_status rag_router_save(const rag_router *router, const char *path, rag_error **err);
 
 /**
  * Frees a router. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
-rag_status rag_router_free(struct rag_router *router);
+rag_status rag_router_free(rag_router *router);
 
 /**
  * Adds the route `name` with guesses of `n` of its outcomes; that of `"cost"` is required where
  * there is such an objective. `RAG_STATUS_ALREADY_EXISTS` if the name is taken.
  */
-rag_status rag_router_add(struct rag_router *router,
+rag_status rag_router_add(rag_router *router,
                           const char *name,
                           const char *const *objectives,
                           const double *values,
                           size_t n,
-                          struct rag_error **err);
+                          rag_error **err);
 
 /**
  * Forgets a route and what was learnt about it.
  */
-rag_status rag_router_remove(struct rag_router *router, const char *name, struct rag_error **err);
+rag_status rag_router_remove(rag_router *router, const char *name, rag_error **err);
 
 /**
  * *Gives* the names of the routes, in alphabetical order.
  */
-rag_status rag_router_names(const struct rag_router *router,
-                            struct rag_strings **out,
-                            struct rag_error **err);
+rag_status rag_router_names(const rag_router *router, rag_strings **out, rag_error **err);
 
 /**
  * Learns from what `n` queries, rows of `dim` floats, came to: all or nothing.
@@ -1971,7 +1906,7 @@ rag_status rag_router_names(const struct rag_router *router,
  * Each of `series` series is one objective of one route: names in `routes` and `objectives`,
  * numbers in a row of `n` at `outcomes`, NaN where nothing was observed.
  */
-rag_status rag_router_fit(struct rag_router *router,
+rag_status rag_router_fit(rag_router *router,
                           const float *queries,
                           size_t n,
                           size_t dim,
@@ -1979,7 +1914,7 @@ rag_status rag_router_fit(struct rag_router *router,
                           const char *const *objectives,
                           const double *outcomes,
                           size_t series,
-                          struct rag_error **err);
+                          rag_error **err);
 
 /**
  * Chooses a route for a query of `dim` floats (or NULL and 0 for none in particular), and
@@ -1990,7 +1925,7 @@ rag_status rag_router_fit(struct rag_router *router,
  * Excluded routes are never chosen; none left is `RAG_STATUS_NOT_FOUND`. `explore` draws from
  * what is believed instead of taking its mean.
  */
-rag_status rag_router_route(struct rag_router *router,
+rag_status rag_router_route(rag_router *router,
                             const float *query,
                             size_t dim,
                             const char *const *objectives,
@@ -2000,58 +1935,52 @@ rag_status rag_router_route(struct rag_router *router,
                             const char *const *exclude,
                             size_t exclude_count,
                             bool explore,
-                            struct rag_decision **out,
-                            struct rag_error **err);
+                            rag_decision **out,
+                            rag_error **err);
 
 /**
  * Tells `n` outcomes of a decision, all at once or one after another.
  */
-rag_status rag_router_observe(struct rag_router *router,
+rag_status rag_router_observe(rag_router *router,
                               uint64_t id,
                               const char *const *objectives,
                               const double *values,
                               size_t n,
-                              struct rag_error **err);
+                              rag_error **err);
 
 /**
  * Adds what `other` has learnt, in any order. Merge each worker's outcomes once.
  */
-rag_status rag_router_merge(struct rag_router *router,
-                            const struct rag_router *other,
-                            struct rag_error **err);
+rag_status rag_router_merge(rag_router *router, const rag_router *other, rag_error **err);
 
 /**
  * What observed outcomes refer to.
  */
-rag_status rag_decision_id(const struct rag_decision *decision,
-                           uint64_t *id,
-                           struct rag_error **err);
+rag_status rag_decision_id(const rag_decision *decision, uint64_t *id, rag_error **err);
 
 /**
  * The chosen route. *Lent* until the decision is freed; NULL for a handle that is none.
  */
-const char *rag_decision_name(const struct rag_decision *decision);
+const char *rag_decision_name(const rag_decision *decision);
 
 /**
  * The outcome that is expected of the chosen route, or `RAG_STATUS_NOT_FOUND` for a name that
  * is no objective of the router.
  */
-rag_status rag_decision_expected(const struct rag_decision *decision,
+rag_status rag_decision_expected(const rag_decision *decision,
                                  const char *objective,
                                  double *value,
-                                 struct rag_error **err);
+                                 rag_error **err);
 
 /**
  * *Gives* the names of the routes that no other one dominates, in alphabetical order.
  */
-rag_status rag_decision_front(const struct rag_decision *decision,
-                              struct rag_strings **out,
-                              struct rag_error **err);
+rag_status rag_decision_front(const rag_decision *decision, rag_strings **out, rag_error **err);
 
 /**
  * Frees a decision. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
-rag_status rag_decision_free(struct rag_decision *decision);
+rag_status rag_decision_free(rag_decision *decision);
 
 #ifdef __cplusplus
 }  // extern "C"

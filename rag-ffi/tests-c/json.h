@@ -15,6 +15,8 @@ struct json {
   json_kind kind;
   double real;
   uint64_t whole;
+  /* Whether the number was written without a point. */
+  bool integer;
   const char *text;
   /* Bytes of a text, items of a list, fields of an object. */
   size_t count;

@@ -110,6 +110,7 @@ fn config(root: &Path) -> Result<cbindgen::Config, String> {
         sys_includes: ["stdbool.h", "stddef.h", "stdint.h"].map(str::to_owned).to_vec(),
         after_includes: Some(macros(root)?),
         usize_is_size_t: true,
+        style: cbindgen::Style::Type,
         line_length: 100,
         ..cbindgen::Config::default()
     })

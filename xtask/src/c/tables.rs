@@ -49,7 +49,9 @@ impl Writer {
             Value::Null => "{.kind = JSON_NULL}".into(),
             Value::Bool(b) => format!("{{.kind = JSON_BOOL, .whole = {}}}", u8::from(*b)),
             Value::Number(n) => {
-                let whole = n.as_u64().map_or_else(String::new, |w| format!(", .whole = {w}u"));
+                let whole = n.as_u64().map_or_else(String::new, |w| {
+                    format!(", .whole = {w}u, .integer = true")
+                });
                 let real = n.as_f64().unwrap_or(f64::NAN);
                 format!("{{.kind = JSON_NUMBER, .real = {real:e}{whole}}}")
             }
