@@ -170,7 +170,7 @@ RUNNER(dense_search) {
   rag_rankings *found = NULL;
   rag_status status = rag_dense_index_new(held == 0 ? query_dim : held, made, &index, err);
   if (keys->count != vectors->count && status == RAG_STATUS_OK) {
-    /* One count serves both in C, so this mistake cannot be made; the kind is what it would be. */
+    got->skip = "one count serves both arrays in C, so they cannot differ";
     status = RAG_STATUS_INVALID_ARGUMENT;
   }
   if (keys->count > 0)
@@ -231,7 +231,7 @@ RUNNER(mmr) {
   size_t *order = calloc(n + 1, sizeof *order);
   rag_status status = RAG_STATUS_OK;
   if (vectors->count != n) {
-    /* One count serves both in C, so this mistake cannot be made; the kind is what it would be. */
+    got->skip = "one count serves both arrays in C, so they cannot differ";
     status = RAG_STATUS_INVALID_ARGUMENT;
   }
   STEP(status, rag_mmr(scores, rows, n, n == 0 ? 1 : dim, json_need(inputs, "k")->whole, bag,

@@ -47,7 +47,7 @@ RUNNER(steering_learn) {
   rag_steering_vector *vector = NULL;
   rag_status status = RAG_STATUS_OK;
   if (dim != other && other != 0) {
-    /* One dimension serves both in C, so this mistake cannot be made. */
+    got->skip = "one dimension serves both arrays in C, so they cannot differ";
     status = RAG_STATUS_DIMENSION_MISMATCH;
   }
   STEP(status, rag_steering_vector_learn(plus, positive->count, minus, negative->count, dim, bag,
@@ -203,7 +203,7 @@ RUNNER(filter_feedback) {
   bool *kept = calloc(n + 1, sizeof *kept);
   rag_status status = RAG_STATUS_OK;
   if (when->count != n) {
-    /* One count serves both in C, so this mistake cannot be made; the kind is what it would be. */
+    got->skip = "one count serves both arrays in C, so they cannot differ";
     status = RAG_STATUS_INVALID_ARGUMENT;
   }
   STEP(status, rag_filter_feedback(ratings, at, n, json_number(json_need(inputs, "half_life")), bag,

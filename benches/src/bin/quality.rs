@@ -1,0 +1,149 @@
+//! nDCG@10 of dense, lexical and hybrid search through the public `Collection`, for every weight.
+//!
+//! ```sh
+//! cargo run --release -p ragcore-benches --bin quality -- --data FOLDER [--data FOLDER...] [--model FOLDER] [--keep DIR]
+//! ```
+//! A data folder is in BEIR's layout (`corpus.jsonl`, `queries.jsonl`, `qrels.tsv`). Without
+//! `--model` the built-in model embeds. With `--keep` the embedded collections are stored there and
+//! opened by the next run.
+
+use rag_core::collection::{Batch, Collection, Fusion, Mode, OpenOptions, Query, SearchOptions};
+use rag_core::embedding::{Embedder, EmbedderOptions, EncodeOptions, TextKind};
+use rag_core::{Matrix, Progress, kernel};
+use ragcore_benches::collection::{Collection as Judged, Result};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Documents added at a time.
+const BATCH: usize = 2048;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let all = |name: &str| -> Vec<PathBuf> {
+        let pairs = arguments.windows(2).filter(|pair| pair[0] == name);
+        pairs.map(|pair| PathBuf::from(&pair[1])).collect()
+    };
+    let (data, model, keep) = (all("--data"), all("--model"), all("--keep"));
+    if data.is_empty() {
+        return Err("usage: quality --data FOLDER... [--model FOLDER] [--keep DIR]".into());
+    }
+    let options = EmbedderOptions::default();
+    let embedder = match model.first() {
+        Some(folder) => Embedder::open(folder, &options)?,
+        None => Embedder::built_in(&options)?,
+    };
+    let name = embedder.name().to_owned();
+    println!(
+        "{name}, {} d, kernels {}",
+        embedder.dim(),
+        kernel::active().name
+    );
+    let weights: Vec<f32> = (0..=10).map(|i| i as f32 / 10.0).collect();
+    let columns: String = weights.iter().map(|w| format!("  w={w:.1}")).collect();
+    println!("{:<12}  dense    bm25     rrf {columns}", "set");
+    let mut means = vec![0.0; weights.len() + 3];
+    for folder in &data {
+        let judged = Judged::read(folder)?;
+        let set = folder.file_name().unwrap_or_default().to_string_lossy();
+        let place = keep.first().map(|keep| keep.join(format!("{set} {name}")));
+        let collection = fill(&judged, &embedder, place.as_deref())?;
+        let row = measure(&judged, &collection, &embedder, &weights)?;
+        means
+            .iter_mut()
+            .zip(&row)
+            .for_each(|(mean, x)| *mean += x / data.len() as f64);
+        show(&set, &row);
+    }
+    show("mean", &means);
+    Ok(())
+}
+
+fn show(name: &str, row: &[f64]) {
+    let figures: String = row.iter().map(|x| format!("  {x:.4}")).collect();
+    println!("{name:<12}{figures}");
+}
+
+fn fill(judged: &Judged, embedder: &Embedder, place: Option<&Path>) -> Result<Collection> {
+    let embedder = Some(embedder.clone());
+    let collection = match place {
+        Some(path) => Collection::open(path, embedder, &OpenOptions::default())?,
+        None => Collection::in_memory(embedder, None)?,
+    };
+    if !collection.is_empty()? {
+        return Ok(collection);
+    }
+    let start = Instant::now();
+    let numbers: Vec<String> = (0..judged.ids.len()).map(|i| i.to_string()).collect();
+    for (ids, texts) in numbers.chunks(BATCH).zip(judged.texts.chunks(BATCH)) {
+        collection.add(Batch::new(ids).texts(texts))?;
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let rate = numbers.len() as f64 / seconds;
+    eprintln!(
+        "{} documents in {seconds:.1} s: {rate:.1} a second",
+        numbers.len()
+    );
+    Ok(collection)
+}
+
+/// nDCG@10: dense, lexical, rank fusion, then convex fusion at every weight.
+fn measure(
+    judged: &Judged,
+    collection: &Collection,
+    embedder: &Embedder,
+    weights: &[f32],
+) -> Result<Vec<f64>> {
+    let texts: Vec<&str> = judged.queries.iter().map(|(_, t)| &t[..]).collect();
+    let as_query = EncodeOptions::default().kind(TextKind::Query);
+    let vectors = embedder.encode(&texts, &as_query, Progress::none())?;
+    let own: HashMap<&str, usize> = judged
+        .ids
+        .iter()
+        .enumerate()
+        .map(|(i, id)| (id.as_str(), i))
+        .collect();
+    let base = SearchOptions::default().k(11);
+    let mut settings = vec![
+        base.clone().mode(Mode::Dense),
+        base.clone().mode(Mode::Lexical),
+        base.clone().fusion(Fusion::Rrf),
+    ];
+    settings.extend(weights.iter().map(|w| base.clone().bm25_weight(Some(*w))));
+    settings
+        .iter()
+        .map(|options| ndcg(judged, collection, &vectors, &own, options))
+        .collect()
+}
+
+fn ndcg(
+    judged: &Judged,
+    collection: &Collection,
+    vectors: &Matrix,
+    own: &HashMap<&str, usize>,
+    options: &SearchOptions,
+) -> Result<f64> {
+    let queries: Vec<Query> = judged
+        .queries
+        .iter()
+        .enumerate()
+        .map(|(i, (_, text))| {
+            let query = Query::text(text.as_str()).with_vector(vectors.row(i));
+            query.options(options.clone())
+        })
+        .collect();
+    let found = collection.search_many(&queries)?;
+    let mut total = 0.0;
+    for ((id, _), hits) in judged.queries.iter().zip(&found) {
+        // A document of the query's own id is the query itself, as BEIR has it.
+        let itself = own.get(id.as_str()).copied();
+        let ranking: Vec<usize> = hits.iter().filter_map(|hit| hit.id.parse().ok()).collect();
+        let ranking: Vec<usize> = ranking
+            .into_iter()
+            .filter(|i| Some(*i) != itself)
+            .take(10)
+            .collect();
+        total += judged.ndcg_at_10(id, &ranking);
+    }
+    Ok(total / judged.queries.len().max(1) as f64)
+}

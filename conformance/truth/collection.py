@@ -1,0 +1,244 @@
+"""Truth for searches of a collection: BM25, cosine, filters, both fusions and MMR by the book.
+
+Writes ../collection_search.json and ../collection_write.json. Words are chosen so that each is its own stem and no stop
+word. Slow, pure Python.
+"""
+import json
+import math
+import pathlib
+import random
+
+HERE = pathlib.Path(__file__).resolve().parent.parent
+WORDS = ["moon", "salt", "bread", "iron", "rust", "wolf", "corn", "gold", "lamp", "fish"]
+K1, B, RRF_K = 1.2, 0.75, 60
+
+
+def unit(v):
+    n = math.sqrt(sum(x * x for x in v))
+    return [x / n for x in v]
+
+
+def dot(a, b):
+    return sum(x * y for x, y in zip(a, b))
+
+
+def idf(docs, word):
+    df = sum(1 for d in docs if d["text"] and word in d["text"].split())
+    n = sum(1 for d in docs if d["text"] is not None)
+    return math.log(1 + (n - df + 0.5) / (df + 0.5)) if df else 0.0
+
+
+def bm25(docs, query, doc):
+    if doc["text"] is None:
+        return 0.0
+    texts = [d["text"].split() for d in docs if d["text"] is not None]
+    mean = sum(map(len, texts)) / len(texts)
+    here = doc["text"].split()
+    return sum(
+        idf(docs, w) * here.count(w) / (here.count(w) + K1 * (1 - B + B * len(here) / mean)) for w in query.split()
+    )
+
+
+def keep(metadata, flt):
+    """Only the forms that these cases use: equality, $gte, $lt, $in, $or."""
+    for key, want in (flt or {}).items():
+        if key == "$or":
+            if not any(keep(metadata, part) for part in want):
+                return False
+        elif isinstance(want, dict):
+            have = metadata.get(key)
+            for op, value in want.items():
+                good = {
+                    "$gte": lambda: have is not None and have >= value,
+                    "$lt": lambda: have is not None and have < value,
+                    "$in": lambda: have in value,
+                }[op]()
+                if not good:
+                    return False
+        elif metadata.get(key) != want:
+            return False
+    return True
+
+
+def search(docs, inputs, options):
+    mode = options.get("mode", "hybrid")
+    k, weight = options.get("k", 10), options.get("bm25_weight", 0.5)
+    text, vector = inputs.get("query"), inputs.get("vector")
+    if text is None:
+        mode = "dense"
+    q = unit(vector) if vector else None
+    words = text or ""
+    bound = sum(idf(docs, w) for w in words.split())
+    rows = [d for d in docs if keep(d["metadata"], json.loads(inputs.get("filter") or "{}"))]
+    scored = []
+    for d in rows:
+        lexical = bm25(docs, words, d)
+        dense = dot(q, unit(d["vector"])) if q else None
+        if mode == "lexical":
+            if lexical > 0:
+                scored.append([d, lexical, lexical / bound])
+        elif mode == "dense":
+            scored.append([d, dense, (1 + dense) / 2])
+        else:
+            score = weight * (lexical / bound if bound else 0) + (1 - weight) * (1 + dense) / 2
+            scored.append([d, score, score])
+    if mode == "hybrid" and options.get("fusion") == "rrf":
+        depth = max(10 * k, 100)
+        ranks = {}
+        for key in (lambda d: bm25(docs, words, d), lambda d: dot(q, unit(d["vector"]))):
+            lexical = key(rows[0]) == bm25(docs, words, rows[0])
+            ranking = sorted(rows, key=lambda d: (-key(d), d["id"]))
+            if lexical:
+                ranking = [d for d in ranking if key(d) > 0]
+            for rank, d in enumerate(ranking[:depth]):
+                ranks[d["id"]] = ranks.get(d["id"], 0) + 1 / (RRF_K + rank + 1)
+        scored = [[d, ranks[d["id"]], ranks[d["id"]] * (RRF_K + 1) / 2] for d in rows if d["id"] in ranks]
+    scored.sort(key=lambda s: (-s[1], s[0]["id"]))
+    diversity = options.get("diversity", 0)
+    if diversity:
+        pool, taken = scored[: max(5 * k, 50)], []
+        while pool and len(taken) < k:
+            def value(s):
+                if not taken:
+                    return s[2]
+                near = max((1 + dot(unit(s[0]["vector"]), unit(t[0]["vector"]))) / 2 for t in taken)
+                return (1 - diversity) * s[2] - diversity * near
+            best = max(range(len(pool)), key=lambda i: (value(pool[i]), -i))
+            taken.append(pool.pop(best))
+        scored = taken
+    return scored[:k]
+
+
+def documents(rng, n, dim):
+    docs = []
+    for i in range(n):
+        text = " ".join(rng.choice(WORDS) for _ in range(rng.randint(1, 9)))
+        docs.append({
+            "id": f"d{i:02}",
+            "text": text,
+            "vector": [round(rng.gauss(0, 1), 3) for _ in range(dim)],
+            "metadata": {"n": i, "kind": rng.choice(["a", "b", "c"]), "even": i % 2 == 0},
+        })
+    return docs
+
+
+def inputs_of(docs, **more):
+    return {
+        "ids": [d["id"] for d in docs],
+        "texts": [d["text"] for d in docs],
+        "vectors": [d["vector"] for d in docs],
+        "metadata": [json.dumps(d["metadata"]) for d in docs],
+        **more,
+    }
+
+
+def search_cases():
+    rng = random.Random(17)
+    dim = 4
+    settings = [
+        ("hybrid", {}, None),
+        ("hybrid, more words", {"bm25_weight": 0.8, "k": 5}, None),
+        ("hybrid, words only", {"bm25_weight": 1.0, "k": 3}, None),
+        ("hybrid, vectors only", {"bm25_weight": 0.0, "k": 7}, None),
+        ("dense", {"mode": "dense", "k": 4}, None),
+        ("lexical", {"mode": "lexical", "k": 10000}, None),
+        ("rank fusion", {"fusion": "rrf", "k": 6}, None),
+        ("diverse", {"diversity": 0.5, "k": 5}, None),
+        ("very diverse", {"diversity": 0.9, "k": 4, "mode": "dense"}, None),
+        ("filter by equality", {"k": 20}, {"kind": "b"}),
+        ("filter by range", {"mode": "dense"}, {"n": {"$gte": 5, "$lt": 11}}),
+        ("filter by list", {"mode": "lexical"}, {"kind": {"$in": ["a", "c"]}}),
+        ("filter by either", {"fusion": "rrf"}, {"$or": [{"n": {"$lt": 3}}, {"even": True}]}),
+        ("filter that keeps nothing", {}, {"kind": "z"}),
+    ]
+    cases = []
+    for name, options, flt in settings:
+        docs = documents(rng, 24, dim)
+        while True:
+            query = " ".join(rng.sample(WORDS, 2))
+            vector = [round(rng.gauss(0, 1), 3) for _ in range(dim)]
+            inputs = inputs_of(docs, query=query, vector=vector)
+            if flt is not None:
+                inputs["filter"] = json.dumps(flt)
+            if options.get("mode") == "lexical":
+                del inputs["vector"]
+            if options.get("mode") == "dense":
+                del inputs["query"]
+            found = search(docs, inputs, options)
+            gaps = [abs(a[1] - b[1]) for a, b in zip(found, found[1:])]
+            if all(g > 1e-4 for g in gaps) or options.get("fusion") == "rrf" or options.get("mode") == "lexical":
+                break
+        if options.get("mode") == "lexical" or options.get("fusion") == "rrf":
+            # Equal scores are welcome here: they are broken by id.
+            found = [[s[0], round(s[1], 12), s[2]] for s in found]
+        want = {"ids": [s[0]["id"] for s in found], "scores": [s[1] for s in found]}
+        cases.append({"name": name, "inputs": inputs, "options": options, "want": want, "tolerance": 1e-5})
+    docs = documents(rng, 3, dim)
+    base = inputs_of(docs, query="moon", vector=[1, 0, 0, 0])
+    bad = [
+        ("k of 0", {}, {"k": 0}, "invalid_argument"),
+        ("k too large", {}, {"k": 1000000000}, "invalid_argument"),
+        ("weight above 1", {}, {"bm25_weight": 1.5}, "invalid_argument"),
+        ("diversity below 0", {}, {"diversity": -0.1}, "invalid_argument"),
+        ("unknown mode", {}, {"mode": "sparse"}, "invalid_argument"),
+        ("unknown fusion", {}, {"fusion": "sum"}, "invalid_argument"),
+        ("a vector of another dimension", {"vector": [1, 0]}, {}, "dimension_mismatch"),
+        ("a vector of zeros", {"vector": [0, 0, 0, 0]}, {}, "invalid_argument"),
+        ("a vector with a NaN", {"vector": [1, "nan", 0, 0]}, {}, "invalid_argument"),
+        ("an unknown operator", {"filter": '{"n": {"$near": 1}}'}, {}, "invalid_argument"),
+        ("a filter that is no object", {"filter": "[1]"}, {}, "invalid_argument"),
+    ]
+    for name, inputs, options, error in bad:
+        cases.append({"name": name, "inputs": {**base, **inputs}, "options": options, "error": error})
+    return cases
+
+
+def write_cases():
+    """Adds to, upserts into or deletes from a collection of two documents, then lists its ids."""
+    start = {
+        "ids": ["a", "b"], "texts": ["moon", "salt"], "vectors": [[1, 0], [0, 1]],
+        "metadata": ['{"n": 1}', '{"n": 2}'],
+    }
+
+    def case(name, verb, more, want=None, error=None):
+        inputs = {**start, "verb": verb, **more}
+        end = {"want": {"ids": want}} if error is None else {"error": error}
+        return {"name": name, "inputs": inputs, "options": {}, **end}
+
+    def put(ids, vectors, texts=None, metadata=None):
+        more = {"more_ids": ids, "more_vectors": vectors}
+        if texts is not None:
+            more["more_texts"] = texts
+        if metadata is not None:
+            more["more_metadata"] = metadata
+        return more
+
+    return [
+        case("add", "add", put(["c"], [[1, 1]], ["bread"]), ["a", "b", "c"]),
+        case("add nothing", "add", put([], []), ["a", "b"]),
+        case("add an id that is here", "add", put(["c", "a"], [[1, 1], [1, 2]]), error="already_exists"),
+        case("add an id twice", "add", put(["c", "c"], [[1, 1], [1, 2]]), error="invalid_argument"),
+        case("add an empty id", "add", put([""], [[1, 1]]), error="invalid_argument"),
+        case("add a vector of zeros", "add", put(["c"], [[0, 0]]), error="invalid_argument"),
+        case("add a NaN", "add", put(["c", "d"], [[1, 1], ["nan", 1]]), error="invalid_argument"),
+        case("add an infinity", "add", put(["c"], [["-inf", 1]]), error="invalid_argument"),
+        case("add another dimension", "add", put(["c"], [[1, 1, 1]]), error="dimension_mismatch"),
+        case("add fewer texts than ids", "add", put(["c", "d"], [[1, 1], [1, 2]], ["x"]), error="invalid_argument"),
+        case("upsert moves a document to the end", "upsert", put(["a"], [[1, 1]], ["corn"]), ["b", "a"]),
+        case("upsert adds what is new", "upsert", put(["c", "a"], [[1, 1], [0, 2]]), ["b", "c", "a"]),
+        case("delete", "delete", {"more_ids": ["a", "z"]}, ["b"]),
+        case("delete everything", "delete", {"more_ids": ["b", "a", "b"]}, []),
+        case("delete by filter", "delete_where", {"filter": '{"n": {"$gte": 2}}'}, ["a"]),
+        case("delete by a broken filter", "delete_where", {"filter": '{"n": {"$gte": }'}, error="invalid_argument"),
+    ]
+
+
+def write(operation, about, cases):
+    data = {"operation": operation, "about": about, "truth": "truth/collection.py", "cases": cases}
+    (HERE / f"{operation}.json").write_text(json.dumps(data, indent=1) + "\n")
+
+
+write("collection_search", "A collection in memory with the caller's own vectors, asked one question. Metadata and the "
+      "filter are JSON texts. The order of ids is exact; scores compare by the tolerance.", search_cases())
+write("collection_write", "A change of a collection of two documents, then the ids in order. After an error the two "
+      "documents must be there as before.", write_cases())

@@ -1,0 +1,139 @@
+//! The conformance cases of the collection.
+
+use rag_core::collection::{Batch, Collection, Metadata, Query, SearchOptions};
+use rag_core::options::OptionValue;
+use rag_core::retrieval::filter::Filter;
+use rag_core::{Error, Result};
+use serde_json::Value;
+
+fn cases(operation: &str) -> Vec<Value> {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../conformance/");
+    let text = std::fs::read_to_string(format!("{root}{operation}.json")).unwrap();
+    let file: Value = serde_json::from_str(&text).unwrap();
+    file["cases"].as_array().unwrap().clone()
+}
+
+fn strings(value: &Value) -> Option<Vec<String>> {
+    let items = value.as_array()?.iter();
+    Some(items.map(|v| v.as_str().unwrap().to_owned()).collect())
+}
+
+fn float(value: &Value) -> f32 {
+    match value.as_str() {
+        Some(text) => text.parse().unwrap(),
+        None => value.as_f64().unwrap() as f32,
+    }
+}
+
+fn floats(value: &Value) -> Option<Vec<f32>> {
+    Some(value.as_array()?.iter().map(float).collect())
+}
+
+fn filter(value: &Value) -> Result<Option<Filter>> {
+    value.as_str().map(Filter::from_json).transpose()
+}
+
+/// The batch that the inputs with this prefix (`""` or `more_`) describe.
+fn batch(inputs: &Value, prefix: &str) -> Result<Batch> {
+    let of = |name: &str| &inputs[format!("{prefix}{name}")];
+    let mut batch = Batch::new(strings(of("ids")).unwrap());
+    if let Some(texts) = strings(of("texts")) {
+        batch = batch.texts(texts);
+    }
+    if let Some(metadata) = strings(of("metadata")) {
+        let parse = |text: &String| serde_json::from_str::<Metadata>(text).unwrap();
+        batch = batch.metadata(metadata.iter().map(parse).collect());
+    }
+    let rows = of("vectors").as_array().unwrap();
+    let data: Vec<f32> = rows.iter().flat_map(|row| floats(row).unwrap()).collect();
+    match rows.first() {
+        Some(row) => batch.vectors(&data, row.as_array().unwrap().len()),
+        None => Ok(batch),
+    }
+}
+
+fn filled(inputs: &Value) -> Collection {
+    let dim = inputs["vectors"][0].as_array().unwrap().len();
+    let collection = Collection::in_memory(None, Some(dim)).unwrap();
+    collection.add(batch(inputs, "").unwrap()).unwrap();
+    collection
+}
+
+fn options(case: &Value) -> Result<SearchOptions> {
+    let mut options = SearchOptions::default();
+    for (name, value) in case["options"].as_object().unwrap() {
+        let value = match value {
+            Value::String(text) => OptionValue::Str(text.clone()),
+            Value::Number(n) if n.is_u64() => OptionValue::U64(n.as_u64().unwrap()),
+            other => OptionValue::F64(other.as_f64().unwrap()),
+        };
+        options.set(name, &value)?;
+    }
+    Ok(options)
+}
+
+fn check<T>(case: &Value, result: Result<T>, good: impl FnOnce(T)) {
+    let name = case["name"].as_str().unwrap();
+    match (case["error"].as_str(), result) {
+        (None, Ok(value)) => good(value),
+        (Some(kind), Err(error)) => assert_eq!(error.kind().name(), kind, "{name}: {error}"),
+        (None, Err(error)) => panic!("{name}: {error}"),
+        (Some(kind), Ok(_)) => panic!("{name}: no error where {kind} was due"),
+    }
+}
+
+#[test]
+fn collection_search() {
+    for case in cases("collection_search") {
+        let inputs = &case["inputs"];
+        let collection = filled(inputs);
+        let ask = || {
+            let query = Query {
+                text: inputs["query"].as_str().map(str::to_owned),
+                vector: floats(&inputs["vector"]),
+                filter: filter(&inputs["filter"])?,
+                options: options(&case)?,
+                ..Query::default()
+            };
+            collection.search(&query)
+        };
+        check(&case, ask(), |hits| {
+            let ids: Vec<&str> = hits.iter().map(|h| h.id.as_str()).collect();
+            let want = strings(&case["want"]["ids"]).unwrap();
+            assert_eq!(ids, want, "{}", case["name"]);
+            let scores = floats(&case["want"]["scores"]).unwrap();
+            for (hit, score) in hits.iter().zip(scores) {
+                let gap = (hit.score - score).abs();
+                assert!(gap <= float(&case["tolerance"]), "{}: {gap}", case["name"]);
+            }
+        });
+    }
+}
+
+#[test]
+fn collection_write() {
+    for case in cases("collection_write") {
+        let inputs = &case["inputs"];
+        let collection = filled(inputs);
+        let done: Result<()> = (|| match inputs["verb"].as_str().unwrap() {
+            "add" => collection.add(batch(inputs, "more_")?),
+            "upsert" => collection.upsert(batch(inputs, "more_")?),
+            "delete" => collection
+                .delete(&strings(&inputs["more_ids"]).unwrap())
+                .map(drop),
+            "delete_where" => {
+                let filter = filter(&inputs["filter"])?.ok_or_else(|| Error::invalid("none"))?;
+                collection.delete_where(&filter).map(drop)
+            }
+            verb => panic!("no verb is called {verb}"),
+        })();
+        let refused = done.is_err();
+        check(&case, done, |()| {
+            let want = strings(&case["want"]["ids"]).unwrap();
+            assert_eq!(collection.ids().unwrap(), want, "{}", case["name"]);
+        });
+        if refused {
+            assert_eq!(collection.ids().unwrap(), ["a", "b"], "{}", case["name"]);
+        }
+    }
+}
