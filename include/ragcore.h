@@ -1,0 +1,1989 @@
+/* ragcore: steerable retrieval-augmented generation inside your process.
+ *
+ * This file is written by `cargo xtask header`; change the Rust sources of rag-ffi instead.
+ *
+ * Arguments come in this order: the handle, inputs (pointer, then count), options, outputs
+ * (buffer, capacity, count), and last `rag_error **err`.
+ *
+ * Errors. Every call that can fail returns a `rag_status`, RAG_STATUS_OK or what went wrong. If
+ * `err` is not NULL, a failed call also *gives* an error object with a sentence; a call that
+ * succeeds leaves `*err` alone, so begin with `rag_error *err = NULL;`. Outputs are written on
+ * success only. There is no partial success and no state kept for "the last error".
+ *
+ * Ownership. A pointer that you *lend* is used during the call only. What a call *gives* is yours:
+ * free it with the matching `_free`. What an object lends you lives until that object is freed.
+ *
+ * Handles (all `rag_...` objects) are never followed as pointers: one that is NULL, freed, freed
+ * twice, of another type or made up is RAG_STATUS_NULL_POINTER or RAG_STATUS_INVALID_HANDLE, and
+ * `_free(NULL)` does nothing. Other addresses cannot be checked: a pointer that is not NULL must
+ * point to as many items as the call says.
+ *
+ * Threads. Every object may be used from any thread. A call that takes `const T *` may run at the
+ * same time as other such calls on the object; a call that takes `T *` must be the only one, and
+ * RAG_STATUS_BUSY says that it was not. Nothing is undefined then. Calls do not wait for
+ * each other, except that the writers of a collection take turns.
+ *
+ * Text is UTF-8. Names, ids and paths are NUL-terminated. Where a text has a length
+ * beside it, the length counts bytes, the text may hold NUL bytes, and RAG_NUL_TERMINATED stands
+ * for "up to the first NUL". For arrays of texts the array of lengths may be NULL, which says
+ * the same of all. Filters, metadata and reports are JSON.
+ *
+ * A panic inside the library (a defect) ends in RAG_STATUS_PANIC, never in your code.
+ */
+
+
+#ifndef RAGCORE_H
+#define RAGCORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** The version of this header; `rag_version()` is that of the library. */
+#define RAG_VERSION "0.1.0"
+#define RAG_VERSION_MAJOR 0
+#define RAG_VERSION_MINOR 1
+#define RAG_VERSION_PATCH 0
+
+/** The length of a text that ends at its first NUL byte. */
+#define RAG_NUL_TERMINATED SIZE_MAX
+
+/* Names of options. */
+#define RAG_OPT_B "b"
+#define RAG_OPT_BM25_WEIGHT "bm25_weight"
+#define RAG_OPT_C "c"
+#define RAG_OPT_DIM "dim"
+#define RAG_OPT_DISCOUNT "discount"
+#define RAG_OPT_DIVERSITY "diversity"
+#define RAG_OPT_DURABILITY "durability"
+#define RAG_OPT_EFFORT "effort"
+#define RAG_OPT_EXACT "exact"
+#define RAG_OPT_EXPLAIN "explain"
+#define RAG_OPT_EXPLORATION "exploration"
+#define RAG_OPT_FOLDS "folds"
+#define RAG_OPT_FUSION "fusion"
+#define RAG_OPT_HALF_LIFE "half_life"
+#define RAG_OPT_K "k"
+#define RAG_OPT_K1 "k1"
+#define RAG_OPT_KIND "kind"
+#define RAG_OPT_LANGUAGE "language"
+#define RAG_OPT_LOG_SIZE "log_size"
+#define RAG_OPT_LOSS "loss"
+#define RAG_OPT_MAX_DOCUMENTS "max_documents"
+#define RAG_OPT_MAX_QUERIES "max_queries"
+#define RAG_OPT_MAX_TOKENS "max_tokens"
+#define RAG_OPT_METHOD "method"
+#define RAG_OPT_METRIC "metric"
+#define RAG_OPT_MIN_EXAMPLES "min_examples"
+#define RAG_OPT_MODE "mode"
+#define RAG_OPT_NAME "name"
+#define RAG_OPT_NEIGHBOURS "neighbours"
+#define RAG_OPT_NOISE "noise"
+#define RAG_OPT_NORMALIZE "normalize"
+#define RAG_OPT_OVERLAP "overlap"
+#define RAG_OPT_PER_USER "per_user"
+#define RAG_OPT_POLICY "policy"
+#define RAG_OPT_PRECISION "precision"
+#define RAG_OPT_PROPENSITY_DRAWS "propensity_draws"
+#define RAG_OPT_READ_ONLY "read_only"
+#define RAG_OPT_RIDGE "ridge"
+#define RAG_OPT_SEED "seed"
+#define RAG_OPT_SIGMA "sigma"
+#define RAG_OPT_THREADS "threads"
+
+
+/**
+ * Chooses values and learns from rewards, one curve per domain. Questions may come from many
+ * threads at once; choosing, rewarding and merging need the bandit for themselves.
+ */
+typedef struct rag_bandit rag_bandit;
+
+/**
+ * Cuts documents into passages. Never changes; usable from many threads.
+ */
+typedef struct rag_chunker rag_chunker;
+
+/**
+ * Documents with their vectors, words and dials. Everything may be called from many threads at
+ * once: searches run beside a writer, and writers take turns.
+ */
+typedef struct rag_collection rag_collection;
+
+/**
+ * Where a query goes. Never changes; usable from many threads.
+ */
+typedef struct rag_decision rag_decision;
+
+/**
+ * Vectors by key, searched by likeness. Searches may run from many threads at once; adding and
+ * removing need the index for themselves.
+ */
+typedef struct rag_dense_index rag_dense_index;
+
+/**
+ * Documents in the order in which they were asked for. Never changes; usable from many threads.
+ */
+typedef struct rag_documents rag_documents;
+
+/**
+ * A model that turns texts into vectors. Never changes; usable from many threads.
+ */
+typedef struct rag_embedder rag_embedder;
+
+/**
+ * What a failed call says: a status, a sentence, and where the trouble is. Read it from one
+ * thread at a time.
+ */
+typedef struct rag_error rag_error;
+
+/**
+ * What a search found, best first. Never changes; usable from many threads.
+ */
+typedef struct rag_hits rag_hits;
+
+/**
+ * Texts by key, searched by their words. Searches may run from many threads at once; adding and
+ * removing need the index for themselves.
+ */
+typedef struct rag_lexical_index rag_lexical_index;
+
+/**
+ * Options for a call, by name (`RAG_OPT_...`). A call checks names, types and ranges: an option
+ * that it does not have, or a value outside the range, is `RAG_STATUS_INVALID_ARGUMENT`. NULL
+ * instead of a bag means all defaults. One bag may serve many calls, from many threads.
+ */
+typedef struct rag_options rag_options;
+
+/**
+ * A question: text, vector or both, with filter, dials, user and options. It may be asked from
+ * many threads at once; calls that change it need it for themselves.
+ */
+typedef struct rag_query rag_query;
+
+/**
+ * Keys with scores, one list for each query, best first. Never changes; usable from many
+ * threads.
+ */
+typedef struct rag_rankings rag_rankings;
+
+/**
+ * Routes, what is believed of their outcomes, and the choice between them. Choosing, observing
+ * and learning need the router for themselves.
+ */
+typedef struct rag_router rag_router;
+
+/**
+ * A named set of dials, and what users' ratings say. Queries may be moved from many threads at
+ * once; calls that change the set need it for themselves.
+ */
+typedef struct rag_steering rag_steering;
+
+/**
+ * A direction that raises an attribute, with the length of a strength of 1 and the effect
+ * measured on held-out examples. Never changes; usable from many threads.
+ */
+typedef struct rag_steering_vector rag_steering_vector;
+
+/**
+ * A text: UTF-8, followed by a NUL byte, and able to hold NUL bytes of its own. Never changes;
+ * usable from many threads.
+ */
+typedef struct rag_string rag_string;
+
+/**
+ * A list of texts, some of which may be absent. Never changes; usable from many threads.
+ */
+typedef struct rag_strings rag_strings;
+
+/**
+ * What a call came to: `RAG_STATUS_OK` or the kind of its error. Numbers are never reused.
+ */
+typedef int32_t rag_status;
+
+/**
+ * Called now and then in a long call with how much is done of how much; `false` stops the call,
+ * which then returns `RAG_STATUS_INTERRUPTED` and has changed nothing. It runs on the calling
+ * thread and must not leave by `longjmp` or an exception.
+ */
+typedef bool (*rag_progress)(size_t done, size_t total, void *user);
+
+/**
+ * A passage: bytes `start` to `end` (not included) of the text, on character boundaries.
+ */
+typedef struct {
+  /**
+   * Byte offset of the first character.
+   */
+  size_t start;
+  /**
+   * Byte offset after the last character.
+   */
+  size_t end;
+} rag_chunk;
+
+/**
+ * Counts the tokens of `length` bytes of UTF-8 (no NUL follows). Called on the calling thread;
+ * must not leave by `longjmp` or an exception.
+ */
+typedef size_t (*rag_token_counter)(const char *text, size_t length, void *user);
+
+/**
+ * A held-out gain in standard deviations of the attribute's score, with its 95 % interval.
+ */
+typedef struct {
+  /**
+   * The gain; negative if the direction points the wrong way.
+   */
+  double value;
+  /**
+   * The lower end of the interval.
+   */
+  double low;
+  /**
+   * The upper end of the interval.
+   */
+  double high;
+} rag_effect;
+
+/**
+ * One hit. All texts are UTF-8, NUL-terminated, and *lent* until the hits are freed.
+ */
+typedef struct {
+  /**
+   * The document's id.
+   */
+  const char *id;
+  /**
+   * Bytes of the id.
+   */
+  size_t id_length;
+  /**
+   * The document's text, or NULL.
+   */
+  const char *text;
+  /**
+   * Bytes of the text.
+   */
+  size_t text_length;
+  /**
+   * The document's metadata: a JSON object.
+   */
+  const char *metadata;
+  /**
+   * Bytes of the metadata.
+   */
+  size_t metadata_length;
+  /**
+   * The split of the score as JSON if the query asked for it, or NULL.
+   */
+  const char *explanation;
+  /**
+   * Bytes of the split.
+   */
+  size_t explanation_length;
+  /**
+   * What the hits are ordered by, larger first.
+   */
+  float score;
+  /**
+   * The BM25 score; NaN in dense mode.
+   */
+  float lexical_score;
+  /**
+   * The cosine with the (steered) query; NaN in lexical mode or without a vector.
+   */
+  float dense_score;
+} rag_hit;
+
+/**
+ * One document. All texts are UTF-8, NUL-terminated, and everything is *lent* until the
+ * documents are freed.
+ */
+typedef struct {
+  /**
+   * The id, or NULL if the collection has no such document; then all else is NULL and 0.
+   */
+  const char *id;
+  /**
+   * Bytes of the id.
+   */
+  size_t id_length;
+  /**
+   * The text, or NULL.
+   */
+  const char *text;
+  /**
+   * Bytes of the text.
+   */
+  size_t text_length;
+  /**
+   * The metadata: a JSON object.
+   */
+  const char *metadata;
+  /**
+   * Bytes of the metadata.
+   */
+  size_t metadata_length;
+  /**
+   * The vector as stored, of unit length, or NULL.
+   */
+  const float *vector;
+  /**
+   * Floats of the vector.
+   */
+  size_t dim;
+} rag_document;
+
+/**
+ * One choice. Its `id` is what the reward refers to.
+ */
+typedef struct {
+  /**
+   * Unique among bandits of different seeds.
+   */
+  uint64_t id;
+  /**
+   * The index of the arm; for a range, of the grid point.
+   */
+  size_t arm;
+  /**
+   * The arm's value.
+   */
+  double value;
+  /**
+   * The probability with which this arm was chosen, in (0, 1].
+   */
+  double propensity;
+} rag_choice;
+
+/**
+ * What is believed about one arm in one domain.
+ */
+typedef struct {
+  /**
+   * The arm's value.
+   */
+  double value;
+  /**
+   * The expected reward.
+   */
+  double mean;
+  /**
+   * The standard deviation of that expectation.
+   */
+  double sd;
+  /**
+   * Rewards seen for this very arm, each weighing what the discount left of it.
+   */
+  double count;
+} rag_estimate;
+
+/**
+ * A policy to be judged: the value that it would choose in `domain`, given a context of `n`
+ * numbers (`NULL` and 0 if there was none). Must not leave by `longjmp` or an exception.
+ */
+typedef double (*rag_policy)(const char *domain, const double *context, size_t n, void *user);
+
+/**
+ * A rewarded choice, as it stands in a log.
+ */
+typedef struct {
+  /**
+   * Where the choice was made, NUL-terminated.
+   */
+  const char *domain;
+  /**
+   * What was known then, or NULL.
+   */
+  const double *context;
+  /**
+   * Numbers of the context.
+   */
+  size_t context_count;
+  /**
+   * The value chosen.
+   */
+  double arm;
+  /**
+   * What it earned.
+   */
+  double reward;
+  /**
+   * The probability with which it was chosen.
+   */
+  double propensity;
+} rag_log_entry;
+
+/**
+ * The estimated mean reward of a policy, with a 95 % interval.
+ */
+typedef struct {
+  /**
+   * The estimate.
+   */
+  double value;
+  /**
+   * The lower end of the interval.
+   */
+  double low;
+  /**
+   * The upper end of the interval.
+   */
+  double high;
+} rag_value_estimate;
+
+/**
+ * The call did what was asked.
+ */
+#define RAG_STATUS_OK 0
+
+/**
+ * A value is outside what the operation accepts.
+ */
+#define RAG_STATUS_INVALID_ARGUMENT 1
+
+/**
+ * Vectors of another dimension than the one held.
+ */
+#define RAG_STATUS_DIMENSION_MISMATCH 2
+
+/**
+ * An id or name is already taken.
+ */
+#define RAG_STATUS_ALREADY_EXISTS 3
+
+/**
+ * No such id, name, choice or file.
+ */
+#define RAG_STATUS_NOT_FOUND 4
+
+/**
+ * Another writer holds the store; `rag_error_pid` says which process.
+ */
+#define RAG_STATUS_LOCKED 5
+
+/**
+ * A file is damaged; `rag_error_file` and `rag_error_offset` say where.
+ */
+#define RAG_STATUS_CORRUPT 6
+
+/**
+ * A file was written by a version that this one does not read.
+ */
+#define RAG_STATUS_FORMAT_VERSION 7
+
+/**
+ * Vectors or settings made by another embedding model.
+ */
+#define RAG_STATUS_MODEL_MISMATCH 8
+
+/**
+ * The handle was made before a fork and cannot be used in the child.
+ */
+#define RAG_STATUS_FORKED 9
+
+/**
+ * A write to something opened for reading.
+ */
+#define RAG_STATUS_READ_ONLY 10
+
+/**
+ * The handle was closed.
+ */
+#define RAG_STATUS_CLOSED 11
+
+/**
+ * The operating system refused a file operation.
+ */
+#define RAG_STATUS_IO 12
+
+/**
+ * A deadline passed.
+ */
+#define RAG_STATUS_TIMEOUT 13
+
+/**
+ * A language model or cache server failed.
+ */
+#define RAG_STATUS_UPSTREAM 14
+
+/**
+ * A valid request that this build or model cannot do.
+ */
+#define RAG_STATUS_UNSUPPORTED 15
+
+/**
+ * The caller's progress function asked to stop; nothing was kept.
+ */
+#define RAG_STATUS_INTERRUPTED 16
+
+/**
+ * A pointer that must not be NULL was; the message names it.
+ */
+#define RAG_STATUS_NULL_POINTER 100
+
+/**
+ * A defect in the library: it stopped inside this call. Please report the message.
+ */
+#define RAG_STATUS_PANIC 101
+
+/**
+ * The handle was freed before, is of another type, or never was one.
+ */
+#define RAG_STATUS_INVALID_HANDLE 102
+
+/**
+ * The buffer is too small; the count says how much room is needed. Nothing else was written.
+ */
+#define RAG_STATUS_BUFFER_TOO_SMALL 103
+
+/**
+ * Another call is using the handle, and one of the two needs it for itself.
+ */
+#define RAG_STATUS_BUSY 104
+
+/**
+ * An earlier call that was changing this handle ended in `RAG_STATUS_PANIC`: free it.
+ */
+#define RAG_STATUS_POISONED 105
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The status that the call returned; `RAG_STATUS_INVALID_HANDLE` for NULL or a freed error.
+ */
+rag_status rag_error_status(const rag_error *error);
+
+/**
+ * The sentence: what was found, what was expected, what to do. *Lent* until the error is freed.
+ * Empty for NULL or a freed error.
+ */
+const char *rag_error_message(const rag_error *error);
+
+/**
+ * The file that the error is about, or NULL. *Lent* until the error is freed.
+ */
+const char *rag_error_file(const rag_error *error);
+
+/**
+ * The byte offset in that file at which damage was noticed, or `UINT64_MAX`.
+ */
+uint64_t rag_error_offset(const rag_error *error);
+
+/**
+ * The process that holds the lock, for `RAG_STATUS_LOCKED`, or 0.
+ */
+uint32_t rag_error_pid(const rag_error *error);
+
+/**
+ * Frees an error. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE` and does nothing.
+ */
+rag_status rag_error_free(rag_error *error);
+
+/**
+ * The name of a status, such as `"not_found"`, the same in every language; NULL for a number
+ * that is none. Lives as long as the program.
+ */
+const char *rag_status_name(rag_status status);
+
+/**
+ * The version of the library that is loaded, such as `"0.1.0"`; compare `RAG_VERSION`. Lives as
+ * long as the program.
+ */
+const char *rag_version(void);
+
+/**
+ * The number of handles of every type that were given and not freed: for tests of your own
+ * that nothing leaks.
+ */
+size_t rag_handles_alive(void);
+
+/**
+ * *Gives* an empty bag of options.
+ */
+rag_status rag_options_new(rag_options **out, rag_error **err);
+
+/**
+ * Frees a bag of options. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_options_free(rag_options *options);
+
+/**
+ * Sets an option that is a real number. The latest value counts.
+ */
+rag_status rag_options_set_f64(rag_options *options,
+                               const char *name,
+                               double value,
+                               rag_error **err);
+
+/**
+ * Sets an option that is a whole number.
+ */
+rag_status rag_options_set_u64(rag_options *options,
+                               const char *name,
+                               uint64_t value,
+                               rag_error **err);
+
+/**
+ * Sets an option that is a choice or a text, NUL-terminated. The text is copied.
+ */
+rag_status rag_options_set_str(rag_options *options,
+                               const char *name,
+                               const char *value,
+                               rag_error **err);
+
+/**
+ * Sets an option that is true or false.
+ */
+rag_status rag_options_set_bool(rag_options *options,
+                                const char *name,
+                                bool value,
+                                rag_error **err);
+
+/**
+ * The text, NUL-terminated. *Lent* until the string is freed. NULL for a handle that is none.
+ */
+const char *rag_string_data(const rag_string *string);
+
+/**
+ * Bytes of the text, the last NUL not counted. 0 for a handle that is none.
+ */
+size_t rag_string_len(const rag_string *string);
+
+/**
+ * Frees a string. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_string_free(rag_string *string);
+
+/**
+ * The number of texts. 0 for a handle that is none.
+ */
+size_t rag_strings_len(const rag_strings *strings);
+
+/**
+ * Text `index`, NUL-terminated, with its bytes in `length` (which may be NULL). *Lent* until the
+ * list is freed. `data` is NULL where the text is absent. `RAG_STATUS_INVALID_ARGUMENT` past the
+ * end.
+ */
+rag_status rag_strings_get(const rag_strings *strings,
+                           size_t index,
+                           const char **data,
+                           size_t *length,
+                           rag_error **err);
+
+/**
+ * Frees a list of texts. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_strings_free(rag_strings *strings);
+
+/**
+ * Opens the model in the folder `path`, or the built-in model for NULL, and *gives* it.
+ *
+ * Options: `precision`, `threads`, `max_tokens`.
+ */
+rag_status rag_embedder_open(const char *path,
+                             const rag_options *options,
+                             rag_embedder **out,
+                             rag_error **err);
+
+/**
+ * Frees an embedder. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`. Collections
+ * that were opened with it keep the model.
+ */
+rag_status rag_embedder_free(rag_embedder *embedder);
+
+/**
+ * The dimension of the vectors.
+ */
+rag_status rag_embedder_dim(const rag_embedder *embedder, size_t *dim, rag_error **err);
+
+/**
+ * The tokens of a text that are read; the rest of a longer one is not.
+ */
+rag_status rag_embedder_max_tokens(const rag_embedder *embedder,
+                                   size_t *max_tokens,
+                                   rag_error **err);
+
+/**
+ * A hash of everything that decides the vectors: two embedders with one fingerprint agree.
+ */
+rag_status rag_embedder_fingerprint(const rag_embedder *embedder,
+                                    uint64_t *fingerprint,
+                                    rag_error **err);
+
+/**
+ * *Gives* the name of the model.
+ */
+rag_status rag_embedder_name(const rag_embedder *embedder, rag_string **out, rag_error **err);
+
+/**
+ * *Gives* the name of the arithmetic that is used, such as `"f32"`.
+ */
+rag_status rag_embedder_precision(const rag_embedder *embedder, rag_string **out, rag_error **err);
+
+/**
+ * Counts the model's tokens of a text of `length` bytes (or `RAG_NUL_TERMINATED`).
+ */
+rag_status rag_embedder_count_tokens(const rag_embedder *embedder,
+                                     const char *text,
+                                     size_t length,
+                                     size_t *tokens,
+                                     rag_error **err);
+
+/**
+ * Embeds `n` texts into `n` rows of `rag_embedder_dim` floats at `out`.
+ *
+ * `lengths` holds their bytes and may be NULL if all of them are NUL-terminated. `capacity` is
+ * the room at `out` in floats, `count` receives how many were written. `progress` may be NULL.
+ * Options: `kind`, `normalize`.
+ */
+rag_status rag_embedder_encode(const rag_embedder *embedder,
+                               const char *const *texts,
+                               const size_t *lengths,
+                               size_t n,
+                               const rag_options *options,
+                               rag_progress progress,
+                               void *user,
+                               float *out,
+                               size_t capacity,
+                               size_t *count,
+                               rag_error **err);
+
+/**
+ * *Gives* a chunker. Options: `max_tokens`, `overlap`, `mode`.
+ */
+rag_status rag_chunker_new(const rag_options *options, rag_chunker **out, rag_error **err);
+
+/**
+ * Frees a chunker. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_chunker_free(rag_chunker *chunker);
+
+/**
+ * Cuts a text of `length` bytes (or `RAG_NUL_TERMINATED`) into passages at `out`.
+ *
+ * Tokens are counted by `embedder`, or estimated without a model if that is NULL. With too
+ * little room only `count` is written and the status is `RAG_STATUS_BUFFER_TOO_SMALL`.
+ */
+rag_status rag_chunker_split(const rag_chunker *chunker,
+                             const rag_embedder *embedder,
+                             const char *text,
+                             size_t length,
+                             rag_chunk *out,
+                             size_t capacity,
+                             size_t *count,
+                             rag_error **err);
+
+/**
+ * As `rag_chunker_split`, with tokens counted by a function of yours. Its count of a long piece
+ * should be about the sum of the counts of its parts.
+ */
+rag_status rag_chunker_split_with(const rag_chunker *chunker,
+                                  rag_token_counter counter,
+                                  void *user,
+                                  const char *text,
+                                  size_t length,
+                                  rag_chunk *out,
+                                  size_t capacity,
+                                  size_t *count,
+                                  rag_error **err);
+
+/**
+ * *Gives* the index terms of a text of `length` bytes (or `RAG_NUL_TERMINATED`), in order,
+ * repeats included: what lexical search compares. Options: `language`, and the others of
+ * `rag_lexical_index_new`, which change nothing here.
+ */
+rag_status rag_terms(const char *text,
+                     size_t length,
+                     const rag_options *options,
+                     rag_strings **out,
+                     rag_error **err);
+
+/**
+ * The number of lists: one for each query. 0 for a handle that is none.
+ */
+size_t rag_rankings_len(const rag_rankings *rankings);
+
+/**
+ * List `index`: `count` keys with their scores. Both arrays are *lent* until the rankings are
+ * freed. `RAG_STATUS_INVALID_ARGUMENT` past the end.
+ */
+rag_status rag_rankings_get(const rag_rankings *rankings,
+                            size_t index,
+                            const uint64_t **keys,
+                            const float **scores,
+                            size_t *count,
+                            rag_error **err);
+
+/**
+ * Frees rankings. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_rankings_free(rag_rankings *rankings);
+
+/**
+ * *Gives* an empty index for vectors of `dim` floats. Options: `metric`, `precision`, `seed`.
+ */
+rag_status rag_dense_index_new(size_t dim,
+                               const rag_options *options,
+                               rag_dense_index **out,
+                               rag_error **err);
+
+/**
+ * *Gives* the index in the file `path`. `mmap` asks for mapped memory where that is possible.
+ */
+rag_status rag_dense_index_open(const char *path,
+                                bool mmap,
+                                rag_dense_index **out,
+                                rag_error **err);
+
+/**
+ * Writes the index to the file `path`: the old file or the new, never a part.
+ */
+rag_status rag_dense_index_save(const rag_dense_index *index, const char *path, rag_error **err);
+
+/**
+ * Frees an index. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_dense_index_free(rag_dense_index *index);
+
+/**
+ * The dimension of the vectors.
+ */
+rag_status rag_dense_index_dim(const rag_dense_index *index, size_t *dim, rag_error **err);
+
+/**
+ * The number of vectors.
+ */
+rag_status rag_dense_index_len(const rag_dense_index *index, size_t *len, rag_error **err);
+
+/**
+ * Whether `key` is held.
+ */
+rag_status rag_dense_index_contains(const rag_dense_index *index,
+                                    uint64_t key,
+                                    bool *held,
+                                    rag_error **err);
+
+/**
+ * Copies the keys, ascending. With too little room only `count` is written.
+ */
+rag_status rag_dense_index_keys(const rag_dense_index *index,
+                                uint64_t *out,
+                                size_t capacity,
+                                size_t *count,
+                                rag_error **err);
+
+/**
+ * Copies the vector of `key` as it is kept (of unit length under cosine), or
+ * `RAG_STATUS_NOT_FOUND`.
+ */
+rag_status rag_dense_index_vector(const rag_dense_index *index,
+                                  uint64_t key,
+                                  float *out,
+                                  size_t capacity,
+                                  size_t *count,
+                                  rag_error **err);
+
+/**
+ * Adds `n` vectors, rows of `dim` floats, under `n` keys: all or nothing.
+ * `RAG_STATUS_ALREADY_EXISTS` if a key is held or stands twice.
+ */
+rag_status rag_dense_index_add(rag_dense_index *index,
+                               const uint64_t *keys,
+                               const float *vectors,
+                               size_t n,
+                               size_t dim,
+                               rag_error **err);
+
+/**
+ * Removes `n` keys, all or nothing. `RAG_STATUS_NOT_FOUND` if one is not held.
+ */
+rag_status rag_dense_index_remove(rag_dense_index *index,
+                                  const uint64_t *keys,
+                                  size_t n,
+                                  rag_error **err);
+
+/**
+ * *Gives* the best `k` keys for each of `n` queries, rows of `dim` floats: larger scores first,
+ * then by key. A ranking is shorter than `k` only if there are fewer keys that may be found.
+ *
+ * `filter` lends the keys that may be found, or is NULL for all of them; it never costs hits.
+ * `progress` may be NULL. Options: `effort`, `exact`, `threads`.
+ */
+rag_status rag_dense_index_search(const rag_dense_index *index,
+                                  const float *queries,
+                                  size_t n,
+                                  size_t dim,
+                                  size_t k,
+                                  const uint64_t *filter,
+                                  size_t filter_count,
+                                  const rag_options *options,
+                                  rag_progress progress,
+                                  void *user,
+                                  rag_rankings **out,
+                                  rag_error **err);
+
+/**
+ * *Gives* an empty index. Options: `k1`, `b`, `language`.
+ */
+rag_status rag_lexical_index_new(const rag_options *options,
+                                 rag_lexical_index **out,
+                                 rag_error **err);
+
+/**
+ * Frees an index. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_lexical_index_free(rag_lexical_index *index);
+
+/**
+ * The number of keys.
+ */
+rag_status rag_lexical_index_len(const rag_lexical_index *index, size_t *len, rag_error **err);
+
+/**
+ * Whether `key` is held.
+ */
+rag_status rag_lexical_index_contains(const rag_lexical_index *index,
+                                      uint64_t key,
+                                      bool *held,
+                                      rag_error **err);
+
+/**
+ * Adds `n` texts under `n` keys, all or nothing. `lengths` holds their bytes and may be NULL if
+ * all of them are NUL-terminated. `RAG_STATUS_ALREADY_EXISTS` if a key is held or stands twice.
+ */
+rag_status rag_lexical_index_add(rag_lexical_index *index,
+                                 const uint64_t *keys,
+                                 const char *const *texts,
+                                 const size_t *lengths,
+                                 size_t n,
+                                 rag_error **err);
+
+/**
+ * Removes `n` keys, all or nothing. `RAG_STATUS_NOT_FOUND` if one is not held.
+ */
+rag_status rag_lexical_index_remove(rag_lexical_index *index,
+                                    const uint64_t *keys,
+                                    size_t n,
+                                    rag_error **err);
+
+/**
+ * *Gives* the best `k` keys for each of `n` queries: BM25, larger first, then by key.
+ *
+ * `filter` lends the keys that may be found, or is NULL for all of them. A text without any
+ * term of the query is no hit, so that a ranking may be shorter than `k`.
+ */
+rag_status rag_lexical_index_search(const rag_lexical_index *index,
+                                    const char *const *queries,
+                                    const size_t *lengths,
+                                    size_t n,
+                                    size_t k,
+                                    const uint64_t *filter,
+                                    size_t filter_count,
+                                    rag_rankings **out,
+                                    rag_error **err);
+
+/**
+ * Fuses `n` rankings of ids by their ranks and *gives* one: every id once, larger scores first,
+ * then by id. `lengths` holds the number of ids in each. Options: `k`, the constant of
+ * reciprocal rank fusion.
+ */
+rag_status rag_fuse(const uint64_t *const *rankings,
+                    const size_t *lengths,
+                    size_t n,
+                    const rag_options *options,
+                    rag_rankings **out,
+                    rag_error **err);
+
+/**
+ * Writes the positions of at most `k` of `n` candidates in the order in which maximal marginal
+ * relevance takes them. `vectors` lends a row of `dim` floats for each. Options: `diversity`.
+ */
+rag_status rag_mmr(const float *relevance,
+                   const float *vectors,
+                   size_t n,
+                   size_t dim,
+                   size_t k,
+                   const rag_options *options,
+                   size_t *out,
+                   size_t capacity,
+                   size_t *count,
+                   rag_error **err);
+
+/**
+ * Whether a filter (JSON) lets a document with this metadata (a JSON object) through.
+ */
+rag_status rag_filter_matches(const char *filter,
+                              const char *metadata,
+                              bool *matches,
+                              rag_error **err);
+
+/**
+ * Learns the direction from `negative` to `positive` examples, rows of `dim` floats each, and
+ * *gives* it. For texts, embed them first or use `rag_collection_learn`.
+ *
+ * Options: `name`, `method`, `ridge`, `c`, `folds`, `seed`.
+ */
+rag_status rag_steering_vector_learn(const float *positive,
+                                     size_t positive_count,
+                                     const float *negative,
+                                     size_t negative_count,
+                                     size_t dim,
+                                     const rag_options *options,
+                                     rag_steering_vector **out,
+                                     rag_error **err);
+
+/**
+ * *Gives* a vector made of numbers that were learnt elsewhere. `scale` is the length, in units
+ * of the vector, that a strength of 1 adds to a unit query. `effect` may be NULL.
+ */
+rag_status rag_steering_vector_from_parts(const char *name,
+                                          const float *vector,
+                                          size_t dim,
+                                          double scale,
+                                          const rag_effect *effect,
+                                          rag_steering_vector **out,
+                                          rag_error **err);
+
+/**
+ * Frees a vector. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_steering_vector_free(rag_steering_vector *vector);
+
+/**
+ * *Gives* the same direction with its scale measured on `n` documents, rows of `dim` floats.
+ * Options: `loss`, `neighbours`, `max_queries`, `max_documents`, `seed`.
+ */
+rag_status rag_steering_vector_calibrated(const rag_steering_vector *vector,
+                                          const float *documents,
+                                          size_t n,
+                                          size_t dim,
+                                          const rag_options *options,
+                                          rag_steering_vector **out,
+                                          rag_error **err);
+
+/**
+ * Copies the direction to `out`. With too little room only `count` is written.
+ */
+rag_status rag_steering_vector_data(const rag_steering_vector *vector,
+                                    float *out,
+                                    size_t capacity,
+                                    size_t *count,
+                                    rag_error **err);
+
+/**
+ * The number of dimensions.
+ */
+rag_status rag_steering_vector_dim(const rag_steering_vector *vector, size_t *dim, rag_error **err);
+
+/**
+ * The length, in units of the vector, that a strength of 1 adds to a unit query.
+ */
+rag_status rag_steering_vector_scale(const rag_steering_vector *vector,
+                                     double *scale,
+                                     rag_error **err);
+
+/**
+ * *Gives* the name; empty if none was given.
+ */
+rag_status rag_steering_vector_name(const rag_steering_vector *vector,
+                                    rag_string **out,
+                                    rag_error **err);
+
+/**
+ * The held-out effect; `measured` is false, and `effect` as it was, if there is none.
+ */
+rag_status rag_steering_vector_effect(const rag_steering_vector *vector,
+                                      rag_effect *effect,
+                                      bool *measured,
+                                      rag_error **err);
+
+/**
+ * *Gives* the same vector under another name.
+ */
+rag_status rag_steering_vector_named(const rag_steering_vector *vector,
+                                     const char *name,
+                                     rag_steering_vector **out,
+                                     rag_error **err);
+
+/**
+ * *Gives* the sum: steers towards both.
+ */
+rag_status rag_steering_vector_plus(const rag_steering_vector *vector,
+                                    const rag_steering_vector *other,
+                                    rag_steering_vector **out,
+                                    rag_error **err);
+
+/**
+ * *Gives* the difference: steers towards `vector` and away from `other`.
+ */
+rag_status rag_steering_vector_minus(const rag_steering_vector *vector,
+                                     const rag_steering_vector *other,
+                                     rag_steering_vector **out,
+                                     rag_error **err);
+
+/**
+ * *Gives* the part of `vector` that says nothing about `other`.
+ */
+rag_status rag_steering_vector_orthogonal_to(const rag_steering_vector *vector,
+                                             const rag_steering_vector *other,
+                                             rag_steering_vector **out,
+                                             rag_error **err);
+
+/**
+ * *Gives* the opposite direction.
+ */
+rag_status rag_steering_vector_negated(const rag_steering_vector *vector,
+                                       rag_steering_vector **out,
+                                       rag_error **err);
+
+/**
+ * *Gives* a multiple: half a vector steers half as far.
+ */
+rag_status rag_steering_vector_times(const rag_steering_vector *vector,
+                                     double factor,
+                                     rag_steering_vector **out,
+                                     rag_error **err);
+
+/**
+ * Moves a query of `dim` floats and writes the result, of unit length, to `out`. A strength of 0
+ * gives the query back as it came.
+ */
+rag_status rag_steering_vector_apply(const rag_steering_vector *vector,
+                                     const float *query,
+                                     size_t dim,
+                                     double strength,
+                                     float *out,
+                                     size_t capacity,
+                                     size_t *count,
+                                     rag_error **err);
+
+/**
+ * *Gives* an empty set.
+ */
+rag_status rag_steering_new(rag_steering **out, rag_error **err);
+
+/**
+ * *Gives* the set in the file `path`.
+ */
+rag_status rag_steering_load(const char *path, rag_steering **out, rag_error **err);
+
+/**
+ * Writes the set to the file `path` (safetensors): the old file or the new, never a part.
+ */
+rag_status rag_steering_save(const rag_steering *steering, const char *path, rag_error **err);
+
+/**
+ * Frees a set. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_steering_free(rag_steering *steering);
+
+/**
+ * *Gives* the names of the dials, in alphabetical order.
+ */
+rag_status rag_steering_dials(const rag_steering *steering, rag_strings **out, rag_error **err);
+
+/**
+ * *Gives* the users of whom there are ratings, in alphabetical order.
+ */
+rag_status rag_steering_users(const rag_steering *steering, rag_strings **out, rag_error **err);
+
+/**
+ * *Gives* a copy of the dial `name`, or `RAG_STATUS_NOT_FOUND`.
+ */
+rag_status rag_steering_get(const rag_steering *steering,
+                            const char *name,
+                            rag_steering_vector **out,
+                            rag_error **err);
+
+/**
+ * Keeps a copy of `vector` as a dial under its name, in the place of one of that name.
+ */
+rag_status rag_steering_insert(rag_steering *steering,
+                               const rag_steering_vector *vector,
+                               rag_error **err);
+
+/**
+ * Learns the dial `name` from rows of `dim` floats. Options as for `rag_steering_vector_learn`.
+ */
+rag_status rag_steering_learn(rag_steering *steering,
+                              const char *name,
+                              const float *positive,
+                              size_t positive_count,
+                              const float *negative,
+                              size_t negative_count,
+                              size_t dim,
+                              const rag_options *options,
+                              rag_error **err);
+
+/**
+ * Removes the dial `name`, or `RAG_STATUS_NOT_FOUND`.
+ */
+rag_status rag_steering_remove(rag_steering *steering, const char *name, rag_error **err);
+
+/**
+ * Measures the scale of every dial on `n` documents, rows of `dim` floats. Options as for
+ * `rag_steering_vector_calibrated`.
+ */
+rag_status rag_steering_calibrate(rag_steering *steering,
+                                  const float *documents,
+                                  size_t n,
+                                  size_t dim,
+                                  const rag_options *options,
+                                  rag_error **err);
+
+/**
+ * Makes the dials orthogonal, each turned as little as possible.
+ */
+rag_status rag_steering_orthogonalize(rag_steering *steering, rag_error **err);
+
+/**
+ * Moves a query of `dim` floats by `dial_count` dials and a user (or NULL), and writes the
+ * result, of unit length, to `out`. With nothing to move it the query comes back as it came.
+ */
+rag_status rag_steering_apply(const rag_steering *steering,
+                              const float *query,
+                              size_t dim,
+                              const char *const *dials,
+                              const double *strengths,
+                              size_t dial_count,
+                              const char *user,
+                              float *out,
+                              size_t capacity,
+                              size_t *count,
+                              rag_error **err);
+
+/**
+ * Tells what a user (or NULL for nobody in particular) thought of an item that a query found.
+ * `rating` is in [0, 1]; the dials are those that were on. `at` points to Unix seconds, or is
+ * NULL for now.
+ */
+rag_status rag_steering_feedback(rag_steering *steering,
+                                 const float *query,
+                                 const float *item,
+                                 size_t dim,
+                                 double rating,
+                                 const char *user,
+                                 const char *const *dials,
+                                 const double *strengths,
+                                 size_t dial_count,
+                                 const double *at,
+                                 rag_error **err);
+
+/**
+ * Filters the history and learns users and dials from what is left; *gives* a report as JSON.
+ * Options: `half_life`, `sigma`, `per_user`, `min_examples`, `folds`, `seed`.
+ */
+rag_status rag_steering_retrain(rag_steering *steering,
+                                const rag_options *options,
+                                rag_string **out,
+                                rag_error **err);
+
+/**
+ * Forgets everything about a user; `known` (which may be NULL) tells whether there was anything.
+ */
+rag_status rag_steering_forget(rag_steering *steering,
+                               const char *user,
+                               bool *known,
+                               rag_error **err);
+
+/**
+ * Takes in the dials and ratings of `other`. The order of merging does not matter, and merging
+ * the same set again changes nothing.
+ */
+rag_status rag_steering_merge(rag_steering *steering, const rag_steering *other, rag_error **err);
+
+/**
+ * The noise filter on its own: for `n` ratings given at `n` times (Unix seconds) writes `n`
+ * weights and `n` verdicts. Options: `sigma`, `method`.
+ */
+rag_status rag_filter_feedback(const double *ratings,
+                               const double *at,
+                               size_t n,
+                               double half_life,
+                               const rag_options *options,
+                               double *weights,
+                               bool *kept,
+                               rag_error **err);
+
+/**
+ * Opens the collection in the directory `path`, or makes it there, or makes one in memory for
+ * NULL, and *gives* it. `embedder` may be NULL: then texts are embedded by the built-in model,
+ * or, with the option `dim`, vectors are your own. Options: `dim`, `read_only`, `durability`.
+ */
+rag_status rag_collection_open(const char *path,
+                               const rag_embedder *embedder,
+                               const rag_options *options,
+                               rag_collection **out,
+                               rag_error **err);
+
+/**
+ * Makes every change durable and lets go of the lock. Later calls are `RAG_STATUS_CLOSED`.
+ * Freeing does the same without telling of errors.
+ */
+rag_status rag_collection_close(const rag_collection *collection, rag_error **err);
+
+/**
+ * Frees a collection. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_collection_free(rag_collection *collection);
+
+/**
+ * The number of documents.
+ */
+rag_status rag_collection_len(const rag_collection *collection, size_t *len, rag_error **err);
+
+/**
+ * The dimension of the vectors; 0 while it is not known.
+ */
+rag_status rag_collection_dim(const rag_collection *collection, size_t *dim, rag_error **err);
+
+/**
+ * Whether a document has this id.
+ */
+rag_status rag_collection_contains(const rag_collection *collection,
+                                   const char *id,
+                                   bool *held,
+                                   rag_error **err);
+
+/**
+ * Adds `n` documents, all or nothing. `RAG_STATUS_ALREADY_EXISTS` if an id is here already.
+ *
+ * `texts` may be NULL, and so may single texts; `lengths` holds their bytes, or is NULL if all
+ * are NUL-terminated. `vectors` lends `n` rows of `dim` floats, or is NULL: then texts are
+ * embedded. `metadata` lends a JSON object for each document, or is NULL, and so may single
+ * ones. `progress` may be NULL.
+ */
+rag_status rag_collection_add(const rag_collection *collection,
+                              const char *const *ids,
+                              const char *const *texts,
+                              const size_t *lengths,
+                              size_t n,
+                              const float *vectors,
+                              size_t dim,
+                              const char *const *metadata,
+                              rag_progress progress,
+                              void *user,
+                              rag_error **err);
+
+/**
+ * As `rag_collection_add`, but replaces documents that are here already, as a whole.
+ */
+rag_status rag_collection_upsert(const rag_collection *collection,
+                                 const char *const *ids,
+                                 const char *const *texts,
+                                 const size_t *lengths,
+                                 size_t n,
+                                 const float *vectors,
+                                 size_t dim,
+                                 const char *const *metadata,
+                                 rag_progress progress,
+                                 void *user,
+                                 rag_error **err);
+
+/**
+ * Deletes `n` documents by id, all or nothing; `deleted` (which may be NULL) tells how many were
+ * here. Unknown ids are no error.
+ */
+rag_status rag_collection_delete(const rag_collection *collection,
+                                 const char *const *ids,
+                                 size_t n,
+                                 size_t *deleted,
+                                 rag_error **err);
+
+/**
+ * Deletes the documents that a filter (JSON) lets through, all or nothing; `deleted` (which may
+ * be NULL) tells how many.
+ */
+rag_status rag_collection_delete_where(const rag_collection *collection,
+                                       const char *filter,
+                                       size_t *deleted,
+                                       rag_error **err);
+
+/**
+ * *Gives* the documents of `n` ids, in their order, with gaps where there is none.
+ */
+rag_status rag_collection_get(const rag_collection *collection,
+                              const char *const *ids,
+                              size_t n,
+                              rag_documents **out,
+                              rag_error **err);
+
+/**
+ * *Gives* all ids, in the order in which their documents were last written.
+ */
+rag_status rag_collection_ids(const rag_collection *collection, rag_strings **out, rag_error **err);
+
+/**
+ * The number of documents that a filter (JSON) lets through.
+ */
+rag_status rag_collection_count(const rag_collection *collection,
+                                const char *filter,
+                                size_t *count,
+                                rag_error **err);
+
+/**
+ * Asks one question and *gives* the hits, best first.
+ */
+rag_status rag_collection_search(const rag_collection *collection,
+                                 const rag_query *query,
+                                 rag_hits **out,
+                                 rag_error **err);
+
+/**
+ * Asks `n` questions at once, embedding and searching on all threads, and *gives* `n` handles at
+ * `hits`, one for each question; on failure none.
+ */
+rag_status rag_collection_search_many(const rag_collection *collection,
+                                      const rag_query *const *queries,
+                                      size_t n,
+                                      rag_hits **hits,
+                                      rag_error **err);
+
+/**
+ * Rewrites the log so that it holds what is here and nothing else. In memory it does nothing.
+ */
+rag_status rag_collection_checkpoint(const rag_collection *collection, rag_error **err);
+
+/**
+ * As `rag_collection_checkpoint`, and gives back the memory of deleted documents. Afterwards
+ * deleted text is gone from the files.
+ */
+rag_status rag_collection_compact(const rag_collection *collection, rag_error **err);
+
+/**
+ * Writes a copy into the directory `path`, which must be empty or absent.
+ */
+rag_status rag_collection_backup(const rag_collection *collection,
+                                 const char *path,
+                                 rag_error **err);
+
+/**
+ * Reads everything again and compares; *gives* a report as JSON: `ok`, `documents`, `records`,
+ * `bytes` and `problems`.
+ */
+rag_status rag_collection_verify(const rag_collection *collection,
+                                 rag_string **out,
+                                 rag_error **err);
+
+/**
+ * *Gives* figures as JSON: `documents`, `vectors`, `dim`, `embedder`, `fingerprint`, `dials`,
+ * `text_bytes` and `log_bytes`.
+ */
+rag_status rag_collection_stats(const rag_collection *collection,
+                                rag_string **out,
+                                rag_error **err);
+
+/**
+ * *Gives* the directory of the collection; empty in memory.
+ */
+rag_status rag_collection_path(const rag_collection *collection, rag_string **out, rag_error **err);
+
+/**
+ * *Gives* a question of `length` bytes of text (or `RAG_NUL_TERMINATED`), or without text for
+ * NULL. Options: `k`, `mode`, `bm25_weight`, `fusion`, `diversity`, `exact`, `effort`, `explain`.
+ */
+rag_status rag_query_new(const char *text,
+                         size_t length,
+                         const rag_options *options,
+                         rag_query **out,
+                         rag_error **err);
+
+/**
+ * Frees a question. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_query_free(rag_query *query);
+
+/**
+ * Gives the question a vector of `dim` floats of its own, in the place of the text's embedding.
+ */
+rag_status rag_query_set_vector(rag_query *query, const float *vector, size_t dim, rag_error **err);
+
+/**
+ * Says which documents may be found: a filter over their metadata as JSON, such as
+ * `{"lang": "en", "year": {"$gte": 2020}}`.
+ */
+rag_status rag_query_set_filter(rag_query *query, const char *filter, rag_error **err);
+
+/**
+ * Turns a dial: 0 changes nothing, 1 costs 3 % of similarity, negative turns the other way.
+ */
+rag_status rag_query_steer(rag_query *query, const char *dial, double strength, rag_error **err);
+
+/**
+ * Says whose taste moves the question.
+ */
+rag_status rag_query_set_user(rag_query *query, const char *user, rag_error **err);
+
+/**
+ * The number of hits. 0 for a handle that is none.
+ */
+size_t rag_hits_len(const rag_hits *hits);
+
+/**
+ * Hit `index`, 0 being the best. `RAG_STATUS_INVALID_ARGUMENT` past the end.
+ */
+rag_status rag_hits_get(const rag_hits *hits, size_t index, rag_hit *hit, rag_error **err);
+
+/**
+ * Frees hits. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_hits_free(rag_hits *hits);
+
+/**
+ * The number of documents asked for. 0 for a handle that is none.
+ */
+size_t rag_documents_len(const rag_documents *documents);
+
+/**
+ * Document `index`; its `id` is NULL if there is none. `RAG_STATUS_INVALID_ARGUMENT` past the
+ * end.
+ */
+rag_status rag_documents_get(const rag_documents *documents,
+                             size_t index,
+                             rag_document *document,
+                             rag_error **err);
+
+/**
+ * Frees documents. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_documents_free(rag_documents *documents);
+
+/**
+ * Learns a steering vector from texts, which `embedder` turns into vectors, and *gives* it.
+ * Lengths may be NULL if all texts are NUL-terminated. Options as for
+ * `rag_steering_vector_learn`.
+ */
+rag_status rag_steering_vector_learn_texts(const rag_embedder *embedder,
+                                           const char *const *positive,
+                                           const size_t *positive_lengths,
+                                           size_t positive_count,
+                                           const char *const *negative,
+                                           const size_t *negative_lengths,
+                                           size_t negative_count,
+                                           const rag_options *options,
+                                           rag_steering_vector **out,
+                                           rag_error **err);
+
+/**
+ * Learns the dial `name` of a collection from texts, in the place of one of that name, calibrated
+ * on the collection's own documents, and *gives* a copy, unless `out` is NULL.
+ */
+rag_status rag_collection_learn(const rag_collection *collection,
+                                const char *name,
+                                const char *const *positive,
+                                const size_t *positive_lengths,
+                                size_t positive_count,
+                                const char *const *negative,
+                                const size_t *negative_lengths,
+                                size_t negative_count,
+                                const rag_options *options,
+                                rag_steering_vector **out,
+                                rag_error **err);
+
+/**
+ * As `rag_collection_learn`, from rows of `dim` floats.
+ */
+rag_status rag_collection_learn_vectors(const rag_collection *collection,
+                                        const char *name,
+                                        const float *positive,
+                                        size_t positive_count,
+                                        const float *negative,
+                                        size_t negative_count,
+                                        size_t dim,
+                                        const rag_options *options,
+                                        rag_steering_vector **out,
+                                        rag_error **err);
+
+/**
+ * Keeps a copy of `vector` as a dial of the collection, calibrated on its documents.
+ */
+rag_status rag_collection_insert_dial(const rag_collection *collection,
+                                      const rag_steering_vector *vector,
+                                      rag_error **err);
+
+/**
+ * *Gives* the names of the dials, in alphabetical order.
+ */
+rag_status rag_collection_dials(const rag_collection *collection,
+                                rag_strings **out,
+                                rag_error **err);
+
+/**
+ * *Gives* a copy of the dial `name`, or `RAG_STATUS_NOT_FOUND`.
+ */
+rag_status rag_collection_dial(const rag_collection *collection,
+                               const char *name,
+                               rag_steering_vector **out,
+                               rag_error **err);
+
+/**
+ * Removes the dial `name`, or `RAG_STATUS_NOT_FOUND`.
+ */
+rag_status rag_collection_remove_dial(const rag_collection *collection,
+                                      const char *name,
+                                      rag_error **err);
+
+/**
+ * Moves a query vector as a search would; see `rag_steering_apply`.
+ */
+rag_status rag_collection_apply(const rag_collection *collection,
+                                const float *query,
+                                size_t dim,
+                                const char *const *dials,
+                                const double *strengths,
+                                size_t dial_count,
+                                const char *user,
+                                float *out,
+                                size_t capacity,
+                                size_t *count,
+                                rag_error **err);
+
+/**
+ * Tells what a user thought of an item that a query found; see `rag_steering_feedback`.
+ */
+rag_status rag_collection_feedback(const rag_collection *collection,
+                                   const float *query,
+                                   const float *item,
+                                   size_t dim,
+                                   double rating,
+                                   const char *user,
+                                   const char *const *dials,
+                                   const double *strengths,
+                                   size_t dial_count,
+                                   const double *at,
+                                   rag_error **err);
+
+/**
+ * Learns users and dials again from the filtered history and *gives* a report as JSON; see
+ * `rag_steering_retrain`.
+ */
+rag_status rag_collection_retrain(const rag_collection *collection,
+                                  const rag_options *options,
+                                  rag_string **out,
+                                  rag_error **err);
+
+/**
+ * Forgets everything about a user; `known` (which may be NULL) tells whether there was anything.
+ */
+rag_status rag_collection_forget(const rag_collection *collection,
+                                 const char *user,
+                                 bool *known,
+                                 rag_error **err);
+
+/**
+ * Takes in the dials and ratings of a set; see `rag_steering_merge`.
+ */
+rag_status rag_collection_merge(const rag_collection *collection,
+                                const rag_steering *other,
+                                rag_error **err);
+
+/**
+ * *Gives* a copy of the dials and users as they are now, to save or to merge elsewhere.
+ */
+rag_status rag_collection_steering(const rag_collection *collection,
+                                   rag_steering **out,
+                                   rag_error **err);
+
+/**
+ * *Gives* a bandit over `n` values.
+ *
+ * Options: `policy`, `discount`, `seed`, `exploration`, `noise`, `propensity_draws`, `log_size`.
+ */
+rag_status rag_bandit_new(const double *arms,
+                          size_t n,
+                          const rag_options *options,
+                          rag_bandit **out,
+                          rag_error **err);
+
+/**
+ * *Gives* a bandit over everything from `low` to `high`. Options as for `rag_bandit_new`.
+ */
+rag_status rag_bandit_new_range(double low,
+                                double high,
+                                const rag_options *options,
+                                rag_bandit **out,
+                                rag_error **err);
+
+/**
+ * *Gives* the bandit in the file `path`.
+ */
+rag_status rag_bandit_load(const char *path, rag_bandit **out, rag_error **err);
+
+/**
+ * Writes the bandit to the file `path`: the old file or the new, never a part.
+ */
+rag_status rag_bandit_save(const rag_bandit *bandit, const char *path, rag_error **err);
+
+/**
+ * Frees a bandit. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_bandit_free(rag_bandit *bandit);
+
+/**
+ * Sets the guess of the best value in `domain`; what was learnt is kept.
+ */
+rag_status rag_bandit_set_prior(rag_bandit *bandit,
+                                const char *domain,
+                                double value,
+                                rag_error **err);
+
+/**
+ * Starts all draws and choice ids anew: for workers that load the same file.
+ */
+rag_status rag_bandit_reseed(rag_bandit *bandit, uint64_t seed, rag_error **err);
+
+/**
+ * Chooses an arm for `domain`. `context` lends `context_count` numbers, or is NULL for none.
+ */
+rag_status rag_bandit_choose(rag_bandit *bandit,
+                             const char *domain,
+                             const double *context,
+                             size_t context_count,
+                             rag_choice *choice,
+                             rag_error **err);
+
+/**
+ * Tells what a choice earned, about 0 to 1; late and out of order is fine.
+ * `RAG_STATUS_NOT_FOUND` for an id that this bandit never gave, `RAG_STATUS_INVALID_ARGUMENT`
+ * for one that was rewarded before.
+ */
+rag_status rag_bandit_reward(rag_bandit *bandit, uint64_t id, double reward, rag_error **err);
+
+/**
+ * The value with the highest expected reward in `domain`.
+ */
+rag_status rag_bandit_best(const rag_bandit *bandit,
+                           const char *domain,
+                           double *value,
+                           rag_error **err);
+
+/**
+ * *Gives* the domains with a prior or a choice, in alphabetical order.
+ */
+rag_status rag_bandit_domains(const rag_bandit *bandit, rag_strings **out, rag_error **err);
+
+/**
+ * What is believed about each arm in `domain`, in their order; for a range, about each point of
+ * its grid. With too little room only `count` is written.
+ */
+rag_status rag_bandit_estimates(const rag_bandit *bandit,
+                                const char *domain,
+                                rag_estimate *out,
+                                size_t capacity,
+                                size_t *count,
+                                rag_error **err);
+
+/**
+ * Choices that still wait for their reward.
+ */
+rag_status rag_bandit_outstanding(const rag_bandit *bandit, size_t *count, rag_error **err);
+
+/**
+ * *Gives* the rewarded choices as JSON, oldest first: a list of objects with `domain`,
+ * `context`, `arm` (the value), `reward` and `propensity`.
+ */
+rag_status rag_bandit_log(const rag_bandit *bandit, rag_string **out, rag_error **err);
+
+/**
+ * What `policy` would have earned on average over `n` logged choices, or over the bandit's own
+ * log if `log` is NULL. `method` is `"switch-dr"`, `"dr"`, `"snips"` or `"ips"`, or NULL for the
+ * first.
+ */
+rag_status rag_bandit_evaluate(const rag_bandit *bandit,
+                               rag_policy policy,
+                               void *user,
+                               const rag_log_entry *log,
+                               size_t n,
+                               const char *method,
+                               rag_value_estimate *estimate,
+                               rag_error **err);
+
+/**
+ * Takes in what `other` has learnt. The order of merging does not matter, and merging the same
+ * bandit again changes nothing.
+ */
+rag_status rag_bandit_merge(rag_bandit *bandit, const rag_bandit *other, rag_error **err);
+
+/**
+ * Writes the indices, ascending, of the points that no other one dominates.
+ *
+ * `points` lends `n` rows of `d` numbers. `maximize` lends `d` flags (`false`: smaller is better)
+ * or is NULL to minimise all. Equal points all stay; infinities are values, NaN is refused. With
+ * too little room only `count` is written.
+ */
+rag_status rag_pareto_front(const double *points,
+                            size_t n,
+                            size_t d,
+                            const bool *maximize,
+                            size_t *out,
+                            size_t capacity,
+                            size_t *count,
+                            rag_error **err);
+
+/**
+ * Writes the rank of each of the `n` points to `ranks`: 0 on the front, 1 on the front of the
+ * rest, and so on.
+ */
+rag_status rag_nondominated_sort(const double *points,
+                                 size_t n,
+                                 size_t d,
+                                 const bool *maximize,
+                                 size_t *ranks,
+                                 rag_error **err);
+
+/**
+ * Writes the crowding distance of each of the `n` points to `distances`.
+ */
+rag_status rag_crowding_distance(const double *points,
+                                 size_t n,
+                                 size_t d,
+                                 double *distances,
+                                 rag_error **err);
+
+/**
+ * The volume that the points dominate, up to `reference`, `d` numbers that bound it.
+ */
+rag_status rag_hypervolume(const double *points,
+                           size_t n,
+                           size_t d,
+                           const double *reference,
+                           const bool *maximize,
+                           double *volume,
+                           rag_error **err);
+
+/**
+ * *Gives* a router without routes. An objective called `"cost"` is minimised, all others are
+ * maximised. `seed` decides the draws of exploring.
+ */
+rag_status rag_router_new(const char *const *objectives,
+                          size_t n,
+                          uint64_t seed,
+                          rag_router **out,
+                          rag_error **err);
+
+/**
+ * *Gives* the router in the file `path`.
+ */
+rag_status rag_router_load(const char *path, rag_router **out, rag_error **err);
+
+/**
+ * Writes the router to the file `path`: the old file or the new, never a part.
+ */
+rag_status rag_router_save(const rag_router *router, const char *path, rag_error **err);
+
+/**
+ * Frees a router. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_router_free(rag_router *router);
+
+/**
+ * Adds the route `name` with guesses of `n` of its outcomes; that of `"cost"` is required where
+ * there is such an objective. `RAG_STATUS_ALREADY_EXISTS` if the name is taken.
+ */
+rag_status rag_router_add(rag_router *router,
+                          const char *name,
+                          const char *const *objectives,
+                          const double *values,
+                          size_t n,
+                          rag_error **err);
+
+/**
+ * Forgets a route and what was learnt about it.
+ */
+rag_status rag_router_remove(rag_router *router, const char *name, rag_error **err);
+
+/**
+ * *Gives* the names of the routes, in alphabetical order.
+ */
+rag_status rag_router_names(const rag_router *router, rag_strings **out, rag_error **err);
+
+/**
+ * Learns from what `n` queries, rows of `dim` floats, came to: all or nothing.
+ *
+ * Each of `series` series is one objective of one route: names in `routes` and `objectives`,
+ * numbers in a row of `n` at `outcomes`, NaN where nothing was observed.
+ */
+rag_status rag_router_fit(rag_router *router,
+                          const float *queries,
+                          size_t n,
+                          size_t dim,
+                          const char *const *routes,
+                          const char *const *objectives,
+                          const double *outcomes,
+                          size_t series,
+                          rag_error **err);
+
+/**
+ * Chooses a route for a query of `dim` floats (or NULL and 0 for none in particular), and
+ * *gives* the decision.
+ *
+ * `weights` says how much each of `weight_count` objectives counts; with none all count the
+ * same. `budget` points to the most that the choice may be expected to cost, or is NULL.
+ * Excluded routes are never chosen; none left is `RAG_STATUS_NOT_FOUND`. `explore` draws from
+ * what is believed instead of taking its mean.
+ */
+rag_status rag_router_route(rag_router *router,
+                            const float *query,
+                            size_t dim,
+                            const char *const *objectives,
+                            const double *weights,
+                            size_t weight_count,
+                            const double *budget,
+                            const char *const *exclude,
+                            size_t exclude_count,
+                            bool explore,
+                            rag_decision **out,
+                            rag_error **err);
+
+/**
+ * Tells `n` outcomes of a decision, all at once or one after another.
+ */
+rag_status rag_router_observe(rag_router *router,
+                              uint64_t id,
+                              const char *const *objectives,
+                              const double *values,
+                              size_t n,
+                              rag_error **err);
+
+/**
+ * Adds what `other` has learnt, in any order. Merge each worker's outcomes once.
+ */
+rag_status rag_router_merge(rag_router *router, const rag_router *other, rag_error **err);
+
+/**
+ * What observed outcomes refer to.
+ */
+rag_status rag_decision_id(const rag_decision *decision, uint64_t *id, rag_error **err);
+
+/**
+ * The chosen route. *Lent* until the decision is freed; NULL for a handle that is none.
+ */
+const char *rag_decision_name(const rag_decision *decision);
+
+/**
+ * The outcome that is expected of the chosen route, or `RAG_STATUS_NOT_FOUND` for a name that
+ * is no objective of the router.
+ */
+rag_status rag_decision_expected(const rag_decision *decision,
+                                 const char *objective,
+                                 double *value,
+                                 rag_error **err);
+
+/**
+ * *Gives* the names of the routes that no other one dominates, in alphabetical order.
+ */
+rag_status rag_decision_front(const rag_decision *decision, rag_strings **out, rag_error **err);
+
+/**
+ * Frees a decision. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_decision_free(rag_decision *decision);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* RAGCORE_H */

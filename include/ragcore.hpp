@@ -1,0 +1,911 @@
+/* ragcore for C++17: classes that own the handles of ragcore.h, and exceptions for its statuses.
+ *
+ * Header-only and thin: each member is one call of the C interface, whose header says what it
+ * does, what options it has and what it promises about threads. Objects move and do not copy.
+ * Every failed call throws ragcore::error. What a const member does may run on many threads at
+ * once; anything else needs the object for itself. */
+#ifndef RAGCORE_HPP
+#define RAGCORE_HPP
+
+#include "ragcore.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <initializer_list>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace ragcore {
+
+/** A failed call: what() is the sentence, code() the status, kind() its name. */
+class error : public std::runtime_error {
+public:
+  error(rag_status status, const char *message, const char *file, std::uint64_t offset,
+        std::uint32_t pid)
+      : std::runtime_error(message), status_(status), file_(file == nullptr ? "" : file),
+        offset_(offset), pid_(pid) {}
+
+  /** RAG_STATUS_..., never RAG_STATUS_OK. */
+  rag_status code() const noexcept { return status_; }
+  /** The status's name, such as "not_found". */
+  const char *kind() const noexcept { return rag_status_name(status_); }
+  /** The file that the error is about; empty if none is. */
+  const std::string &file() const noexcept { return file_; }
+  /** The byte offset at which damage was noticed, or UINT64_MAX. */
+  std::uint64_t offset() const noexcept { return offset_; }
+  /** The process that holds the lock, or 0. */
+  std::uint32_t pid() const noexcept { return pid_; }
+
+private:
+  rag_status status_;
+  std::string file_;
+  std::uint64_t offset_;
+  std::uint32_t pid_;
+};
+
+/** Told (done, total); false stops the call, which then throws an error of kind "interrupted".
+ * An exception in it stops the call too and comes out of it. */
+using progress = std::function<bool(std::size_t, std::size_t)>;
+
+/** Numbers in a row that belong to somebody else. */
+template <class T> class span {
+public:
+  span() = default;
+  span(const T *data, std::size_t size) : data_(data), size_(size) {}
+  span(const std::vector<T> &from) : data_(from.data()), size_(from.size()) {}
+  template <std::size_t N> span(const T (&from)[N]) : data_(from), size_(N) {}
+  const T *data() const noexcept { return data_; }
+  std::size_t size() const noexcept { return size_; }
+  bool empty() const noexcept { return size_ == 0; }
+  const T *begin() const noexcept { return data_; }
+  const T *end() const noexcept { return data_ + size_; }
+  const T &operator[](std::size_t i) const { return data_[i]; }
+
+private:
+  const T *data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/** Rows of floats, one after another, `dim` each. */
+struct rows {
+  rows() = default;
+  rows(span<float> data, std::size_t dim) : data(data), dim(dim) {}
+  std::size_t size() const { return dim == 0 ? 0 : data.size() / dim; }
+  span<float> data;
+  std::size_t dim = 0;
+};
+
+using texts = std::vector<std::string>;
+using dials = std::map<std::string, double>;
+
+namespace detail {
+
+inline void check(rag_status status, rag_error *err) {
+  if (status == RAG_STATUS_OK) return;
+  error thrown(status, rag_error_message(err), rag_error_file(err), rag_error_offset(err),
+               rag_error_pid(err));
+  rag_error_free(err);
+  throw thrown;
+}
+
+/** Calls `f(arguments..., &err)` and throws if it failed. */
+template <class F, class... A> void call(F f, A... arguments) {
+  rag_error *err = nullptr;
+  rag_status status = f(arguments..., &err);
+  check(status, err);
+}
+
+/** The result of a call whose last argument before `err` is where it goes. */
+template <class R, class F, class... A> R get(F f, A... arguments) {
+  R out{};
+  call(f, arguments..., &out);
+  return out;
+}
+
+template <class T, rag_status (*Free)(T *)> class handle {
+public:
+  handle() = default;
+  explicit handle(T *raw) : raw_(raw) {}
+  handle(handle &&other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
+  handle &operator=(handle &&other) noexcept {
+    std::swap(raw_, other.raw_);
+    return *this;
+  }
+  handle(const handle &) = delete;
+  handle &operator=(const handle &) = delete;
+  ~handle() { Free(raw_); }
+  T *raw() const noexcept { return raw_; }
+
+private:
+  T *raw_ = nullptr;
+};
+
+/** Makes a handle by a call whose last argument before `err` gives it. */
+template <class H, class T, class F, class... A> H make(F f, A... arguments) {
+  T *raw = nullptr;
+  call(f, arguments..., &raw);
+  return H(raw);
+}
+
+inline std::string take(rag_string *raw) {
+  handle<rag_string, rag_string_free> held(raw);
+  return std::string(rag_string_data(raw), rag_string_len(raw));
+}
+
+inline texts take(rag_strings *raw) {
+  handle<rag_strings, rag_strings_free> held(raw);
+  texts all;
+  for (std::size_t i = 0; i < rag_strings_len(raw); i++) {
+    const char *data = nullptr;
+    std::size_t length = 0;
+    call(rag_strings_get, static_cast<const rag_strings *>(raw), i, &data, &length);
+    all.emplace_back(data == nullptr ? "" : data, length);
+  }
+  return all;
+}
+
+/** Texts as C wants them. */
+struct borrowed {
+  explicit borrowed(const texts &from) {
+    for (const std::string &text : from) {
+      data.push_back(text.data());
+      lengths.push_back(text.size());
+    }
+  }
+  std::vector<const char *> data;
+  std::vector<std::size_t> lengths;
+};
+
+struct split_dials {
+  explicit split_dials(const dials &from) {
+    for (const auto &dial : from) {
+      names.push_back(dial.first.c_str());
+      strengths.push_back(dial.second);
+    }
+  }
+  std::vector<const char *> names;
+  std::vector<double> strengths;
+};
+
+/** Reads what a call writes into a buffer whose size it tells. */
+template <class T, class F> std::vector<T> filled(F f, std::size_t guess) {
+  std::vector<T> out(guess);
+  std::size_t count = 0;
+  rag_error *err = nullptr;
+  rag_status status = f(out.data(), out.size(), &count, &err);
+  if (status == RAG_STATUS_BUFFER_TOO_SMALL) {
+    rag_error_free(err);
+    err = nullptr;
+    out.resize(count);
+    status = f(out.data(), out.size(), &count, &err);
+  }
+  check(status, err);
+  out.resize(count);
+  return out;
+}
+
+/** Keeps an exception of the caller's progress function from passing through C. */
+struct watcher {
+  explicit watcher(const progress &ask) : ask(ask) {}
+  static bool step(std::size_t done, std::size_t total, void *user) noexcept {
+    auto *self = static_cast<watcher *>(user);
+    try {
+      return self->ask(done, total);
+    } catch (...) {
+      self->thrown = std::current_exception();
+      return false;
+    }
+  }
+  rag_progress function() const { return ask ? step : nullptr; }
+  void rethrow() const {
+    if (thrown) std::rethrow_exception(thrown);
+  }
+  const progress &ask;
+  std::exception_ptr thrown;
+};
+
+inline const char *c(const std::optional<std::string> &text) {
+  return text ? text->c_str() : nullptr;
+}
+
+} // namespace detail
+
+/** Options by name: `ragcore::options{{"k", 5}, {"mode", "dense"}}`. */
+class options {
+public:
+  using value = std::variant<bool, int, std::uint64_t, double, const char *, std::string>;
+
+  options() : handle_(detail::make<held, rag_options>(rag_options_new)) {}
+  options(std::initializer_list<std::pair<const char *, value>> list) : options() {
+    for (const auto &entry : list) set(entry.first, entry.second);
+  }
+  options &set(const std::string &name, const value &to) {
+    const char *n = name.c_str();
+    std::visit([&](const auto &v) { put(n, v); }, to);
+    return *this;
+  }
+  const rag_options *raw() const noexcept { return handle_.raw(); }
+
+private:
+  using held = detail::handle<rag_options, rag_options_free>;
+  void put(const char *n, bool v) { detail::call(rag_options_set_bool, handle_.raw(), n, v); }
+  void put(const char *n, std::uint64_t v) { detail::call(rag_options_set_u64, handle_.raw(), n, v); }
+  void put(const char *n, double v) { detail::call(rag_options_set_f64, handle_.raw(), n, v); }
+  void put(const char *n, const char *v) { detail::call(rag_options_set_str, handle_.raw(), n, v); }
+  void put(const char *n, const std::string &v) { put(n, v.c_str()); }
+  void put(const char *n, int v) {
+    // A negative number is no whole number for the library, which says so.
+    if (v < 0) put(n, static_cast<double>(v));
+    else put(n, static_cast<std::uint64_t>(v));
+  }
+  held handle_;
+};
+
+/** Turns texts into vectors; rag_embedder. */
+class embedder {
+public:
+  /** The built-in model. */
+  explicit embedder(const options &with = {}) : handle_(open(nullptr, with)) {}
+  /** The model in a folder. */
+  explicit embedder(const std::string &path, const options &with = {})
+      : handle_(open(path.c_str(), with)) {}
+
+  std::size_t dim() const { return detail::get<std::size_t>(rag_embedder_dim, raw()); }
+  std::size_t max_tokens() const { return detail::get<std::size_t>(rag_embedder_max_tokens, raw()); }
+  std::uint64_t fingerprint() const {
+    return detail::get<std::uint64_t>(rag_embedder_fingerprint, raw());
+  }
+  std::string name() const { return detail::take(detail::get<rag_string *>(rag_embedder_name, raw())); }
+  std::size_t count_tokens(std::string_view text) const {
+    return detail::get<std::size_t>(rag_embedder_count_tokens, raw(), text.data(), text.size());
+  }
+  /** One row of dim() floats for each text. */
+  std::vector<float> encode(const texts &all, const options &with = {},
+                            const progress &watch = {}) const {
+    detail::borrowed lent(all);
+    detail::watcher watcher(watch);
+    std::vector<float> out(all.size() * dim());
+    std::size_t count = 0;
+    rag_error *err = nullptr;
+    rag_status status = rag_embedder_encode(raw(), lent.data.data(), lent.lengths.data(), all.size(),
+                                            with.raw(), watcher.function(), &watcher, out.data(),
+                                            out.size(), &count, &err);
+    finish(watcher, status, err);
+    return out;
+  }
+  std::vector<float> encode(const std::string &text, const options &with = {}) const {
+    return encode(texts{text}, with);
+  }
+  const rag_embedder *raw() const noexcept { return handle_.raw(); }
+
+private:
+  using held = detail::handle<rag_embedder, rag_embedder_free>;
+  static held open(const char *path, const options &with) {
+    return detail::make<held, rag_embedder>(rag_embedder_open, path, with.raw());
+  }
+  static void finish(const detail::watcher &watcher, rag_status status, rag_error *err) {
+    if (watcher.thrown) rag_error_free(err);
+    watcher.rethrow();
+    detail::check(status, err);
+  }
+  held handle_;
+};
+
+/** Cuts documents into passages; rag_chunker. */
+class chunker {
+public:
+  explicit chunker(const options &with = {})
+      : handle_(detail::make<held, rag_chunker>(rag_chunker_new, with.raw())) {}
+  /** Byte ranges of the text; tokens are estimated, or counted by `model`. */
+  std::vector<rag_chunk> split(std::string_view text, const embedder *model = nullptr) const {
+    const rag_embedder *counter = model == nullptr ? nullptr : model->raw();
+    return detail::filled<rag_chunk>(
+        [&](rag_chunk *out, std::size_t room, std::size_t *count, rag_error **err) {
+          return rag_chunker_split(handle_.raw(), counter, text.data(), text.size(), out, room, count,
+                                   err);
+        },
+        64);
+  }
+
+private:
+  using held = detail::handle<rag_chunker, rag_chunker_free>;
+  held handle_;
+};
+
+/** A key with its score. */
+struct scored {
+  std::uint64_t key;
+  float score;
+};
+using ranking = std::vector<scored>;
+
+namespace detail {
+inline std::vector<ranking> take(rag_rankings *raw) {
+  handle<rag_rankings, rag_rankings_free> held(raw);
+  std::vector<ranking> all;
+  for (std::size_t i = 0; i < rag_rankings_len(raw); i++) {
+    const std::uint64_t *keys = nullptr;
+    const float *scores = nullptr;
+    std::size_t count = 0;
+    call(rag_rankings_get, static_cast<const rag_rankings *>(raw), i, &keys, &scores, &count);
+    ranking &list = all.emplace_back();
+    for (std::size_t j = 0; j < count; j++) list.push_back({keys[j], scores[j]});
+  }
+  return all;
+}
+/** A list of allowed keys: none given means all, an empty one means none. */
+struct allowed {
+  explicit allowed(const std::optional<std::vector<std::uint64_t>> &keys) {
+    static const std::uint64_t none = 0;
+    if (!keys) return;
+    data = keys->empty() ? &none : keys->data();
+    size = keys->size();
+  }
+  const std::uint64_t *data = nullptr;
+  std::size_t size = 0;
+};
+} // namespace detail
+
+using key_filter = std::optional<std::vector<std::uint64_t>>;
+
+/** Vectors by key; rag_dense_index. */
+class dense_index {
+public:
+  explicit dense_index(std::size_t dim, const options &with = {})
+      : handle_(detail::make<held, rag_dense_index>(rag_dense_index_new, dim, with.raw())) {}
+  static dense_index open(const std::string &path, bool mmap = true) {
+    return dense_index(detail::make<held, rag_dense_index>(rag_dense_index_open, path.c_str(), mmap));
+  }
+  void save(const std::string &path) const { detail::call(rag_dense_index_save, raw(), path.c_str()); }
+  std::size_t dim() const { return detail::get<std::size_t>(rag_dense_index_dim, raw()); }
+  std::size_t size() const { return detail::get<std::size_t>(rag_dense_index_len, raw()); }
+  bool contains(std::uint64_t key) const {
+    return detail::get<bool>(rag_dense_index_contains, raw(), key);
+  }
+  void add(span<std::uint64_t> keys, rows vectors) {
+    same(keys.size(), vectors.size());
+    detail::call(rag_dense_index_add, handle_.raw(), keys.data(), vectors.data.data(), keys.size(),
+                 vectors.dim);
+  }
+  void remove(span<std::uint64_t> keys) {
+    detail::call(rag_dense_index_remove, handle_.raw(), keys.data(), keys.size());
+  }
+  std::vector<ranking> search(rows queries, std::size_t k, const key_filter &filter = {},
+                              const options &with = {}) const {
+    detail::allowed only(filter);
+    return detail::take(detail::get<rag_rankings *>(
+        rag_dense_index_search, raw(), queries.data.data(), queries.size(), queries.dim, k, only.data,
+        only.size, with.raw(), static_cast<rag_progress>(nullptr), static_cast<void *>(nullptr)));
+  }
+  const rag_dense_index *raw() const noexcept { return handle_.raw(); }
+
+private:
+  using held = detail::handle<rag_dense_index, rag_dense_index_free>;
+  explicit dense_index(held from) : handle_(std::move(from)) {}
+  static void same(std::size_t keys, std::size_t vectors) {
+    if (keys == vectors) return;
+    std::string what = std::to_string(keys) + " keys for " + std::to_string(vectors) + " vectors";
+    throw error(RAG_STATUS_INVALID_ARGUMENT, what.c_str(), nullptr, UINT64_MAX, 0);
+  }
+  held handle_;
+};
+
+/** Texts by key; rag_lexical_index. */
+class lexical_index {
+public:
+  explicit lexical_index(const options &with = {})
+      : handle_(detail::make<held, rag_lexical_index>(rag_lexical_index_new, with.raw())) {}
+  std::size_t size() const { return detail::get<std::size_t>(rag_lexical_index_len, raw()); }
+  bool contains(std::uint64_t key) const {
+    return detail::get<bool>(rag_lexical_index_contains, raw(), key);
+  }
+  void add(span<std::uint64_t> keys, const texts &all) {
+    if (keys.size() != all.size()) {
+      std::string what = std::to_string(keys.size()) + " keys for " + std::to_string(all.size()) + " texts";
+      throw error(RAG_STATUS_INVALID_ARGUMENT, what.c_str(), nullptr, UINT64_MAX, 0);
+    }
+    detail::borrowed lent(all);
+    detail::call(rag_lexical_index_add, handle_.raw(), keys.data(), lent.data.data(),
+                 lent.lengths.data(), keys.size());
+  }
+  void remove(span<std::uint64_t> keys) {
+    detail::call(rag_lexical_index_remove, handle_.raw(), keys.data(), keys.size());
+  }
+  std::vector<ranking> search(const texts &queries, std::size_t k, const key_filter &filter = {}) const {
+    detail::borrowed lent(queries);
+    detail::allowed only(filter);
+    return detail::take(detail::get<rag_rankings *>(
+        rag_lexical_index_search, raw(), lent.data.data(), lent.lengths.data(), queries.size(), k,
+        only.data, only.size));
+  }
+  const rag_lexical_index *raw() const noexcept { return handle_.raw(); }
+
+private:
+  using held = detail::handle<rag_lexical_index, rag_lexical_index_free>;
+  held handle_;
+};
+
+/** A direction that raises an attribute; rag_steering_vector. */
+class steering_vector {
+public:
+  static steering_vector learn(rows positive, rows negative, const options &with = {}) {
+    return make(rag_steering_vector_learn, positive.data.data(), positive.size(),
+                negative.data.data(), negative.size(), positive.dim, with.raw());
+  }
+  static steering_vector learn(const embedder &model, const texts &positive, const texts &negative,
+                               const options &with = {}) {
+    detail::borrowed plus(positive), minus(negative);
+    return make(rag_steering_vector_learn_texts, model.raw(), plus.data.data(), plus.lengths.data(),
+                positive.size(), minus.data.data(), minus.lengths.data(), negative.size(), with.raw());
+  }
+  explicit steering_vector(rag_steering_vector *raw) : handle_(raw) {}
+  std::size_t dim() const { return detail::get<std::size_t>(rag_steering_vector_dim, raw()); }
+  double scale() const { return detail::get<double>(rag_steering_vector_scale, raw()); }
+  std::string name() const {
+    return detail::take(detail::get<rag_string *>(rag_steering_vector_name, raw()));
+  }
+  std::vector<float> data() const {
+    return detail::filled<float>(
+        [&](float *out, std::size_t room, std::size_t *count, rag_error **err) {
+          return rag_steering_vector_data(raw(), out, room, count, err);
+        },
+        dim());
+  }
+  std::optional<rag_effect> effect() const {
+    rag_effect found{};
+    bool measured = detail::get<bool>(rag_steering_vector_effect, raw(), &found);
+    return measured ? std::optional<rag_effect>(found) : std::nullopt;
+  }
+  std::vector<float> apply(span<float> query, double strength = 1.0) const {
+    return detail::filled<float>(
+        [&](float *out, std::size_t room, std::size_t *count, rag_error **err) {
+          return rag_steering_vector_apply(raw(), query.data(), query.size(), strength, out, room,
+                                           count, err);
+        },
+        query.size());
+  }
+  steering_vector named(const std::string &name) const {
+    return make(rag_steering_vector_named, raw(), name.c_str());
+  }
+  steering_vector orthogonal_to(const steering_vector &other) const {
+    return make(rag_steering_vector_orthogonal_to, raw(), other.raw());
+  }
+  friend steering_vector operator+(const steering_vector &a, const steering_vector &b) {
+    return make(rag_steering_vector_plus, a.raw(), b.raw());
+  }
+  friend steering_vector operator-(const steering_vector &a, const steering_vector &b) {
+    return make(rag_steering_vector_minus, a.raw(), b.raw());
+  }
+  steering_vector operator-() const { return make(rag_steering_vector_negated, raw()); }
+  friend steering_vector operator*(double factor, const steering_vector &v) {
+    return make(rag_steering_vector_times, v.raw(), factor);
+  }
+  const rag_steering_vector *raw() const noexcept { return handle_.raw(); }
+
+private:
+  template <class F, class... A> static steering_vector make(F f, A... arguments) {
+    return steering_vector(detail::get<rag_steering_vector *>(f, arguments...));
+  }
+  detail::handle<rag_steering_vector, rag_steering_vector_free> handle_;
+};
+
+/** Dials and users; rag_steering. */
+class steering {
+public:
+  steering() : handle_(detail::get<rag_steering *>(rag_steering_new)) {}
+  explicit steering(rag_steering *raw) : handle_(raw) {}
+  static steering load(const std::string &path) {
+    return steering(detail::get<rag_steering *>(rag_steering_load, path.c_str()));
+  }
+  void save(const std::string &path) const { detail::call(rag_steering_save, raw(), path.c_str()); }
+  texts names() const { return detail::take(detail::get<rag_strings *>(rag_steering_dials, raw())); }
+  steering_vector get(const std::string &name) const {
+    return steering_vector(
+        detail::get<rag_steering_vector *>(rag_steering_get, raw(), name.c_str()));
+  }
+  void insert(const steering_vector &dial) {
+    detail::call(rag_steering_insert, handle_.raw(), dial.raw());
+  }
+  void remove(const std::string &name) { detail::call(rag_steering_remove, handle_.raw(), name.c_str()); }
+  std::vector<float> apply(span<float> query, const dials &turned,
+                           const std::optional<std::string> &user = {}) const {
+    detail::split_dials split(turned);
+    return detail::filled<float>(
+        [&](float *out, std::size_t room, std::size_t *count, rag_error **err) {
+          return rag_steering_apply(raw(), query.data(), query.size(), split.names.data(),
+                                    split.strengths.data(), turned.size(), detail::c(user), out, room,
+                                    count, err);
+        },
+        query.size());
+  }
+  void feedback(span<float> query, span<float> item, double rating,
+                const std::optional<std::string> &user = {}, const dials &on = {},
+                const std::optional<double> &at = {}) {
+    detail::split_dials split(on);
+    if (query.size() != item.size())
+      throw error(RAG_STATUS_DIMENSION_MISMATCH, "query and item have different dimensions", nullptr,
+                  UINT64_MAX, 0);
+    detail::call(rag_steering_feedback, handle_.raw(), query.data(), item.data(), query.size(), rating,
+                 detail::c(user), split.names.data(), split.strengths.data(), on.size(),
+                 at ? &*at : nullptr);
+  }
+  /** A report as JSON. */
+  std::string retrain(const options &with = {}) {
+    return detail::take(detail::get<rag_string *>(rag_steering_retrain, handle_.raw(), with.raw()));
+  }
+  bool forget(const std::string &user) {
+    return detail::get<bool>(rag_steering_forget, handle_.raw(), user.c_str());
+  }
+  void merge(const steering &other) { detail::call(rag_steering_merge, handle_.raw(), other.raw()); }
+  const rag_steering *raw() const noexcept { return handle_.raw(); }
+
+private:
+  detail::handle<rag_steering, rag_steering_free> handle_;
+};
+
+/** A question to a collection; rag_query. */
+class query {
+public:
+  explicit query(std::string_view text, const options &with = {})
+      : handle_(detail::get<rag_query *>(rag_query_new, text.data(), text.size(), with.raw())) {}
+  explicit query(span<float> vector, const options &with = {})
+      : handle_(detail::get<rag_query *>(rag_query_new, static_cast<const char *>(nullptr),
+                                         std::size_t{0}, with.raw())) {
+    this->vector(vector);
+  }
+  query &vector(span<float> of) {
+    detail::call(rag_query_set_vector, handle_.raw(), of.data(), of.size());
+    return *this;
+  }
+  /** A filter as JSON. */
+  query &filter(const std::string &json) {
+    detail::call(rag_query_set_filter, handle_.raw(), json.c_str());
+    return *this;
+  }
+  query &steer(const std::string &dial, double strength) {
+    detail::call(rag_query_steer, handle_.raw(), dial.c_str(), strength);
+    return *this;
+  }
+  query &user(const std::string &name) {
+    detail::call(rag_query_set_user, handle_.raw(), name.c_str());
+    return *this;
+  }
+  const rag_query *raw() const noexcept { return handle_.raw(); }
+
+private:
+  detail::handle<rag_query, rag_query_free> handle_;
+};
+
+/** One hit. The views live as long as the hits. */
+struct hit {
+  std::string_view id;
+  std::optional<std::string_view> text;
+  std::string_view metadata;
+  std::optional<std::string_view> explanation;
+  float score;
+  float lexical_score;
+  float dense_score;
+};
+
+/** What a search found; rag_hits. */
+class hits {
+public:
+  explicit hits(rag_hits *raw) : handle_(raw) {
+    for (std::size_t i = 0; i < rag_hits_len(raw); i++) {
+      auto h = detail::get<rag_hit>(rag_hits_get, static_cast<const rag_hits *>(raw), i);
+      all_.push_back({{h.id, h.id_length},
+                      view(h.text, h.text_length),
+                      {h.metadata, h.metadata_length},
+                      view(h.explanation, h.explanation_length),
+                      h.score,
+                      h.lexical_score,
+                      h.dense_score});
+    }
+  }
+  std::size_t size() const noexcept { return all_.size(); }
+  bool empty() const noexcept { return all_.empty(); }
+  const hit &operator[](std::size_t i) const { return all_.at(i); }
+  auto begin() const noexcept { return all_.begin(); }
+  auto end() const noexcept { return all_.end(); }
+
+private:
+  static std::optional<std::string_view> view(const char *text, std::size_t length) {
+    return text == nullptr ? std::nullopt : std::optional<std::string_view>({text, length});
+  }
+  detail::handle<rag_hits, rag_hits_free> handle_;
+  std::vector<hit> all_;
+};
+
+/** A document that a collection gave back. */
+struct document {
+  std::string id;
+  std::optional<std::string> text;
+  std::string metadata;
+  std::vector<float> vector;
+};
+
+/** Documents to add or upsert together. */
+struct batch {
+  texts ids;
+  /** Empty, or one for each id. */
+  texts text{};
+  /** Empty, or one row for each id. */
+  rows vectors{};
+  /** Empty, or a JSON object for each id. */
+  texts metadata{};
+};
+
+/** Documents with their indexes and dials; rag_collection. Usable from many threads. */
+class collection {
+public:
+  /** In memory. */
+  explicit collection(const embedder *model = nullptr, const options &with = {})
+      : handle_(open(nullptr, model, with)) {}
+  /** In a directory, which is made if it is not there. */
+  explicit collection(const std::string &path, const embedder *model = nullptr,
+                      const options &with = {})
+      : handle_(open(path.c_str(), model, with)) {}
+
+  std::size_t size() const { return detail::get<std::size_t>(rag_collection_len, raw()); }
+  bool contains(const std::string &id) const {
+    return detail::get<bool>(rag_collection_contains, raw(), id.c_str());
+  }
+  void add(const batch &documents, const progress &watch = {}) const {
+    put(rag_collection_add, documents, watch);
+  }
+  void upsert(const batch &documents, const progress &watch = {}) const {
+    put(rag_collection_upsert, documents, watch);
+  }
+  std::size_t erase(const texts &ids) const {
+    std::vector<const char *> lent = names(ids);
+    return detail::get<std::size_t>(rag_collection_delete, raw(), lent.data(), lent.size());
+  }
+  std::size_t erase_where(const std::string &filter) const {
+    return detail::get<std::size_t>(rag_collection_delete_where, raw(), filter.c_str());
+  }
+  std::vector<std::optional<document>> get(const texts &ids) const {
+    std::vector<const char *> lent = names(ids);
+    detail::handle<rag_documents, rag_documents_free> held(
+        detail::get<rag_documents *>(rag_collection_get, raw(), lent.data(), lent.size()));
+    std::vector<std::optional<document>> all;
+    for (std::size_t i = 0; i < rag_documents_len(held.raw()); i++) {
+      auto d = detail::get<rag_document>(rag_documents_get,
+                                         static_cast<const rag_documents *>(held.raw()), i);
+      auto &place = all.emplace_back();
+      if (d.id == nullptr) continue;
+      place.emplace();
+      place->id.assign(d.id, d.id_length);
+      if (d.text != nullptr) place->text.emplace(d.text, d.text_length);
+      place->metadata.assign(d.metadata, d.metadata_length);
+      if (d.vector != nullptr) place->vector.assign(d.vector, d.vector + d.dim);
+    }
+    return all;
+  }
+  texts ids() const { return detail::take(detail::get<rag_strings *>(rag_collection_ids, raw())); }
+  std::size_t count(const std::string &filter) const {
+    return detail::get<std::size_t>(rag_collection_count, raw(), filter.c_str());
+  }
+  hits search(const query &question) const {
+    return hits(detail::get<rag_hits *>(rag_collection_search, raw(), question.raw()));
+  }
+  hits search(std::string_view text, const options &with = {}) const {
+    return search(query(text, with));
+  }
+  std::vector<hits> search_many(const std::vector<query> &questions) const {
+    std::vector<const rag_query *> asked;
+    for (const query &question : questions) asked.push_back(question.raw());
+    std::vector<rag_hits *> found(questions.size());
+    detail::call(rag_collection_search_many, raw(), asked.data(), asked.size(), found.data());
+    std::vector<hits> all;
+    for (rag_hits *one : found) all.emplace_back(one);
+    return all;
+  }
+  steering_vector learn(const std::string &name, const texts &positive, const texts &negative,
+                        const options &with = {}) const {
+    detail::borrowed plus(positive), minus(negative);
+    return steering_vector(detail::get<rag_steering_vector *>(
+        rag_collection_learn, raw(), name.c_str(), plus.data.data(), plus.lengths.data(),
+        positive.size(), minus.data.data(), minus.lengths.data(), negative.size(), with.raw()));
+  }
+  texts dial_names() const {
+    return detail::take(detail::get<rag_strings *>(rag_collection_dials, raw()));
+  }
+  void feedback(span<float> query, span<float> item, double rating,
+                const std::optional<std::string> &user = {}, const dials &on = {},
+                const std::optional<double> &at = {}) const {
+    detail::split_dials split(on);
+    if (query.size() != item.size())
+      throw error(RAG_STATUS_DIMENSION_MISMATCH, "query and item have different dimensions", nullptr,
+                  UINT64_MAX, 0);
+    detail::call(rag_collection_feedback, raw(), query.data(), item.data(), query.size(), rating,
+                 detail::c(user), split.names.data(), split.strengths.data(), on.size(),
+                 at ? &*at : nullptr);
+  }
+  steering steering_set() const {
+    return steering(detail::get<rag_steering *>(rag_collection_steering, raw()));
+  }
+  void checkpoint() const { detail::call(rag_collection_checkpoint, raw()); }
+  void compact() const { detail::call(rag_collection_compact, raw()); }
+  void backup(const std::string &path) const {
+    detail::call(rag_collection_backup, raw(), path.c_str());
+  }
+  /** A report as JSON. */
+  std::string verify() const {
+    return detail::take(detail::get<rag_string *>(rag_collection_verify, raw()));
+  }
+  /** Figures as JSON. */
+  std::string stats() const {
+    return detail::take(detail::get<rag_string *>(rag_collection_stats, raw()));
+  }
+  void close() const { detail::call(rag_collection_close, raw()); }
+  const rag_collection *raw() const noexcept { return handle_.raw(); }
+
+private:
+  using held = detail::handle<rag_collection, rag_collection_free>;
+  static held open(const char *path, const embedder *model, const options &with) {
+    const rag_embedder *lent = model == nullptr ? nullptr : model->raw();
+    return detail::make<held, rag_collection>(rag_collection_open, path, lent, with.raw());
+  }
+  static std::vector<const char *> names(const texts &all) {
+    std::vector<const char *> lent;
+    for (const std::string &one : all) lent.push_back(one.c_str());
+    return lent;
+  }
+  template <class F> void put(F f, const batch &documents, const progress &watch) const {
+    std::size_t n = documents.ids.size();
+    auto same = [n](const char *what, std::size_t count) {
+      if (count == 0 || count == n) return;
+      std::string said = std::to_string(n) + " ids but " + std::to_string(count) + " " + what;
+      throw error(RAG_STATUS_INVALID_ARGUMENT, said.c_str(), nullptr, UINT64_MAX, 0);
+    };
+    same("texts", documents.text.size());
+    same("vectors", documents.vectors.size());
+    same("metadata", documents.metadata.size());
+    std::vector<const char *> ids = names(documents.ids), metadata = names(documents.metadata);
+    detail::borrowed lent(documents.text);
+    detail::watcher watcher(watch);
+    rag_error *err = nullptr;
+    rag_status status =
+        f(raw(), ids.data(), lent.data.empty() ? nullptr : lent.data.data(), lent.lengths.data(), n,
+          documents.vectors.data.data(), documents.vectors.dim,
+          metadata.empty() ? nullptr : metadata.data(), watcher.function(), &watcher, &err);
+    if (watcher.thrown) rag_error_free(err);
+    watcher.rethrow();
+    detail::check(status, err);
+  }
+  held handle_;
+};
+
+/** Which value to use, learnt from what it earned; rag_bandit. */
+class bandit {
+public:
+  explicit bandit(span<double> arms, const options &with = {})
+      : handle_(detail::get<rag_bandit *>(rag_bandit_new, arms.data(), arms.size(), with.raw())) {}
+  bandit(double low, double high, const options &with = {})
+      : handle_(detail::get<rag_bandit *>(rag_bandit_new_range, low, high, with.raw())) {}
+  static bandit load(const std::string &path) {
+    return bandit(detail::get<rag_bandit *>(rag_bandit_load, path.c_str()));
+  }
+  void save(const std::string &path) const { detail::call(rag_bandit_save, raw(), path.c_str()); }
+  void prior(const std::string &domain, double value) {
+    detail::call(rag_bandit_set_prior, handle_.raw(), domain.c_str(), value);
+  }
+  rag_choice choose(const std::string &domain, span<double> context = {}) {
+    return detail::get<rag_choice>(rag_bandit_choose, handle_.raw(), domain.c_str(), context.data(),
+                                   context.size());
+  }
+  void reward(std::uint64_t id, double reward) {
+    detail::call(rag_bandit_reward, handle_.raw(), id, reward);
+  }
+  void reward(const rag_choice &choice, double reward) { this->reward(choice.id, reward); }
+  double best(const std::string &domain) const {
+    return detail::get<double>(rag_bandit_best, raw(), domain.c_str());
+  }
+  texts domains() const { return detail::take(detail::get<rag_strings *>(rag_bandit_domains, raw())); }
+  std::vector<rag_estimate> estimates(const std::string &domain) const {
+    return detail::filled<rag_estimate>(
+        [&](rag_estimate *out, std::size_t room, std::size_t *count, rag_error **err) {
+          return rag_bandit_estimates(raw(), domain.c_str(), out, room, count, err);
+        },
+        128);
+  }
+  /** The log as JSON. */
+  std::string log() const { return detail::take(detail::get<rag_string *>(rag_bandit_log, raw())); }
+  void merge(const bandit &other) { detail::call(rag_bandit_merge, handle_.raw(), other.raw()); }
+  const rag_bandit *raw() const noexcept { return handle_.raw(); }
+
+private:
+  explicit bandit(rag_bandit *raw) : handle_(raw) {}
+  detail::handle<rag_bandit, rag_bandit_free> handle_;
+};
+
+/** Where a query goes; rag_decision. */
+class decision {
+public:
+  explicit decision(rag_decision *raw) : handle_(raw) {}
+  std::uint64_t id() const { return detail::get<std::uint64_t>(rag_decision_id, raw()); }
+  std::string name() const { return rag_decision_name(raw()); }
+  double expected(const std::string &objective) const {
+    return detail::get<double>(rag_decision_expected, raw(), objective.c_str());
+  }
+  texts front() const { return detail::take(detail::get<rag_strings *>(rag_decision_front, raw())); }
+  const rag_decision *raw() const noexcept { return handle_.raw(); }
+
+private:
+  detail::handle<rag_decision, rag_decision_free> handle_;
+};
+
+/** What a router is asked. */
+struct route_request {
+  span<float> query{};
+  std::map<std::string, double> preference{};
+  std::optional<double> budget{};
+  texts exclude{};
+  bool explore = false;
+};
+
+/** Which model or way to ask; rag_router. */
+class router {
+public:
+  explicit router(const texts &objectives, std::uint64_t seed = 0)
+      : handle_(make(objectives, seed)) {}
+  static router load(const std::string &path) {
+    return router(detail::get<rag_router *>(rag_router_load, path.c_str()));
+  }
+  void save(const std::string &path) const { detail::call(rag_router_save, raw(), path.c_str()); }
+  void add(const std::string &name, const std::map<std::string, double> &outcomes) {
+    detail::split_dials split(outcomes);
+    detail::call(rag_router_add, handle_.raw(), name.c_str(), split.names.data(),
+                 split.strengths.data(), outcomes.size());
+  }
+  void remove(const std::string &name) { detail::call(rag_router_remove, handle_.raw(), name.c_str()); }
+  texts names() const { return detail::take(detail::get<rag_strings *>(rag_router_names, raw())); }
+  decision route(const route_request &asked = {}) {
+    detail::split_dials weights(asked.preference);
+    std::vector<const char *> excluded;
+    for (const std::string &name : asked.exclude) excluded.push_back(name.c_str());
+    return decision(detail::get<rag_decision *>(
+        rag_router_route, handle_.raw(), asked.query.data(), asked.query.size(), weights.names.data(),
+        weights.strengths.data(), asked.preference.size(), asked.budget ? &*asked.budget : nullptr,
+        excluded.data(), excluded.size(), asked.explore));
+  }
+  void observe(std::uint64_t id, const std::map<std::string, double> &outcomes) {
+    detail::split_dials split(outcomes);
+    detail::call(rag_router_observe, handle_.raw(), id, split.names.data(), split.strengths.data(),
+                 outcomes.size());
+  }
+  void merge(const router &other) { detail::call(rag_router_merge, handle_.raw(), other.raw()); }
+  const rag_router *raw() const noexcept { return handle_.raw(); }
+
+private:
+  explicit router(rag_router *raw) : handle_(raw) {}
+  static rag_router *make(const texts &objectives, std::uint64_t seed) {
+    std::vector<const char *> names;
+    for (const std::string &name : objectives) names.push_back(name.c_str());
+    return detail::get<rag_router *>(rag_router_new, names.data(), names.size(), seed);
+  }
+  detail::handle<rag_router, rag_router_free> handle_;
+};
+
+/** Indices, ascending, of the points (rows of `d`) that no other one dominates; all minimised. */
+inline std::vector<std::size_t> pareto_front(span<double> points, std::size_t d,
+                                             const bool *maximize = nullptr) {
+  std::size_t n = d == 0 ? 0 : points.size() / d;
+  return detail::filled<std::size_t>(
+      [&](std::size_t *out, std::size_t room, std::size_t *count, rag_error **err) {
+        return rag_pareto_front(points.data(), n, d, maximize, out, room, count, err);
+      },
+      n);
+}
+
+} // namespace ragcore
+
+#endif

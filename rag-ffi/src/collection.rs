@@ -1,0 +1,403 @@
+//! `rag_collection`: documents, indexes and dials in one atomic store.
+
+use crate::convert::{
+    self, name, optional_texts, path, rag_progress, slice, texts, with_progress,
+    writable,
+};
+use crate::embedder::rag_embedder;
+use crate::error::rag_error;
+use crate::fusion::object;
+use crate::guard::{Fail, guard};
+use crate::handle::{self, noun};
+use crate::hits::{give_documents, held, rag_documents, rag_hits};
+use crate::options::{apply, rag_options};
+use crate::query::rag_query;
+use crate::status::rag_status;
+use crate::strings::{give_text, give_texts, rag_string, rag_strings};
+use rag_core::collection::{Batch, Collection, Metadata, OpenOptions};
+use rag_core::retrieval::filter::Filter;
+use std::ffi::{c_char, c_void};
+use std::ptr;
+
+/// Documents with their vectors, words and dials. Everything may be called from many threads at
+/// once: searches run beside a writer, and writers take turns.
+pub struct rag_collection {
+    _opaque: [u8; 0],
+}
+noun!(rag_collection => Collection);
+
+/// Opens the collection in the directory `path`, or makes it there, or makes one in memory for
+/// NULL, and *gives* it. `embedder` may be NULL: then texts are embedded by the built-in model,
+/// or, with the option `dim`, vectors are your own. Options: `dim`, `read_only`, `durability`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_open(
+    path: *const c_char,
+    embedder: *const rag_embedder,
+    options: *const rag_options,
+    out: *mut *mut rag_collection,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        writable(out, "out")?;
+        let mut chosen = OpenOptions::default();
+        apply(options, |name, value| chosen.set(name, value))?;
+        let embedder = handle::with_optional(embedder, "embedder", |e| Ok(e.cloned()))?;
+        let collection = match path.is_null() {
+            true => Collection::in_memory(embedder, chosen.dim)?,
+            false => Collection::open(self::path(path, "path")?, embedder, &chosen)?,
+        };
+        convert::put(out, handle::give(collection), "out")
+    })
+}
+
+/// Makes every change durable and lets go of the lock. Later calls are `RAG_STATUS_CLOSED`.
+/// Freeing does the same without telling of errors.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_close(
+    collection: *const rag_collection,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        handle::with(collection, "collection", |c| Ok(c.close()?))
+    })
+}
+
+/// Frees a collection. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_free(collection: *mut rag_collection) -> rag_status {
+    guard(ptr::null_mut(), || handle::free(collection, "collection"))
+}
+
+/// The number of documents.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_len(
+    collection: *const rag_collection,
+    len: *mut usize,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        let found = handle::with(collection, "collection", |c| Ok(c.len()?))?;
+        convert::put(len, found, "len")
+    })
+}
+
+/// The dimension of the vectors; 0 while it is not known.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_dim(
+    collection: *const rag_collection,
+    dim: *mut usize,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        let found = handle::with(collection, "collection", |c| Ok(c.dim()?))?;
+        convert::put(dim, found.unwrap_or(0), "dim")
+    })
+}
+
+/// Whether a document has this id.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_contains(
+    collection: *const rag_collection,
+    id: *const c_char,
+    held: *mut bool,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        let id = name(id, "id")?;
+        let found = handle::with(collection, "collection", |c| Ok(c.contains(id)?))?;
+        convert::put(held, found, "held")
+    })
+}
+
+/// What `rag_collection_add` and `_upsert` have in common.
+struct Given {
+    ids: *const *const c_char,
+    texts: *const *const c_char,
+    lengths: *const usize,
+    n: usize,
+    vectors: *const f32,
+    dim: usize,
+    metadata: *const *const c_char,
+}
+
+impl Given {
+    unsafe fn batch(&self) -> Result<Batch, Fail> {
+        let mut batch = Batch::new(texts(self.ids, ptr::null(), self.n, "ids")?);
+        if !self.texts.is_null() {
+            let found = optional_texts(self.texts, self.lengths, self.n, "texts")?;
+            batch = batch.optional_texts(found.into_iter().map(|t| t.map(str::to_owned)).collect());
+        }
+        if !self.vectors.is_null() {
+            let rows = convert::rows(self.vectors, self.n, self.dim, "vectors")?;
+            batch = batch.vectors(rows.data(), self.dim)?;
+        }
+        if !self.metadata.is_null() {
+            let found = optional_texts(self.metadata, ptr::null(), self.n, "metadata")?;
+            let parse = |(i, text): (usize, Option<&str>)| match text {
+                None => Ok(Metadata::new()),
+                Some(text) => object(text).map_err(|e| e.context(format_args!("document {i}"))),
+            };
+            let found: rag_core::Result<_> = found.into_iter().enumerate().map(parse).collect();
+            batch = batch.metadata(found?);
+        }
+        Ok(batch)
+    }
+}
+
+/// Adds `n` documents, all or nothing. `RAG_STATUS_ALREADY_EXISTS` if an id is here already.
+///
+/// `texts` may be NULL, and so may single texts; `lengths` holds their bytes, or is NULL if all
+/// are NUL-terminated. `vectors` lends `n` rows of `dim` floats, or is NULL: then texts are
+/// embedded. `metadata` lends a JSON object for each document, or is NULL, and so may single
+/// ones. `progress` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_add(
+    collection: *const rag_collection,
+    ids: *const *const c_char,
+    texts: *const *const c_char,
+    lengths: *const usize,
+    n: usize,
+    vectors: *const f32,
+    dim: usize,
+    metadata: *const *const c_char,
+    progress: rag_progress,
+    user: *mut c_void,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    let given = Given { ids, texts, lengths, n, vectors, dim, metadata };
+    guard(err, || {
+        let batch = given.batch()?;
+        handle::with(collection, "collection", |c| {
+            Ok(with_progress(progress, user, |p| c.add_with_progress(batch, p))?)
+        })
+    })
+}
+
+/// As `rag_collection_add`, but replaces documents that are here already, as a whole.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_upsert(
+    collection: *const rag_collection,
+    ids: *const *const c_char,
+    texts: *const *const c_char,
+    lengths: *const usize,
+    n: usize,
+    vectors: *const f32,
+    dim: usize,
+    metadata: *const *const c_char,
+    progress: rag_progress,
+    user: *mut c_void,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    let given = Given { ids, texts, lengths, n, vectors, dim, metadata };
+    guard(err, || {
+        let batch = given.batch()?;
+        handle::with(collection, "collection", |c| {
+            Ok(with_progress(progress, user, |p| c.upsert_with_progress(batch, p))?)
+        })
+    })
+}
+
+/// Deletes `n` documents by id, all or nothing; `deleted` (which may be NULL) tells how many were
+/// here. Unknown ids are no error.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_delete(
+    collection: *const rag_collection,
+    ids: *const *const c_char,
+    n: usize,
+    deleted: *mut usize,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        let ids = texts(ids, ptr::null(), n, "ids")?;
+        let found = handle::with(collection, "collection", |c| Ok(c.delete(&ids)?))?;
+        told(deleted, found)
+    })
+}
+
+/// Deletes the documents that a filter (JSON) lets through, all or nothing; `deleted` (which may
+/// be NULL) tells how many.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_delete_where(
+    collection: *const rag_collection,
+    filter: *const c_char,
+    deleted: *mut usize,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        let filter = Filter::from_json(name(filter, "filter")?)?;
+        let found = handle::with(collection, "collection", |c| Ok(c.delete_where(&filter)?))?;
+        told(deleted, found)
+    })
+}
+
+unsafe fn told(out: *mut usize, value: usize) -> Result<(), Fail> {
+    match out.is_null() {
+        true => Ok(()),
+        false => convert::put(out, value, "deleted"),
+    }
+}
+
+/// *Gives* the documents of `n` ids, in their order, with gaps where there is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_get(
+    collection: *const rag_collection,
+    ids: *const *const c_char,
+    n: usize,
+    out: *mut *mut rag_documents,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        let ids = texts(ids, ptr::null(), n, "ids")?;
+        let found = handle::with(collection, "collection", |c| Ok(c.get(&ids)?))?;
+        give_documents(out, found)
+    })
+}
+
+/// *Gives* all ids, in the order in which their documents were last written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_ids(
+    collection: *const rag_collection,
+    out: *mut *mut rag_strings,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        let ids = handle::with(collection, "collection", |c| Ok(c.ids()?))?;
+        give_texts(out, ids)
+    })
+}
+
+/// The number of documents that a filter (JSON) lets through.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_count(
+    collection: *const rag_collection,
+    filter: *const c_char,
+    count: *mut usize,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        let filter = Filter::from_json(name(filter, "filter")?)?;
+        let found = handle::with(collection, "collection", |c| Ok(c.count(&filter)?))?;
+        convert::put(count, found, "count")
+    })
+}
+
+/// Asks one question and *gives* the hits, best first.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_search(
+    collection: *const rag_collection,
+    query: *const rag_query,
+    out: *mut *mut rag_hits,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        writable(out, "out")?;
+        let query = handle::with(query, "query", |q| Ok(q.clone()))?;
+        let hits = handle::with(collection, "collection", |c| Ok(c.search(&query)?))?;
+        convert::put(out, held(hits), "out")
+    })
+}
+
+/// Asks `n` questions at once, embedding and searching on all threads, and *gives* `n` handles at
+/// `hits`, one for each question; on failure none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_search_many(
+    collection: *const rag_collection,
+    queries: *const *const rag_query,
+    n: usize,
+    hits: *mut *mut rag_hits,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        let handles = slice(queries, n, "queries")?;
+        let asked: Result<Vec<_>, Fail> = handles
+            .iter()
+            .map(|&query| handle::with(query, "queries", |q| Ok(q.clone())))
+            .collect();
+        let asked = asked?;
+        if n > 0 {
+            writable(hits, "hits")?;
+        }
+        let found = handle::with(collection, "collection", |c| Ok(c.search_many(&asked)?))?;
+        for (i, list) in found.into_iter().enumerate() {
+            convert::put(hits.add(i), held(list), "hits")?;
+        }
+        Ok(())
+    })
+}
+
+/// Rewrites the log so that it holds what is here and nothing else. In memory it does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_checkpoint(
+    collection: *const rag_collection,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        handle::with(collection, "collection", |c| Ok(c.checkpoint()?))
+    })
+}
+
+/// As `rag_collection_checkpoint`, and gives back the memory of deleted documents. Afterwards
+/// deleted text is gone from the files.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_compact(
+    collection: *const rag_collection,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        handle::with(collection, "collection", |c| Ok(c.compact()?))
+    })
+}
+
+/// Writes a copy into the directory `path`, which must be empty or absent.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_backup(
+    collection: *const rag_collection,
+    path: *const c_char,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        let path = self::path(path, "path")?;
+        handle::with(collection, "collection", |c| Ok(c.backup(&path)?))
+    })
+}
+
+/// Reads everything again and compares; *gives* a report as JSON: `ok`, `documents`, `records`,
+/// `bytes` and `problems`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_verify(
+    collection: *const rag_collection,
+    out: *mut *mut rag_string,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        let report = handle::with(collection, "collection", |c| Ok(c.verify()?))?;
+        give_text(out, report.to_json().to_string())
+    })
+}
+
+/// *Gives* figures as JSON: `documents`, `vectors`, `dim`, `embedder`, `fingerprint`, `dials`,
+/// `text_bytes` and `log_bytes`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_stats(
+    collection: *const rag_collection,
+    out: *mut *mut rag_string,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        let stats = handle::with(collection, "collection", |c| Ok(c.stats()?))?;
+        give_text(out, stats.to_json().to_string())
+    })
+}
+
+/// *Gives* the directory of the collection; empty in memory.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_path(
+    collection: *const rag_collection,
+    out: *mut *mut rag_string,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        let path = handle::with(collection, "collection", |c| Ok(c.path()?))?;
+        give_text(out, path.map_or_else(String::new, |p| p.display().to_string()))
+    })
+}

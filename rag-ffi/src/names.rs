@@ -1,0 +1,97 @@
+//! The names of all options, for the `RAG_OPT_...` constants of the header.
+//!
+//! `cargo xtask header` reads the lines of the table; a test compares it with the core's tables.
+
+macro_rules! option_names {
+    ($($name:ident = $text:literal;)*) => {
+        /// Constant and name.
+        #[cfg(test)]
+        pub(crate) const OPTION_NAMES: &[(&str, &str)] = &[$((stringify!($name), $text)),*];
+    };
+}
+
+option_names! {
+    RAG_OPT_B = "b";
+    RAG_OPT_BM25_WEIGHT = "bm25_weight";
+    RAG_OPT_C = "c";
+    RAG_OPT_DIM = "dim";
+    RAG_OPT_DISCOUNT = "discount";
+    RAG_OPT_DIVERSITY = "diversity";
+    RAG_OPT_DURABILITY = "durability";
+    RAG_OPT_EFFORT = "effort";
+    RAG_OPT_EXACT = "exact";
+    RAG_OPT_EXPLAIN = "explain";
+    RAG_OPT_EXPLORATION = "exploration";
+    RAG_OPT_FOLDS = "folds";
+    RAG_OPT_FUSION = "fusion";
+    RAG_OPT_HALF_LIFE = "half_life";
+    RAG_OPT_K = "k";
+    RAG_OPT_K1 = "k1";
+    RAG_OPT_KIND = "kind";
+    RAG_OPT_LANGUAGE = "language";
+    RAG_OPT_LOG_SIZE = "log_size";
+    RAG_OPT_LOSS = "loss";
+    RAG_OPT_MAX_DOCUMENTS = "max_documents";
+    RAG_OPT_MAX_QUERIES = "max_queries";
+    RAG_OPT_MAX_TOKENS = "max_tokens";
+    RAG_OPT_METHOD = "method";
+    RAG_OPT_METRIC = "metric";
+    RAG_OPT_MIN_EXAMPLES = "min_examples";
+    RAG_OPT_MODE = "mode";
+    RAG_OPT_NAME = "name";
+    RAG_OPT_NEIGHBOURS = "neighbours";
+    RAG_OPT_NOISE = "noise";
+    RAG_OPT_NORMALIZE = "normalize";
+    RAG_OPT_OVERLAP = "overlap";
+    RAG_OPT_PER_USER = "per_user";
+    RAG_OPT_POLICY = "policy";
+    RAG_OPT_PRECISION = "precision";
+    RAG_OPT_PROPENSITY_DRAWS = "propensity_draws";
+    RAG_OPT_READ_ONLY = "read_only";
+    RAG_OPT_RIDGE = "ridge";
+    RAG_OPT_SEED = "seed";
+    RAG_OPT_SIGMA = "sigma";
+    RAG_OPT_THREADS = "threads";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::OPTION_NAMES;
+    use rag_core::bandit::BanditOptions;
+    use rag_core::chunking::ChunkerOptions;
+    use rag_core::collection::{OpenOptions, SearchOptions};
+    use rag_core::embedding::{EmbedderOptions, EncodeOptions};
+    use rag_core::retrieval::dense::{DenseOptions, DenseSearchOptions};
+    use rag_core::retrieval::diversity::MmrOptions;
+    use rag_core::retrieval::fusion::FuseOptions;
+    use rag_core::retrieval::lexical::LexicalOptions;
+    use rag_core::steering::{CalibrateOptions, FilterOptions, LearnOptions, RetrainOptions};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_option_that_c_can_set_has_its_constant() {
+        let tables = [
+            BanditOptions::NAMES,
+            CalibrateOptions::NAMES,
+            ChunkerOptions::NAMES,
+            DenseOptions::NAMES,
+            DenseSearchOptions::NAMES,
+            EmbedderOptions::NAMES,
+            EncodeOptions::NAMES,
+            FilterOptions::NAMES,
+            FuseOptions::NAMES,
+            LearnOptions::NAMES,
+            LexicalOptions::NAMES,
+            MmrOptions::NAMES,
+            OpenOptions::NAMES,
+            RetrainOptions::NAMES,
+            SearchOptions::NAMES,
+        ];
+        let wanted: BTreeSet<&str> = tables.into_iter().flatten().copied().collect();
+        let had: Vec<&str> = OPTION_NAMES.iter().map(|(_, name)| *name).collect();
+        assert_eq!(had, wanted.into_iter().collect::<Vec<_>>());
+        for (constant, name) in OPTION_NAMES {
+            assert_eq!(*constant, format!("RAG_OPT_{}", name.to_uppercase()));
+        }
+    }
+}

@@ -1,0 +1,121 @@
+/* Collections in memory, with the caller's own vectors. */
+#include "conformance.h"
+
+/* The documents that the inputs with this prefix describe, added or upserted. */
+static rag_status put(const rag_collection *collection, const json *inputs, const char *prefix,
+                      bool upsert, outcome *got, rag_error **err) {
+  char name[32];
+#define OF(field) (snprintf(name, sizeof name, "%s%s", prefix, field), json_get(inputs, name))
+  const json *ids = OF("ids"), *texts = OF("texts"), *vectors = OF("vectors");
+  const json *metadata = OF("metadata");
+#undef OF
+  size_t n = json_count(ids), dim = 0;
+  const json *columns[] = {texts, vectors, metadata};
+  for (int i = 0; i < 3; i++)
+    if (columns[i] != NULL && columns[i]->count != n && !(i == 1 && columns[i]->count == 0))
+      got->skip = "one count serves all arrays in C, so they cannot differ";
+  for (size_t i = 0; i < json_count(vectors); i++)
+    if (json_count(&vectors->items[i]) != json_count(&vectors->items[0]))
+      got->skip = "rows in C all have the same length";
+  if (got->skip != NULL) return RAG_STATUS_INVALID_ARGUMENT;
+  const char **names = json_texts(ids), **lines = json_texts(texts), **objects = json_texts(metadata);
+  size_t *lengths = json_lengths(texts);
+  for (size_t i = 0; i < n; i++)
+    if (strlen(names[i]) != ids->items[i].count) got->skip = "an id in C ends at its first NUL";
+  float *rows = json_rows(vectors, &dim);
+  rag_status status =
+      upsert ? rag_collection_upsert(collection, names, lines, lengths, n, rows, dim, objects, NULL,
+                                     NULL, err)
+             : rag_collection_add(collection, names, lines, lengths, n, rows, dim, objects, NULL,
+                                  NULL, err);
+  free(names);
+  free(lines);
+  free(objects);
+  free(lengths);
+  free(rows);
+  return status;
+}
+
+static rag_status filled(const json *inputs, outcome *got, rag_collection **out, rag_error **err) {
+  rag_options *bag = NULL;
+  const json *vectors = json_need(inputs, "vectors");
+  rag_status status = rag_options_new(&bag, err);
+  STEP(status, rag_options_set_u64(bag, RAG_OPT_DIM, vectors->items[0].count, err));
+  STEP(status, rag_collection_open(NULL, NULL, bag, out, err));
+  STEP(status, put(*out, inputs, "", false, got, err));
+  rag_options_free(bag);
+  return status;
+}
+
+RUNNER(collection_search) {
+  rag_options *bag = options_of(options, err);
+  const json *text = json_get(inputs, "query"), *vector = json_get(inputs, "vector");
+  const json *filter = json_get(inputs, "filter");
+  bool has_text = text != NULL && text->kind == JSON_TEXT;
+  float *floats = json_floats(vector);
+  rag_collection *collection = NULL;
+  rag_query *query = NULL;
+  rag_hits *hits = NULL;
+  rag_status status = filled(inputs, got, &collection, err);
+  STEP(status, rag_query_new(has_text ? text->text : NULL, has_text ? text->count : 0, bag, &query,
+                             err));
+  if (json_count(vector) > 0)
+    STEP(status, rag_query_set_vector(query, floats, vector->count, err));
+  if (filter != NULL && filter->kind == JSON_TEXT)
+    STEP(status, rag_query_set_filter(query, filter->text, err));
+  STEP(status, rag_collection_search(collection, query, &hits, err));
+  if (status == RAG_STATUS_OK && got->want != NULL) {
+    const json *ids = json_need(got->want, "ids");
+    size_t count = rag_hits_len(hits);
+    float *scores = calloc(count + 1, sizeof *scores);
+    got->wrong |= ids->count != count;
+    for (size_t i = 0; i < count; i++) {
+      rag_hit hit;
+      STEP(status, rag_hits_get(hits, i, &hit, err));
+      got->wrong |= i < ids->count && strcmp(hit.id, ids->items[i].text) != 0;
+      scores[i] = hit.score;
+    }
+    expect_floats(got, "scores", scores, count);
+    free(scores);
+  }
+  free(floats);
+  rag_hits_free(hits);
+  rag_query_free(query);
+  rag_collection_free(collection);
+  rag_options_free(bag);
+  return status;
+}
+
+RUNNER(collection_write) {
+  (void)options;
+  const json *verb = json_need(inputs, "verb"), *more = json_get(inputs, "more_ids");
+  const char **names = json_texts(more);
+  rag_collection *collection = NULL;
+  rag_strings *ids = NULL;
+  rag_status status = filled(inputs, got, &collection, err);
+  if (status == RAG_STATUS_OK) {
+    if (json_is(verb, "add") || json_is(verb, "upsert"))
+      status = put(collection, inputs, "more_", json_is(verb, "upsert"), got, err);
+    else if (json_is(verb, "delete"))
+      status = rag_collection_delete(collection, names, json_count(more), NULL, err);
+    else
+      status = rag_collection_delete_where(collection, json_need(inputs, "filter")->text, NULL, err);
+  }
+  /* After an error everything is as it was. */
+  static const json_field ids_before[] = {
+      {"ids",
+       {.kind = JSON_LIST,
+        .count = 2,
+        .items = (const json[]){{.kind = JSON_TEXT, .text = "a", .count = 1},
+                                {.kind = JSON_TEXT, .text = "b", .count = 1}}}}};
+  static const json before = {.kind = JSON_OBJECT, .count = 1, .fields = ids_before};
+  if (rag_collection_ids(collection, &ids, NULL) == RAG_STATUS_OK) {
+    if (status != RAG_STATUS_OK) got->want = &before;
+    if (got->skip == NULL) expect_texts(got, "ids", ids);
+    if (status != RAG_STATUS_OK && got->wrong) status = RAG_STATUS_OK;
+  }
+  rag_strings_free(ids);
+  free(names);
+  rag_collection_free(collection);
+  return status;
+}

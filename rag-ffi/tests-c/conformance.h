@@ -1,0 +1,73 @@
+/* What the runners of the conformance cases share. */
+#ifndef CONFORMANCE_H
+#define CONFORMANCE_H
+
+#include "json.h"
+#include "ragcore.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a case wants and whether something else came. */
+typedef struct outcome {
+  const json *want;
+  double tolerance;
+  uint64_t seed;
+  bool wrong;
+  /* Why C cannot even ask what the case asks; NULL if it can. */
+  const char *skip;
+} outcome;
+
+typedef rag_status (*runner)(const json *inputs, const json *options, outcome *got, rag_error **err);
+
+/* The case's options as a bag that the caller frees. */
+rag_options *options_of(const json *options, rag_error **err);
+
+/* Each compares a result with the field of that name. */
+void expect_number(outcome *got, const char *field, double value);
+void expect_doubles(outcome *got, const char *field, const double *values, size_t count);
+void expect_floats(outcome *got, const char *field, const float *values, size_t count);
+void expect_floats_at(outcome *got, const char *field, const json *want, const float *values,
+                      size_t count);
+void expect_sizes(outcome *got, const char *field, const size_t *values, size_t count);
+void expect_keys_at(outcome *got, const char *field, const json *want, const uint64_t *values,
+                    size_t count);
+void expect_text(outcome *got, const char *field, const char *value);
+void expect_texts(outcome *got, const char *field, const rag_strings *values);
+
+/* Does the next step only if all steps so far went well. */
+#define STEP(status, call)                                                                         \
+  do {                                                                                             \
+    if ((status) == RAG_STATUS_OK) (status) = (call);                                              \
+  } while (0)
+
+#define RUNNER(name)                                                                               \
+  rag_status run_##name(const json *inputs, const json *options, outcome *got, rag_error **err)
+
+RUNNER(bandit_estimates);
+RUNNER(bandit_evaluate);
+RUNNER(chunking);
+RUNNER(collection_search);
+RUNNER(collection_write);
+RUNNER(crowding_distance);
+RUNNER(dense_search);
+RUNNER(filter_feedback);
+RUNNER(filter_match);
+RUNNER(hypervolume);
+RUNNER(lexical);
+RUNNER(mmr);
+RUNNER(nondominated_sort);
+RUNNER(pareto_front);
+RUNNER(route);
+RUNNER(rrf_fuse);
+RUNNER(steering_apply);
+RUNNER(steering_arithmetic);
+RUNNER(steering_calibrate);
+RUNNER(steering_feedback);
+RUNNER(steering_learn);
+RUNNER(steering_orthogonalize);
+RUNNER(terms);
+
+#endif

@@ -1,0 +1,220 @@
+// The C++ classes: ownership, exceptions, and one call of each.
+#include "ragcore.hpp"
+
+#include <cmath>
+#include <cstdio>
+#include <type_traits>
+
+static int passed, failed;
+static bool bad;
+
+#define CHECK(condition)                                                                           \
+  do {                                                                                             \
+    if (!(condition)) {                                                                            \
+      std::printf("%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                          \
+      bad = true;                                                                                  \
+    }                                                                                              \
+  } while (0)
+
+#define THROWS(wanted, expression)                                                                 \
+  do {                                                                                             \
+    try {                                                                                          \
+      (void)(expression);                                                                          \
+      std::printf("%s:%d: no error: %s\n", __FILE__, __LINE__, #expression);                       \
+      bad = true;                                                                                  \
+    } catch (const ragcore::error &e) {                                                            \
+      CHECK(std::string(e.kind()) == (wanted));                                                    \
+      CHECK(*e.what() != '\0');                                                                    \
+    }                                                                                              \
+  } while (0)
+
+template <class F> static void run(const char *name, F test) {
+  bad = false;
+  std::size_t before = rag_handles_alive();
+  try {
+    test();
+  } catch (const std::exception &e) {
+    std::printf("%s: %s\n", name, e.what());
+    bad = true;
+  }
+  if (rag_handles_alive() != before) {
+    std::printf("%s: handles leak\n", name);
+    bad = true;
+  }
+  if (bad) std::printf("FAILED: %s\n", name);
+  bad ? failed++ : passed++;
+}
+
+static const ragcore::texts kind = {"thank you so much", "could you please help", "how lovely of you",
+                                    "would you kindly wait"};
+static const ragcore::texts rude = {"get lost", "shut up now", "you are a fool", "hurry up idiot"};
+
+static void ownership() {
+  static_assert(!std::is_copy_constructible_v<ragcore::bandit>);
+  static_assert(std::is_nothrow_move_constructible_v<ragcore::bandit>);
+  ragcore::bandit a(0.0, 1.0, {{"seed", 1}});
+  ragcore::bandit b(std::move(a));
+  CHECK(a.raw() == nullptr && b.raw() != nullptr);
+  THROWS("null_pointer", a.best("d"));
+  a = std::move(b);
+  a.prior("d", 0.25);
+  CHECK(a.best("d") == 0.25);
+}
+
+static void options_of_every_type() {
+  ragcore::options with{{"k1", 1.5}, {"language", "english"}, {"b", std::string("x")}};
+  THROWS("invalid_argument", ragcore::lexical_index(with));
+  with.set("b", 0.5);
+  CHECK(ragcore::lexical_index(with).size() == 0);
+  THROWS("invalid_argument", ragcore::chunker({{"max_tokens", -3}}));
+  THROWS("invalid_argument", ragcore::chunker({{"no such option", true}}));
+}
+
+static void errors_carry_what_they_know() {
+  try {
+    ragcore::bandit::load("no/such/file");
+    CHECK(false);
+  } catch (const ragcore::error &e) {
+    CHECK(e.code() == RAG_STATUS_NOT_FOUND);
+    CHECK(e.file() == "no/such/file");
+    CHECK(e.offset() == UINT64_MAX && e.pid() == 0);
+  }
+}
+
+static void embedding_and_chunks() {
+  ragcore::embedder model;
+  CHECK(model.dim() > 0 && model.max_tokens() > 0 && !model.name().empty());
+  auto vector = model.encode("the moon makes the tides");
+  CHECK(vector.size() == model.dim());
+  auto both = model.encode({"the moon makes the tides", std::string("a\0b", 3)});
+  CHECK(both.size() == 2 * model.dim());
+  CHECK(std::equal(vector.begin(), vector.end(), both.begin()));
+  CHECK(model.count_tokens("one two three") > 0);
+  std::string text = "First sentence here. Second one follows. A third one ends it.";
+  for (auto chunk : ragcore::chunker({{"max_tokens", 6}}).split(text, &model))
+    CHECK(chunk.start < chunk.end && chunk.end <= text.size());
+}
+
+static void an_exception_in_a_progress_function_comes_out() {
+  ragcore::embedder model;
+  ragcore::texts many(3000, "a text to embed");
+  bool out = false;
+  try {
+    model.encode(many, {}, [](std::size_t, std::size_t) -> bool { throw 7; });
+  } catch (int seven) {
+    out = seven == 7;
+  }
+  CHECK(out);
+  THROWS("interrupted", model.encode(many, {}, [](std::size_t, std::size_t) { return false; }));
+}
+
+static void indexes() {
+  ragcore::dense_index dense(2, {{"metric", "dot"}});
+  std::vector<std::uint64_t> keys = {10, 20, 30};
+  std::vector<float> vectors = {1, 0, 0, 1, 1, 1};
+  dense.add(keys, {vectors, 2});
+  auto found = dense.search({vectors, 2}, 2);
+  CHECK(found.size() == 3 && found[0].size() == 2 && found[0][0].key == 10);
+  CHECK(dense.search({vectors, 2}, 2, std::vector<std::uint64_t>{20})[0][0].key == 20);
+  CHECK(dense.search({vectors, 2}, 2, std::vector<std::uint64_t>{})[0].empty());
+  THROWS("already_exists", dense.add(keys, {vectors, 2}));
+  THROWS("invalid_argument", dense.add(keys, {}));
+  THROWS("invalid_argument", dense.search({vectors, 2}, 1000000000));
+  dense.save("dense.rag");
+  CHECK(ragcore::dense_index::open("dense.rag").size() == 3);
+  ragcore::lexical_index words;
+  words.add(keys, {"a red apple", "a green pear", "a red pear"});
+  CHECK(words.search({"green"}, 5)[0][0].key == 20);
+  words.remove({keys.data(), 1});
+  CHECK(words.size() == 2 && !words.contains(10));
+}
+
+static void steering_arithmetic() {
+  ragcore::embedder model;
+  auto polite = ragcore::steering_vector::learn(model, kind, rude, {{"name", "polite"}});
+  CHECK(polite.name() == "polite" && polite.dim() == model.dim() && polite.effect().has_value());
+  auto query = model.encode("wait");
+  CHECK(polite.apply(query, 0.0) == query);
+  CHECK((0.5 * polite).apply(query, 1.0) == polite.apply(query, 0.5));
+  CHECK((-polite).apply(query, 1.0) != polite.apply(query, 1.0));
+  auto sum = polite + polite.named("again");
+  CHECK(sum.data().size() == model.dim() && (sum - polite).dim() == model.dim());
+  ragcore::steering set;
+  set.insert(polite);
+  CHECK(set.names() == ragcore::texts{"polite"});
+  CHECK(set.apply(query, {{"polite", 1.0}}) == set.get("polite").apply(query, 1.0));
+  set.feedback(query, model.encode("please wait"), 0.9, "u1", {}, 100.0);
+  CHECK(set.forget("u1") && !set.forget("u1"));
+  THROWS("not_found", set.get("absent"));
+}
+
+static void collections() {
+  ragcore::collection col("hpp-store");
+  col.add({{"tides", "yeast"},
+           {"The moon pulls the sea and makes the tides.", "Yeast eats sugar and makes dough rise."},
+           {},
+           {"{\"lang\": \"en\", \"n\": 1}", "{\"lang\": \"en\", \"n\": 2}"}});
+  CHECK(col.size() == 2 && col.contains("yeast"));
+  auto hits = col.search("why does bread rise?", {{"k", 1}, {"explain", true}});
+  CHECK(hits.size() == 1 && hits[0].id == "yeast" && hits[0].explanation.has_value());
+  CHECK(col.search(ragcore::query("dough").filter("{\"n\": 1}")).begin()->id == "tides");
+  std::vector<ragcore::query> asked;
+  asked.emplace_back("moon");
+  asked.emplace_back("sugar");
+  auto many = col.search_many(asked);
+  CHECK(many.size() == 2 && many[0][0].id == "tides" && many[1][0].id == "yeast");
+  auto got = col.get({"yeast", "absent"});
+  CHECK(got[0] && got[0]->text && !got[0]->vector.empty() && !got[1]);
+  THROWS("already_exists", col.add({{"tides"}, {"again"}}));
+  THROWS("invalid_argument", col.add({{"x"}, {"a", "b"}}));
+  THROWS("invalid_argument", col.search(ragcore::query("x").filter("{\"$bad\": 1}")));
+  THROWS("not_found", col.search(ragcore::query("x").steer("absent", 1.0)));
+  CHECK(col.learn("polite", kind, rude).name() == "polite");
+  CHECK(col.dial_names() == ragcore::texts{"polite"});
+  CHECK(!col.search(ragcore::query("dough").steer("polite", 1.0).user("u1")).empty());
+  THROWS("locked", ragcore::collection("hpp-store"));
+  CHECK(col.verify().find("\"ok\":true") != std::string::npos);
+  CHECK(col.count("{}") == 2 && col.erase({"tides", "absent"}) == 1);
+  col.close();
+  THROWS("closed", col.size());
+  CHECK(ragcore::collection("hpp-store").ids() == ragcore::texts{"yeast"});
+}
+
+static void bandit_and_router() {
+  ragcore::bandit bandit(std::vector<double>{0.0, 0.5, 1.0}, {{"seed", 7}});
+  for (int i = 0; i < 50; i++) {
+    auto choice = bandit.choose("d");
+    bandit.reward(choice, choice.value == 0.5 ? 0.9 : 0.1);
+  }
+  CHECK(bandit.best("d") == 0.5 && bandit.estimates("d").size() == 3);
+  THROWS("not_found", bandit.reward(1, 0.5));
+  ragcore::router router({"cost", "quality"});
+  router.add("small", {{"cost", 1.0}, {"quality", 0.5}});
+  router.add("large", {{"cost", 9.0}, {"quality", 0.9}});
+  ragcore::route_request best;
+  best.preference = {{"quality", 1.0}};
+  auto decision = router.route(best);
+  CHECK(decision.name() == "large" && decision.front().size() == 2);
+  CHECK(std::fabs(decision.expected("cost") - 9.0) < 1e-9);
+  router.observe(decision.id(), {{"cost", 8.0}});
+  best.budget = 2.0;
+  CHECK(router.route(best).name() == "small");
+  best.exclude = {"small", "large"};
+  THROWS("not_found", router.route(best));
+  CHECK(ragcore::pareto_front(std::vector<double>{1, 2, 2, 1, 3, 3}, 2) ==
+        std::vector<std::size_t>({0, 1}));
+}
+
+int main() {
+  run("ownership", ownership);
+  run("options_of_every_type", options_of_every_type);
+  run("errors_carry_what_they_know", errors_carry_what_they_know);
+  run("embedding_and_chunks", embedding_and_chunks);
+  run("an_exception_in_a_progress_function_comes_out", an_exception_in_a_progress_function_comes_out);
+  run("indexes", indexes);
+  run("steering_arithmetic", steering_arithmetic);
+  run("collections", collections);
+  run("bandit_and_router", bandit_and_router);
+  std::printf("result: %d passed, %d failed, 0 skipped\n", passed, failed);
+  return failed > 0;
+}
