@@ -49,12 +49,7 @@ impl Bandit {
         })
     }
 
-    fn choose(
-        &self,
-        py: Python<'_>,
-        domain: Text,
-        context: Option<Vec<f64>>,
-    ) -> PyResult<Choice> {
+    fn choose(&self, py: Python<'_>, domain: Text, context: Option<Vec<f64>>) -> PyResult<Choice> {
         let choose = |b: &mut Core| b.choose(&domain, context.as_deref());
         let choice = call(py, || self.0.write(choose))?;
         Ok((choice.id, choice.arm, choice.value, choice.propensity))
@@ -102,7 +97,8 @@ impl Bandit {
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<(f64, f64, f64)> {
         let method: Evaluation = single_option(options, "method")?;
-        let log: Option<Vec<LogEntry>> = log.map(|entries| entries.into_iter().map(entry).collect());
+        let log: Option<Vec<LogEntry>> =
+            log.map(|entries| entries.into_iter().map(entry).collect());
         let raised = Mutex::new(None);
         let ask = |domain: &str, context: Option<&[f64]>| {
             let said = Python::attach(|py| {

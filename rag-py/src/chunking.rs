@@ -45,8 +45,7 @@ impl Chunker {
     fn split_by(&self, py: Python<'_>, text: Text, counter: Py<PyAny>) -> PyResult<Offsets> {
         let raised = Mutex::new(None);
         let count = |text: &str| {
-            let counted =
-                Python::attach(|py| counter.call1(py, (text,))?.extract::<usize>(py));
+            let counted = Python::attach(|py| counter.call1(py, (text,))?.extract::<usize>(py));
             counted.unwrap_or_else(|exception| {
                 let mut first = raised.lock().unwrap_or_else(|e| e.into_inner());
                 first.get_or_insert(exception);

@@ -111,7 +111,9 @@ impl Collection {
     ) -> PyResult<Vec<Option<DocumentParts<'py>>>> {
         let ids = strings(ids, "ids")?;
         let found = call(py, || self.0.get(&slices(&ids)))?;
-        let parts = found.into_iter().map(|d| d.map(|d| document(py, d)).transpose());
+        let parts = found
+            .into_iter()
+            .map(|d| d.map(|d| document(py, d)).transpose());
         parts.collect()
     }
 
@@ -153,7 +155,9 @@ impl Collection {
         for (text, vector) in questions {
             queries.push(Query {
                 text: text.map(|t| t.to_string()),
-                vector: vector.map(|v| v.as_slice().map(<[f32]>::to_vec)).transpose()?,
+                vector: vector
+                    .map(|v| v.as_slice().map(<[f32]>::to_vec))
+                    .transpose()?,
                 filter: filter.clone(),
                 steer: steer.iter().map(|(n, s)| (n.to_string(), *s)).collect(),
                 user: user.as_deref().map(str::to_owned),

@@ -1,7 +1,7 @@
 //! `DenseIndex`: nearest vectors by key.
 
 use crate::call::{call, long_call};
-use crate::convert::{rows, set_options, table, number};
+use crate::convert::{number, rows, set_options, table};
 use crate::guarded::Guarded;
 use crate::lexical::Found;
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};

@@ -64,7 +64,10 @@ impl CollectionSteering {
         Ok(vector(py, moved))
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one for each argument of the core")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one for each argument of the core"
+    )]
     fn feedback(
         &self,
         py: Python<'_>,

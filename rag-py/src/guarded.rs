@@ -99,9 +99,7 @@ fn broken() -> Error {
     )
 }
 
-fn patiently<G>(
-    mut attempt: impl FnMut() -> std::result::Result<G, TryLockError<G>>,
-) -> Result<G> {
+fn patiently<G>(mut attempt: impl FnMut() -> std::result::Result<G, TryLockError<G>>) -> Result<G> {
     let start = Instant::now();
     loop {
         match attempt() {

@@ -1,7 +1,7 @@
 //! `LexicalIndex`: exact BM25 over keys.
 
 use crate::call::call;
-use crate::convert::{set_options, slices, strings, table, number};
+use crate::convert::{number, set_options, slices, strings, table};
 use crate::error::invalid;
 use crate::guarded::Guarded;
 use numpy::{PyArray2, PyReadonlyArray1};
@@ -39,7 +39,9 @@ impl LexicalIndex {
         texts: &Bound<'_, PyList>,
     ) -> PyResult<()> {
         let (keys, texts) = (keys.as_slice()?, strings(texts, "texts")?);
-        call(py, || self.0.write(|index| index.add(keys, &slices(&texts))))
+        call(py, || {
+            self.0.write(|index| index.add(keys, &slices(&texts)))
+        })
     }
 
     fn remove(&self, py: Python<'_>, keys: PyReadonlyArray1<'_, u64>) -> PyResult<()> {
@@ -79,7 +81,8 @@ pub(crate) fn padded<'py>(
 ) -> PyResult<Found<'py>> {
     let n = rows.len();
     if n.saturating_mul(k) > MAX_PLACES {
-        let message = format!("{n} queries of {k} hits are more than {MAX_PLACES}; search in parts");
+        let message =
+            format!("{n} queries of {k} hits are more than {MAX_PLACES}; search in parts");
         return Err(invalid(py, message));
     }
     let (mut keys, mut scores) = (Vec::with_capacity(n * k), Vec::with_capacity(n * k));

@@ -49,8 +49,9 @@ fn value_at(value: &Bound<'_, PyAny>, name: &str, depth: usize) -> PyResult<Valu
     }
     if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
         let items = value.try_iter()?;
-        let listed: PyResult<Vec<Value>> =
-            items.map(|item| value_at(&item?, name, depth + 1)).collect();
+        let listed: PyResult<Vec<Value>> = items
+            .map(|item| value_at(&item?, name, depth + 1))
+            .collect();
         return listed.map(Value::Array);
     }
     // NumPy's scalars and arrays know the Python value that they stand for.

@@ -1,7 +1,7 @@
 //! Rankings without an index: fusion and diversity.
 
 use crate::call::call;
-use crate::convert::{rows, set_options, vector, number};
+use crate::convert::{number, rows, set_options, vector};
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;

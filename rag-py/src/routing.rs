@@ -37,11 +37,7 @@ impl From<Core> for Router {
 #[pymethods]
 impl Router {
     #[new]
-    fn new(
-        py: Python<'_>,
-        objectives: Vec<Text>,
-        seed: &Bound<'_, PyAny>,
-    ) -> PyResult<Self> {
+    fn new(py: Python<'_>, objectives: Vec<Text>, seed: &Bound<'_, PyAny>) -> PyResult<Self> {
         let seed = number(seed, "seed")?;
         let names: Vec<&str> = objectives.iter().map(|o| &**o).collect();
         call(py, || Core::new(&names, seed)).map(Self::from)
@@ -96,7 +92,10 @@ impl Router {
             None => None,
         };
         let options = RouteOptions {
-            preference: preference.iter().map(|(o, w)| (o.to_string(), *w)).collect(),
+            preference: preference
+                .iter()
+                .map(|(o, w)| (o.to_string(), *w))
+                .collect(),
             budget,
             exclude: exclude.iter().map(|name| name.to_string()).collect(),
             explore,

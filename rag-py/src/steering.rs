@@ -233,7 +233,10 @@ impl Steering {
         Ok(vector(py, call(py, || self.0.read(apply))?))
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one for each argument of the core")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one for each argument of the core"
+    )]
     fn feedback(
         &self,
         py: Python<'_>,

@@ -17,20 +17,50 @@ type Row = (
 pub(crate) fn option_tables() -> Vec<(&'static str, Vec<Row>)> {
     vec![
         table("BanditOptions", rag_core::bandit::BanditOptions::table()),
-        table("ChunkerOptions", rag_core::chunking::ChunkerOptions::table()),
-        table("LexicalOptions", rag_core::retrieval::lexical::LexicalOptions::table()),
+        table(
+            "ChunkerOptions",
+            rag_core::chunking::ChunkerOptions::table(),
+        ),
+        table(
+            "LexicalOptions",
+            rag_core::retrieval::lexical::LexicalOptions::table(),
+        ),
         table("OpenOptions", rag_core::collection::OpenOptions::table()),
-        table("SearchOptions", rag_core::collection::SearchOptions::table()),
-        table("DenseOptions", rag_core::retrieval::dense::DenseOptions::table()),
-        table("DenseSearchOptions", rag_core::retrieval::dense::DenseSearchOptions::table()),
-        table("FuseOptions", rag_core::retrieval::fusion::FuseOptions::table()),
-        table("MmrOptions", rag_core::retrieval::diversity::MmrOptions::table()),
-        table("EmbedderOptions", rag_core::embedding::EmbedderOptions::table()),
+        table(
+            "SearchOptions",
+            rag_core::collection::SearchOptions::table(),
+        ),
+        table(
+            "DenseOptions",
+            rag_core::retrieval::dense::DenseOptions::table(),
+        ),
+        table(
+            "DenseSearchOptions",
+            rag_core::retrieval::dense::DenseSearchOptions::table(),
+        ),
+        table(
+            "FuseOptions",
+            rag_core::retrieval::fusion::FuseOptions::table(),
+        ),
+        table(
+            "MmrOptions",
+            rag_core::retrieval::diversity::MmrOptions::table(),
+        ),
+        table(
+            "EmbedderOptions",
+            rag_core::embedding::EmbedderOptions::table(),
+        ),
         table("EncodeOptions", rag_core::embedding::EncodeOptions::table()),
         table("LearnOptions", rag_core::steering::LearnOptions::table()),
         table("FilterOptions", rag_core::steering::FilterOptions::table()),
-        table("RetrainOptions", rag_core::steering::RetrainOptions::table()),
-        table("CalibrateOptions", rag_core::steering::CalibrateOptions::table()),
+        table(
+            "RetrainOptions",
+            rag_core::steering::RetrainOptions::table(),
+        ),
+        table(
+            "CalibrateOptions",
+            rag_core::steering::CalibrateOptions::table(),
+        ),
     ]
 }
 

@@ -29,7 +29,13 @@ pub fn venv(root: &Path) -> Option<PathBuf> {
     }
     let system = std::env::var("PYTHON").unwrap_or_else(|_| "python3".into());
     let at = folder.display().to_string();
-    let mut install = vec!["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    let mut install = vec![
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ];
     install.extend(TOOLS);
     let made = succeeds(command(root, system, &["-m", "venv", &at]))
         && succeeds(command(root, &python, &install))
