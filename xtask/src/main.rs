@@ -85,14 +85,32 @@ fn check(root: &Path) -> bool {
         good
     };
     let lints = [
-        "clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings",
+        "clippy",
+        "--quiet",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
     ];
-    let docs = ["doc", "--quiet", "--no-deps", "-p", "rag-core", "-p", "rag-ffi"];
+    let docs = [
+        "doc",
+        "--quiet",
+        "--no-deps",
+        "-p",
+        "rag-core",
+        "-p",
+        "rag-ffi",
+    ];
     let mut documentation = command(root, &cargo, &docs);
     documentation.env("RUSTDOCFLAGS", "-D warnings");
     let stubs = || python::venv(root).is_some_and(|python| python::stubs(root, &python));
     [
-        part("format", "run cargo fmt --all", run(&["fmt", "--all", "--check"])),
+        part(
+            "format",
+            "run cargo fmt --all",
+            run(&["fmt", "--all", "--check"]),
+        ),
         part("layers", "see ARCHITECTURE.md", layers(root)),
         part("header", "run cargo xtask header", c::header(root, true)),
         part("lints", "see above", run(&lints)),
