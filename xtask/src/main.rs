@@ -1,40 +1,24 @@
 //! `cargo xtask`: everything that is done to the project rather than with it.
 
 mod c;
-mod layers;
-mod model;
 mod run;
-mod rust;
 
-use run::{Count, command, succeeds};
+use run::Count;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-const USAGE: &str = "usage: cargo xtask COMMAND
-  test      every test in Rust, C, C++ and Python, in a virtual environment of its own
-  check     formatting, lints, layers, header, stubs, docs
-  ci        check, then test
-  layers    the arrows between the rooms point down
-  header    write include/ragcore.h          [--check: fail if it is not up to date]
-  install-c --prefix DIR: the C library, its headers, pkg-config file and CMake package
-  model     fit the built-in static model anew (hours)";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let root = root();
     let good = match words[..] {
-        ["test"] => test(&root),
-        ["check"] => check(&root),
-        ["ci"] => check(&root) && test(&root),
         ["test-c"] => counted("C", c::test_c(&root)),
         ["test-cpp"] => counted("C++", c::test_cpp(&root)),
         ["header"] => c::header(&root, false),
         ["header", "--check"] => c::header(&root, true),
         ["install-c", "--prefix", prefix] => c::install(&root, Path::new(prefix)),
-        ["layers"] => show(layers::violations(&root)),
         _ => {
-            eprintln!("{USAGE}");
+            eprintln!("usage: cargo xtask header [--check] | test-c | test-cpp | install-c --prefix DIR");
             return ExitCode::from(2);
         }
     };
