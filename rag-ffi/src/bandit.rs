@@ -347,7 +347,8 @@ pub unsafe extern "C" fn rag_bandit_evaluate(
             false => Some(entries(slice(log, n, "log")?)?),
         };
         let judged = |domain: &str, context: Option<&[f64]>| {
-            let domain = std::ffi::CString::new(domain.replace('\0', "\u{FFFD}")).unwrap_or_default();
+            let domain =
+                std::ffi::CString::new(domain.replace('\0', "\u{FFFD}")).unwrap_or_default();
             let (data, n) = context.map_or((ptr::null(), 0), |c| (c.as_ptr(), c.len()));
             call(domain.as_ptr(), data, n, user)
         };

@@ -1,8 +1,7 @@
 //! `rag_collection`: documents, indexes and dials in one atomic store.
 
 use crate::convert::{
-    self, name, optional_texts, path, rag_progress, slice, texts, with_progress,
-    writable,
+    self, name, optional_texts, path, rag_progress, slice, texts, with_progress, writable,
 };
 use crate::embedder::rag_embedder;
 use crate::error::rag_error;
@@ -164,11 +163,21 @@ pub unsafe extern "C" fn rag_collection_add(
     user: *mut c_void,
     err: *mut *mut rag_error,
 ) -> rag_status {
-    let given = Given { ids, texts, lengths, n, vectors, dim, metadata };
+    let given = Given {
+        ids,
+        texts,
+        lengths,
+        n,
+        vectors,
+        dim,
+        metadata,
+    };
     guard(err, || {
         let batch = given.batch()?;
         handle::with(collection, "collection", |c| {
-            Ok(with_progress(progress, user, |p| c.add_with_progress(batch, p))?)
+            Ok(with_progress(progress, user, |p| {
+                c.add_with_progress(batch, p)
+            })?)
         })
     })
 }
@@ -188,11 +197,21 @@ pub unsafe extern "C" fn rag_collection_upsert(
     user: *mut c_void,
     err: *mut *mut rag_error,
 ) -> rag_status {
-    let given = Given { ids, texts, lengths, n, vectors, dim, metadata };
+    let given = Given {
+        ids,
+        texts,
+        lengths,
+        n,
+        vectors,
+        dim,
+        metadata,
+    };
     guard(err, || {
         let batch = given.batch()?;
         handle::with(collection, "collection", |c| {
-            Ok(with_progress(progress, user, |p| c.upsert_with_progress(batch, p))?)
+            Ok(with_progress(progress, user, |p| {
+                c.upsert_with_progress(batch, p)
+            })?)
         })
     })
 }
@@ -398,6 +417,9 @@ pub unsafe extern "C" fn rag_collection_path(
 ) -> rag_status {
     guard(err, || {
         let path = handle::with(collection, "collection", |c| Ok(c.path()?))?;
-        give_text(out, path.map_or_else(String::new, |p| p.display().to_string()))
+        give_text(
+            out,
+            path.map_or_else(String::new, |p| p.display().to_string()),
+        )
     })
 }

@@ -103,7 +103,10 @@ pub(crate) unsafe fn texts<'a>(
     name: &'static str,
 ) -> Result<Vec<&'a str>, Fail> {
     let found = optional_texts(data, lengths, count, name)?;
-    found.into_iter().map(|t| t.ok_or(Fail::Null(name))).collect()
+    found
+        .into_iter()
+        .map(|t| t.ok_or(Fail::Null(name)))
+        .collect()
 }
 
 /// As [`texts`], where a NULL among them means none.
@@ -236,8 +239,14 @@ mod tests {
         let floats = [0.0f32; 4];
         // SAFETY: every pointer is NULL, refused before use, or to `floats`.
         unsafe {
-            assert!(matches!(slice::<f32>(std::ptr::null(), 1, "v"), Err(Fail::Null("v"))));
-            assert_eq!(slice::<f32>(std::ptr::null(), 0, "v").unwrap(), &[] as &[f32]);
+            assert!(matches!(
+                slice::<f32>(std::ptr::null(), 1, "v"),
+                Err(Fail::Null("v"))
+            ));
+            assert_eq!(
+                slice::<f32>(std::ptr::null(), 0, "v").unwrap(),
+                &[] as &[f32]
+            );
             assert!(slice(floats.as_ptr(), usize::MAX, "v").is_err());
             assert!(slice(floats.as_ptr(), usize::MAX / 8, "v").is_err());
             assert!(rows(floats.as_ptr(), usize::MAX, 2, "v").is_err());
@@ -252,7 +261,10 @@ mod tests {
     fn texts_say_where_they_are_not_utf8() {
         // SAFETY: the texts are NUL-terminated and of the lengths given.
         unsafe {
-            assert_eq!(text(c"a\xC3\xA4".as_ptr(), RAG_NUL_TERMINATED, "t").unwrap(), "aä");
+            assert_eq!(
+                text(c"a\xC3\xA4".as_ptr(), RAG_NUL_TERMINATED, "t").unwrap(),
+                "aä"
+            );
             assert_eq!(text(c"a".as_ptr(), 2, "t").unwrap(), "a\0");
             let Err(Fail::Core(e)) = text(c"ab\xFF".as_ptr(), 3, "t") else {
                 panic!("0xff is no UTF-8");

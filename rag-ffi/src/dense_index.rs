@@ -137,7 +137,12 @@ pub unsafe extern "C" fn rag_dense_index_vector(
 ) -> rag_status {
     guard(err, || {
         handle::with(index, "index", |x| {
-            let missing = || Error::new(ErrorKind::NotFound, format!("key {key} is not in the index"));
+            let missing = || {
+                Error::new(
+                    ErrorKind::NotFound,
+                    format!("key {key} is not in the index"),
+                )
+            };
             let vector = x.vector(key).ok_or_else(missing)?;
             fill(vector, out, capacity, count, "out")
         })

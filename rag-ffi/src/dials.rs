@@ -1,9 +1,7 @@
 //! The dials and users of a collection, kept in it with everything else.
 
 use crate::collection::rag_collection;
-use crate::convert::{
-    self, fill, name, optional_name, pairs, rows, slice, texts, writable,
-};
+use crate::convert::{self, fill, name, optional_name, pairs, rows, slice, texts, writable};
 use crate::embedder::rag_embedder;
 use crate::error::rag_error;
 use crate::guard::{Fail, guard};
@@ -110,7 +108,9 @@ unsafe fn learn(
 ) -> Result<(), Fail> {
     let mut chosen = LearnOptions::default();
     apply(options, |name, value| chosen.set(name, value))?;
-    let dial = dials(collection, |d| Ok(d.learn(name, positive, negative, &chosen)?))?;
+    let dial = dials(collection, |d| {
+        Ok(d.learn(name, positive, negative, &chosen)?)
+    })?;
     match out.is_null() {
         true => Ok(()),
         false => give(out, dial),
@@ -219,7 +219,9 @@ pub unsafe extern "C" fn rag_collection_feedback(
         let item = slice(item, dim, "item")?;
         let user = optional_name(user, "user")?;
         let turned = pairs(dials, strengths, dial_count, ("dials", "strengths"))?;
-        let at = slice(at, usize::from(!at.is_null()), "at")?.first().copied();
+        let at = slice(at, usize::from(!at.is_null()), "at")?
+            .first()
+            .copied();
         self::dials(collection, |d| {
             Ok(d.feedback(query, item, rating, user, &turned, at)?)
         })

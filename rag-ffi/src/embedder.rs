@@ -105,7 +105,9 @@ pub unsafe extern "C" fn rag_embedder_precision(
     err: *mut *mut rag_error,
 ) -> rag_status {
     guard(err, || {
-        handle::with(embedder, "embedder", |e| give_text(out, e.precision().name()))
+        handle::with(embedder, "embedder", |e| {
+            give_text(out, e.precision().name())
+        })
     })
 }
 

@@ -78,7 +78,9 @@ pub unsafe extern "C" fn rag_error_message(error: *const rag_error) -> *const c_
 /// The file that the error is about, or NULL. *Lent* until the error is freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_error_file(error: *const rag_error) -> *const c_char {
-    read(error, ptr::null(), |e| e.file.as_ref().map_or(ptr::null(), |f| f.as_ptr()))
+    read(error, ptr::null(), |e| {
+        e.file.as_ref().map_or(ptr::null(), |f| f.as_ptr())
+    })
 }
 
 /// The byte offset in that file at which damage was noticed, or `UINT64_MAX`.
@@ -107,7 +109,9 @@ pub extern "C" fn rag_status_name(status: rag_status) -> *const c_char {
     static NAMES: std::sync::OnceLock<Vec<(rag_status, CString)>> = std::sync::OnceLock::new();
     let names = NAMES.get_or_init(|| {
         let codes = ErrorKind::ALL.iter().map(|k| k.code());
-        let codes = codes.chain([RAG_STATUS_OK]).chain(RAG_STATUS_NULL_POINTER..=RAG_STATUS_POISONED);
+        let codes = codes
+            .chain([RAG_STATUS_OK])
+            .chain(RAG_STATUS_NULL_POINTER..=RAG_STATUS_POISONED);
         codes
             .filter_map(|code| Some((code, c_string(kind_name(code)?.to_owned()))))
             .collect()
@@ -120,10 +124,11 @@ pub extern "C" fn rag_status_name(status: rag_status) -> *const c_char {
 /// long as the program.
 #[unsafe(no_mangle)]
 pub extern "C" fn rag_version() -> *const c_char {
-    const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
-        Ok(version) => version,
-        Err(_) => panic!("the version has no NUL"),
-    };
+    const VERSION: &CStr =
+        match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+            Ok(version) => version,
+            Err(_) => panic!("the version has no NUL"),
+        };
     VERSION.as_ptr()
 }
 
@@ -141,7 +146,10 @@ mod tests {
     #[test]
     fn a_nul_byte_does_not_cut_a_message_short() {
         let details = Details::from_core(&Error::invalid("no id is \"a\0b\" here"));
-        assert_eq!(details.message.to_str().unwrap(), "no id is \"a\u{FFFD}b\" here");
+        assert_eq!(
+            details.message.to_str().unwrap(),
+            "no id is \"a\u{FFFD}b\" here"
+        );
         assert_eq!(rag_error::NAME, "rag_error");
     }
 

@@ -51,7 +51,13 @@ pub unsafe extern "C" fn rag_pareto_front(
 ) -> rag_status {
     guard(err, || {
         let (points, maximize) = self::points(points, n, d, maximize)?;
-        fill(&pareto_front(points, d, maximize)?, out, capacity, count, "out")
+        fill(
+            &pareto_front(points, d, maximize)?,
+            out,
+            capacity,
+            count,
+            "out",
+        )
     })
 }
 
@@ -69,7 +75,13 @@ pub unsafe extern "C" fn rag_nondominated_sort(
     guard(err, || {
         let (points, maximize) = self::points(points, n, d, maximize)?;
         let mut count = 0;
-        fill(&nondominated_sort(points, d, maximize)?, ranks, n, &mut count, "ranks")
+        fill(
+            &nondominated_sort(points, d, maximize)?,
+            ranks,
+            n,
+            &mut count,
+            "ranks",
+        )
     })
 }
 
@@ -85,7 +97,13 @@ pub unsafe extern "C" fn rag_crowding_distance(
     guard(err, || {
         let (points, _) = self::points(points, n, d, std::ptr::null())?;
         let mut count = 0;
-        fill(&crowding_distance(points, d)?, distances, n, &mut count, "distances")
+        fill(
+            &crowding_distance(points, d)?,
+            distances,
+            n,
+            &mut count,
+            "distances",
+        )
     })
 }
 
@@ -104,6 +122,10 @@ pub unsafe extern "C" fn rag_hypervolume(
         writable(volume, "volume")?;
         let (points, maximize) = self::points(points, n, d, maximize)?;
         let reference = slice(reference, d, "reference")?;
-        convert::put(volume, hypervolume(points, d, reference, maximize)?, "volume")
+        convert::put(
+            volume,
+            hypervolume(points, d, reference, maximize)?,
+            "volume",
+        )
     })
 }

@@ -26,10 +26,14 @@ pub unsafe extern "C" fn rag_fuse(
 ) -> rag_status {
     guard(err, || {
         writable(out, "out")?;
-        let (rankings, lengths) = (slice(rankings, n, "rankings")?, slice(lengths, n, "lengths")?);
+        let (rankings, lengths) = (
+            slice(rankings, n, "rankings")?,
+            slice(lengths, n, "lengths")?,
+        );
         let lists = rankings.iter().zip(lengths);
-        let lists: std::result::Result<Vec<&[u64]>, Fail> =
-            lists.map(|(&ids, &count)| slice(ids, count, "rankings")).collect();
+        let lists: std::result::Result<Vec<&[u64]>, Fail> = lists
+            .map(|(&ids, &count)| slice(ids, count, "rankings"))
+            .collect();
         let mut chosen = FuseOptions::default();
         apply(options, |name, value| chosen.set(name, value))?;
         let fused = fuse(&lists?, &chosen)?;
@@ -57,7 +61,13 @@ pub unsafe extern "C" fn rag_mmr(
         let vectors = rows(vectors, n, dim, "vectors")?;
         let mut chosen = MmrOptions::default();
         apply(options, |name, value| chosen.set(name, value))?;
-        fill(&mmr(relevance, vectors, k, &chosen)?, out, capacity, count, "out")
+        fill(
+            &mmr(relevance, vectors, k, &chosen)?,
+            out,
+            capacity,
+            count,
+            "out",
+        )
     })
 }
 

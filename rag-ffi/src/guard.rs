@@ -64,7 +64,9 @@ fn describe(fail: Fail) -> Details {
         Fail::Handle(why) => Details::new(RAG_STATUS_INVALID_HANDLE, why),
         Fail::Busy(name) => Details::new(
             RAG_STATUS_BUSY,
-            format!("{name} is in use by another call; a call that changes it must be the only one"),
+            format!(
+                "{name} is in use by another call; a call that changes it must be the only one"
+            ),
         ),
         Fail::Poisoned(name) => Details::new(
             RAG_STATUS_POISONED,

@@ -84,7 +84,10 @@ pub(crate) fn give<N: Noun>(value: N::Value) -> *mut N {
         }
     };
     let index = (at * SHARDS + shard) as u64;
-    assert!(index < 1 << INDEX_BITS, "too many handles are alive; free some");
+    assert!(
+        index < 1 << INDEX_BITS,
+        "too many handles are alive; free some"
+    );
     let slot = &mut slots.slots[at];
     slot.item = Some((N::NAME, item));
     let bits = MARK | slot.generation << INDEX_BITS | index;
@@ -118,7 +121,9 @@ fn find<N: Noun>(handle: *const N, parameter: &'static str) -> Result<Arc<RwLock
         None => return Err(refuse("this library never gave out such a pointer")),
         Some(slot) if slot.generation != generation => return Err(refuse("it was freed")),
         Some(Slot { item: None, .. }) => return Err(refuse("it was freed")),
-        Some(Slot { item: Some(item), .. }) => item,
+        Some(Slot {
+            item: Some(item), ..
+        }) => item,
     };
     match Arc::clone(item).downcast() {
         Ok(item) if *name == N::NAME => Ok(item),
@@ -222,7 +227,9 @@ mod tests {
         assert_eq!(value(number).unwrap(), 7);
         let as_word: *const rag_word = number.cast();
         let wrong = with(as_word, "word", |_| Ok(())).unwrap_err();
-        assert!(matches!(wrong, Fail::Handle(ref m) if m == "word is no rag_word: it is a rag_number"));
+        assert!(
+            matches!(wrong, Fail::Handle(ref m) if m == "word is no rag_word: it is a rag_number")
+        );
         // Two C types over one Rust type are still two.
         let other: *const rag_other_number = number.cast();
         assert!(with(other, "other", |_| Ok(())).is_err());

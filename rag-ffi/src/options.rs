@@ -1,11 +1,11 @@
 //! `rag_options`: a bag of options set by name. The core's tables check them when the bag is used.
 
+use crate::convert;
 use crate::convert::name;
 use crate::error::rag_error;
 use crate::guard::{Fail, guard};
 use crate::handle::{self, noun};
 use crate::status::rag_status;
-use crate::convert;
 use rag_core::Result;
 use rag_core::options::OptionValue;
 use std::ffi::c_char;

@@ -20,7 +20,11 @@ pub(crate) unsafe fn give_rankings(
     rankings: impl IntoIterator<Item = (Vec<u64>, Vec<f32>)>,
 ) -> Result<(), Fail> {
     writable(out, "out")?;
-    put(out, handle::give(rankings.into_iter().collect::<Vec<_>>()), "out")
+    put(
+        out,
+        handle::give(rankings.into_iter().collect::<Vec<_>>()),
+        "out",
+    )
 }
 
 /// The number of lists: one for each query. 0 for a handle that is none.

@@ -138,7 +138,9 @@ pub unsafe extern "C" fn rag_router_fit(
         let routes = texts(routes, ptr::null(), series, "routes")?;
         let objectives = texts(objectives, ptr::null(), series, "objectives")?;
         let Some(numbers) = series.checked_mul(n) else {
-            return Err(Error::invalid(format!("outcomes cannot have {series} rows of {n}")).into());
+            return Err(
+                Error::invalid(format!("outcomes cannot have {series} rows of {n}")).into(),
+            );
         };
         let values = slice(outcomes, numbers, "outcomes")?;
         let mut told = Outcomes::default();
@@ -185,8 +187,13 @@ pub unsafe extern "C" fn rag_router_route(
         let weights = pairs(objectives, weights, weight_count, ("objectives", "weights"))?;
         let exclude = texts(exclude, ptr::null(), exclude_count, "exclude")?;
         let options = RouteOptions {
-            preference: weights.into_iter().map(|(n, w)| (n.to_owned(), w)).collect(),
-            budget: slice(budget, usize::from(!budget.is_null()), "budget")?.first().copied(),
+            preference: weights
+                .into_iter()
+                .map(|(n, w)| (n.to_owned(), w))
+                .collect(),
+            budget: slice(budget, usize::from(!budget.is_null()), "budget")?
+                .first()
+                .copied(),
             exclude: exclude.into_iter().map(str::to_owned).collect(),
             explore,
         };

@@ -78,7 +78,9 @@ mod tests {
             let line = format!("pub const RAG_STATUS_{name}: rag_status = {};", kind.code());
             assert!(source.contains(&line), "missing or wrong: {line}");
         }
-        let constants = source.lines().filter(|l| l.starts_with("pub const RAG_STATUS_"));
+        let constants = source
+            .lines()
+            .filter(|l| l.starts_with("pub const RAG_STATUS_"));
         assert_eq!(constants.count(), ErrorKind::ALL.len() + 7);
     }
 }

@@ -1,8 +1,6 @@
 //! `rag_steering`: a named set of dials, and the users; the noise filter on its own.
 
-use crate::convert::{
-    self, fill, name, optional_name, pairs, path, rows, slice, writable,
-};
+use crate::convert::{self, fill, name, optional_name, pairs, path, rows, slice, writable};
 use crate::error::rag_error;
 use crate::guard::guard;
 use crate::handle::{self, noun};
@@ -180,7 +178,9 @@ pub unsafe extern "C" fn rag_steering_calibrate(
         let documents = rows(documents, n, dim, "documents")?;
         let mut chosen = CalibrateOptions::default();
         apply(options, |name, value| chosen.set(name, value))?;
-        handle::with_mut(steering, "steering", |s| Ok(s.calibrate(documents, &chosen)?))
+        handle::with_mut(steering, "steering", |s| {
+            Ok(s.calibrate(documents, &chosen)?)
+        })
     })
 }
 
@@ -242,7 +242,9 @@ pub unsafe extern "C" fn rag_steering_feedback(
         let item = slice(item, dim, "item")?;
         let user = optional_name(user, "user")?;
         let dials = pairs(dials, strengths, dial_count, ("dials", "strengths"))?;
-        let at = slice(at, usize::from(!at.is_null()), "at")?.first().copied();
+        let at = slice(at, usize::from(!at.is_null()), "at")?
+            .first()
+            .copied();
         handle::with_mut(steering, "steering", |s| {
             Ok(s.feedback(query, item, rating, user, &dials, at)?)
         })
@@ -269,9 +271,8 @@ pub unsafe extern "C" fn rag_steering_retrain(
 
 /// A retraining report as JSON.
 pub(crate) fn report_json(report: &RetrainReport) -> String {
-    let effect = |e: &Option<Effect>| {
-        e.map(|e| json!({"value": e.value, "low": e.low, "high": e.high}))
-    };
+    let effect =
+        |e: &Option<Effect>| e.map(|e| json!({"value": e.value, "low": e.low, "high": e.high}));
     let dials = report.dials.iter().map(|d| {
         json!({
             "name": d.name, "liked": d.liked, "disliked": d.disliked,

@@ -87,7 +87,10 @@ pub unsafe extern "C" fn rag_steering_vector_from_parts(
             low: e.low,
             high: e.high,
         });
-        give(out, SteeringVector::from_parts(name, vector, scale, effect)?)
+        give(
+            out,
+            SteeringVector::from_parts(name, vector, scale, effect)?,
+        )
     })
 }
 
@@ -114,7 +117,9 @@ pub unsafe extern "C" fn rag_steering_vector_calibrated(
         let documents = rows(documents, n, dim, "documents")?;
         let mut chosen = CalibrateOptions::default();
         apply(options, |name, value| chosen.set(name, value))?;
-        handle::with(vector, "vector", |v| give(out, v.calibrated(documents, &chosen)?))
+        handle::with(vector, "vector", |v| {
+            give(out, v.calibrated(documents, &chosen)?)
+        })
     })
 }
 
@@ -128,7 +133,9 @@ pub unsafe extern "C" fn rag_steering_vector_data(
     err: *mut *mut rag_error,
 ) -> rag_status {
     guard(err, || {
-        handle::with(vector, "vector", |v| fill(v.vector(), out, capacity, count, "out"))
+        handle::with(vector, "vector", |v| {
+            fill(v.vector(), out, capacity, count, "out")
+        })
     })
 }
 
@@ -222,7 +229,12 @@ pub unsafe extern "C" fn rag_steering_vector_named(
     out: *mut *mut rag_steering_vector,
     err: *mut *mut rag_error,
 ) -> rag_status {
-    derived(vector, out, err, |v| Ok(v.named(self::name(name, "name")?)?))
+    derived(
+        vector,
+        out,
+        err,
+        |v| Ok(v.named(self::name(name, "name")?)?),
+    )
 }
 
 /// *Gives* the sum: steers towards both.

@@ -1,1 +1,65 @@
-//! Python.
+//! The extension module `ragcore._core`: the classes of the core, as thin as they can be.
+//!
+//! The package `ragcore` (python/ragcore) stands in front of it: it coerces arrays and texts to
+//! one shape, so that this crate sees contiguous float32 rows, uint64 keys and lists of strings.
+//! Every function here does four steps: convert, set options by name, call without the
+//! interpreter, map the outcome.
+
+mod bandit;
+mod call;
+mod chunking;
+mod collection;
+mod convert;
+mod dense;
+mod dials;
+mod embedding;
+mod error;
+mod fronts;
+mod guarded;
+mod lexical;
+mod metadata;
+mod ranking;
+mod routing;
+mod steering;
+mod tables;
+
+use pyo3::prelude::*;
+
+#[pymodule(gil_used = false)]
+mod _core {
+    use super::*;
+
+    #[pymodule_export]
+    use bandit::Bandit;
+    #[pymodule_export]
+    use chunking::Chunker;
+    #[pymodule_export]
+    use collection::Collection;
+    #[pymodule_export]
+    use dense::DenseIndex;
+    #[pymodule_export]
+    use dials::CollectionSteering;
+    #[pymodule_export]
+    use embedding::Embedder;
+    #[pymodule_export]
+    use error::{error_kinds, fail};
+    #[pymodule_export]
+    use fronts::{crowding_distance, hypervolume, nondominated_sort, pareto_front};
+    #[pymodule_export]
+    use lexical::{LexicalIndex, terms};
+    #[pymodule_export]
+    use metadata::filter_match;
+    #[pymodule_export]
+    use ranking::{fuse, mmr};
+    #[pymodule_export]
+    use routing::Router;
+    #[pymodule_export]
+    use steering::{Steering, SteeringVector, filter_feedback};
+    #[pymodule_export]
+    use tables::option_tables;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

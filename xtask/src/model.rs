@@ -42,3 +42,22 @@ pub fn folder(root: &Path, python: &Path) -> Option<PathBuf> {
     }
     Some(folder)
 }
+
+/// Fits the built-in model anew from the package and from text of the registries, in `work`, and
+/// puts it where the library includes it from.
+pub fn fit(root: &Path, work: &Path) -> bool {
+    let recipe = root.join("rag-core/model");
+    let environment = work.join("venv").display().to_string();
+    let python = work.join("venv/bin/python");
+    let requirements = recipe.join("requirements.txt").display().to_string();
+    let script = recipe.join("fit.py").display().to_string();
+    let out = work.display().to_string();
+    let python3 = std::env::var("PYTHON").unwrap_or_else(|_| "python3".into());
+    succeeds(command(root, python3, &["-m", "venv", &environment]))
+        && succeeds(command(
+            root,
+            &python,
+            &["-m", "pip", "install", "-q", "-r", &requirements],
+        ))
+        && succeeds(command(root, &python, &[&script, "--work", &out]))
+}

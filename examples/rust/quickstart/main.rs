@@ -10,7 +10,7 @@ mod corpus;
 mod page;
 mod tune;
 
-use rag_core::collection::{Collection, Examples, OpenOptions, Query};
+use rag_core::collection::{Collection, Examples, OpenOptions, Query, SearchOptions};
 use rag_core::embedding::{Embedder, EmbedderOptions};
 use rag_core::steering::LearnOptions;
 use rag_core::{Error, Progress, Result};
@@ -28,7 +28,7 @@ const USAGE: &str = "usage: quickstart [PATH...] [--ask QUESTION] [--k K] [--sto
 
 const QUESTION: &str = "What happens to my data when the power fails?";
 const DIAL: &str = include_str!("../../data/hands-on.txt");
-const STRENGTH: f64 = 3.0;
+const STRENGTH: f64 = 2.0;
 
 struct Arguments {
     paths: Vec<PathBuf>,
@@ -81,6 +81,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments>> {
                 let k = value()?;
                 let bad = |_| Error::invalid(format!("--k must be a whole number, got {k}"));
                 arguments.k = k.parse().map_err(bad)?;
+                SearchOptions::default().k(arguments.k).check()?;
             }
             "--store" => arguments.store = Some(value()?.into()),
             "--model" => arguments.model = Some(value()?.into()),
@@ -136,9 +137,12 @@ fn run(arguments: &Arguments) -> Result<()> {
     let weight = timed(&mut times, "three rounds with the bandit", || {
         tune::bandit(&collection)
     })?;
-    timed(&mut times, "measure and route", || {
-        tune::route(&collection, &arguments.ask, weight)
-    })?;
+    match weight {
+        Some(weight) => timed(&mut times, "measure and route", || {
+            tune::route(&collection, &arguments.ask, weight)
+        })?,
+        None => println!("no passage has eight words to ask with; routing is left out"),
+    }
 
     if arguments.store.is_some() {
         timed(&mut times, "checkpoint", || collection.checkpoint())?;
@@ -175,8 +179,13 @@ fn index(
         let batch = corpus::batch(&corpus.passages);
         collection.add_with_progress(batch, Progress::new(&mut watch))
     })?;
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let (passages, files) = (corpus.passages.len(), corpus.files);
-    println!("indexed: {passages} passages of {files} files");
+    println!(
+        "indexed: {} of {}",
+        count(passages, "passage"),
+        count(files, "file")
+    );
     Ok(())
 }
 
@@ -194,13 +203,16 @@ fn steer(
             .collect()
     };
     let (instructions, background) = (examples("+ "), examples("- "));
-    let dial = timed(times, "learn the dial", || {
-        collection.steering().learn(
+    let steering = collection.steering();
+    let known = steering.names()?.iter().any(|name| name == "hands-on");
+    let dial = timed(times, "learn the dial", || match known {
+        true => steering.get("hands-on"),
+        false => steering.learn(
             "hands-on",
             Examples::Texts(&instructions),
             Examples::Texts(&background),
             &LearnOptions::default(),
-        )
+        ),
     })?;
     let effect = dial.effect().map_or_else(String::new, |e| {
         format!(

@@ -5,6 +5,8 @@ use std::io::{IsTerminal, Write};
 
 /// Characters of a passage that are shown.
 const SNIPPET: usize = 96;
+/// Parts of a path that are shown.
+const PATH_PARTS: usize = 3;
 
 /// A heading with a line under it.
 pub fn heading(text: &str) {
@@ -34,12 +36,14 @@ fn figure(score: Option<f32>) -> String {
     score.map_or_else(|| "     -".to_owned(), |s| format!("{s:6.3}"))
 }
 
-/// `docs/search.md:12`.
+/// `docs/search.md:12`: the last folders of the path, which tell enough.
 pub fn place(hit: &Hit) -> String {
-    hit.id
-        .rsplit_once('@')
-        .map_or(&*hit.id, |(place, _)| place)
-        .to_owned()
+    let place = hit.id.rsplit_once('@').map_or(&*hit.id, |(place, _)| place);
+    let parts: Vec<&str> = place.split('/').collect();
+    match parts.len() {
+        0..=PATH_PARTS => place.to_owned(),
+        n => format!(".../{}", parts[n - PATH_PARTS..].join("/")),
+    }
 }
 
 /// The beginning of a passage on one line.

@@ -23,13 +23,15 @@ struct Probe {
     wanted: String,
 }
 
-/// Three rounds of feedback; the weight that the bandit thinks best afterwards.
-pub fn bandit(collection: &Collection) -> Result<f64> {
+/// Three rounds of feedback; the weight that the bandit thinks best afterwards. `None` if the
+/// passages are too short to ask for.
+pub fn bandit(collection: &Collection) -> Result<Option<f64>> {
     let options = BanditOptions::default().seed(Some(7));
     let mut bandit = Bandit::new(Arms::Range(0.0, 1.0), &options)?.with_prior(DOMAIN, 0.5)?;
     page::heading("Three rounds of feedback: how much should words weigh against meanings?");
     println!("before: the prior guess is {:.2}", bandit.best(DOMAIN)?);
-    for (round, probe) in probes(collection, ROUNDS, 11)?.iter().enumerate() {
+    let probes = probes(collection, ROUNDS, 11)?;
+    for (round, probe) in probes.iter().enumerate() {
         let choice = bandit.choose(DOMAIN, None)?;
         let rank = rank_of(collection, probe, choice.value as f32)?;
         let reward = reward(rank);
@@ -44,7 +46,8 @@ pub fn bandit(collection: &Collection) -> Result<f64> {
             bandit.best(DOMAIN)?
         );
     }
-    bandit.best(DOMAIN)
+    let best = bandit.best(DOMAIN)?;
+    Ok((!probes.is_empty()).then_some(best))
 }
 
 fn reward(rank: Option<usize>) -> f64 {

@@ -129,7 +129,7 @@ impl Collection {
 
 impl CollectionSteering<'_> {
     /// Learns a dial, calibrates it on the collection's own documents (when there are at least
-    /// twenty) and keeps it under `name`, in the place of one of that name.
+    /// twenty) and keeps it under `name`. `AlreadyExists` if there is one of that name.
     pub fn learn(
         &self,
         name: &str,
@@ -148,7 +148,8 @@ impl CollectionSteering<'_> {
         self.insert(dial)
     }
 
-    /// Keeps a dial that was learnt elsewhere, calibrated on the documents here.
+    /// Keeps a dial that was learnt elsewhere, calibrated on the documents here. `AlreadyExists`
+    /// if there is one of that name.
     pub fn insert(&self, dial: SteeringVector) -> Result<SteeringVector> {
         let held = self.collection.dim()?;
         if let Some(dim) = held.filter(|&d| d != dial.dim()) {

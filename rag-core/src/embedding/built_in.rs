@@ -62,9 +62,8 @@ impl Model for BuiltIn {
             let results = threads::map(threads, shares.len(), &|i| {
                 let mut share = shares[i].lock().unwrap_or_else(|e| e.into_inner());
                 let (texts, out) = &mut *share;
-                let rows = texts.iter().zip(out.chunks_mut(dim));
-                rows.map(|(text, row)| model.encode_into(text, row))
-                    .collect()
+                let mut rows = texts.iter().zip(out.chunks_mut(dim));
+                rows.try_for_each(|(text, row)| model.encode_into(text, row))
             });
             results.into_iter().collect::<Result<()>>()?;
             done += texts_now.len();

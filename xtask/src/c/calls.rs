@@ -15,12 +15,24 @@ pub fn calls(functions: &[Function]) -> String {
     let mut text = String::from("#include \"calls.h\"\n\n");
     for noun in &nouns {
         let free = format!("free_{noun}");
-        line(&mut text, &format!("static rag_status {free}(void *handle) {{ return {noun}_free(handle); }}"));
-        line(&mut text, &format!("pool {noun}_pool = {{.name = \"{noun}\", .release = {free}}};"));
+        line(
+            &mut text,
+            &format!("static rag_status {free}(void *handle) {{ return {noun}_free(handle); }}"),
+        );
+        line(
+            &mut text,
+            &format!("pool {noun}_pool = {{.name = \"{noun}\", .release = {free}}};"),
+        );
     }
     let pools: Vec<String> = nouns.iter().map(|n| format!("&{n}_pool")).collect();
-    line(&mut text, &format!("pool *const pools[] = {{{}}};", pools.join(", ")));
-    line(&mut text, &format!("const size_t pool_count = {};\n", pools.len()));
+    line(
+        &mut text,
+        &format!("pool *const pools[] = {{{}}};", pools.join(", ")),
+    );
+    line(
+        &mut text,
+        &format!("const size_t pool_count = {};\n", pools.len()),
+    );
     for function in functions {
         text += &call(function, &nouns);
     }
@@ -29,8 +41,14 @@ pub fn calls(functions: &[Function]) -> String {
         format!("  {{\"{0}\", call_{0}, {explains}}}", f.name)
     });
     let names: Vec<String> = names.collect();
-    line(&mut text, &format!("const call calls[] = {{\n{}\n}};", names.join(",\n")));
-    line(&mut text, &format!("const size_t call_count = {};", functions.len()));
+    line(
+        &mut text,
+        &format!("const call calls[] = {{\n{}\n}};", names.join(",\n")),
+    );
+    line(
+        &mut text,
+        &format!("const size_t call_count = {};", functions.len()),
+    );
     text
 }
 
@@ -41,7 +59,9 @@ fn line(text: &mut String, line: &str) {
 
 /// The opaque types: those that have a `_free`.
 fn nouns(functions: &[Function]) -> BTreeSet<String> {
-    let frees = functions.iter().filter_map(|f| f.name.strip_suffix("_free"));
+    let frees = functions
+        .iter()
+        .filter_map(|f| f.name.strip_suffix("_free"));
     frees.map(str::to_owned).collect()
 }
 
@@ -51,7 +71,9 @@ fn call(function: &Function, nouns: &BTreeSet<String>) -> String {
     let mut arguments = Vec::new();
     let mut after = String::new();
     for (i, (kind, parameter)) in function.parameters.iter().enumerate() {
-        let plain = kind.trim_start_matches("const ").trim_end_matches([' ', '*']);
+        let plain = kind
+            .trim_start_matches("const ")
+            .trim_end_matches([' ', '*']);
         let stars = kind.matches('*').count();
         arguments.push(match (nouns.contains(plain), stars) {
             (_, 2) if plain == "rag_error" => "err".to_owned(),
@@ -62,7 +84,10 @@ fn call(function: &Function, nouns: &BTreeSet<String>) -> String {
             }
             (true, 2) if parameter == "hits" => {
                 line(&mut text, &format!("  {plain} *out{i}[MOST] = {{0}};"));
-                line(&mut after, &format!("  for (int i = 0; i < MOST; i++) keep(&{plain}_pool, out{i}[i]);"));
+                line(
+                    &mut after,
+                    &format!("  for (int i = 0; i < MOST; i++) keep(&{plain}_pool, out{i}[i]);"),
+                );
                 format!("pick_out(out{i})")
             }
             (true, 2) => format!("({kind})pick_handles(&{plain}_pool)"),

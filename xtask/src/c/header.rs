@@ -80,8 +80,8 @@ pub fn header(root: &Path, check: bool) -> bool {
         eprintln!("include/ragcore.h is not up to date; run: cargo xtask header");
         return false;
     }
-    let written = std::fs::create_dir_all(root.join("include"))
-        .and_then(|()| std::fs::write(&path, wanted));
+    let written =
+        std::fs::create_dir_all(root.join("include")).and_then(|()| std::fs::write(&path, wanted));
     if let Err(error) = &written {
         eprintln!("cannot write {}: {error}", path.display());
     }
@@ -107,7 +107,9 @@ fn config(root: &Path) -> Result<cbindgen::Config, String> {
         header: Some(CONVENTIONS.to_owned()),
         include_guard: Some("RAGCORE_H".to_owned()),
         no_includes: true,
-        sys_includes: ["stdbool.h", "stddef.h", "stdint.h"].map(str::to_owned).to_vec(),
+        sys_includes: ["stdbool.h", "stddef.h", "stdint.h"]
+            .map(str::to_owned)
+            .to_vec(),
         after_includes: Some(macros(root)?),
         usize_is_size_t: true,
         style: cbindgen::Style::Type,
@@ -132,7 +134,10 @@ fn macros(root: &Path) -> Result<String, String> {
     );
     let names = read(&root.join("rag-ffi/src/names.rs"))?;
     for line in names.lines() {
-        let row = line.trim().strip_suffix(';').and_then(|l| l.split_once(" = "));
+        let row = line
+            .trim()
+            .strip_suffix(';')
+            .and_then(|l| l.split_once(" = "));
         if let Some((constant, name)) = row.filter(|(c, _)| c.starts_with("RAG_OPT_")) {
             writeln!(text, "#define {constant} {name}").map_err(|e| e.to_string())?;
         }
@@ -146,7 +151,9 @@ pub fn version(root: &Path) -> Result<String, String> {
     let mut lines = manifest.lines();
     let line = lines.find_map(|l| l.strip_prefix("version = \""));
     let version = line.and_then(|l| l.split('"').next());
-    version.map(str::to_owned).ok_or_else(|| "Cargo.toml states no version".to_owned())
+    version
+        .map(str::to_owned)
+        .ok_or_else(|| "Cargo.toml states no version".to_owned())
 }
 
 fn read(path: &Path) -> Result<String, String> {
@@ -177,7 +184,10 @@ pub fn functions(root: &Path) -> Result<Vec<Function>, String> {
         }
         let mut declaration = line.to_owned();
         while !declaration.ends_with(");") {
-            declaration += lines.next().ok_or("a declaration does not end")?.trim_start();
+            declaration += lines
+                .next()
+                .ok_or("a declaration does not end")?
+                .trim_start();
             declaration = declaration.replace(",", ", ").replace(",  ", ", ");
         }
         functions.push(parse(&declaration)?);

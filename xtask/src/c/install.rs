@@ -101,7 +101,10 @@ pub(super) fn packages(root: &Path, out: &Path) -> Count {
         note(&format!("pkg-config, {kind}"), pkg_config.then(good));
     }
     let cmake = has("cmake");
-    note("CMake, shared and static", cmake.then(|| with_cmake(out, &prefix, &source)));
+    note(
+        "CMake, shared and static",
+        cmake.then(|| with_cmake(out, &prefix, &source)),
+    );
     count
 }
 
@@ -111,7 +114,10 @@ fn with_pkg_config(out: &Path, prefix: &Path, source: &Path, alone: bool) -> boo
         ask.arg("--static");
     }
     ask.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig"));
-    let Ok(answer) = ask.output().map(|o| String::from_utf8_lossy(&o.stdout).into_owned()) else {
+    let Ok(answer) = ask
+        .output()
+        .map(|o| String::from_utf8_lossy(&o.stdout).into_owned())
+    else {
         return false;
     };
     let program = out.join(if alone { "packaged-static" } else { "packaged" });
@@ -141,8 +147,8 @@ fn with_cmake(out: &Path, prefix: &Path, source: &Path) -> bool {
          add_executable(alone {0})\ntarget_link_libraries(alone ragcore::static)\n",
         source.display()
     );
-    let written = fs::create_dir_all(&project)
-        .and_then(|()| fs::write(project.join("CMakeLists.txt"), text));
+    let written =
+        fs::create_dir_all(&project).and_then(|()| fs::write(project.join("CMakeLists.txt"), text));
     let place = format!("-DCMAKE_PREFIX_PATH={}", prefix.display());
     written.is_ok()
         && succeeds(command(&project, "cmake", &["-S", ".", "-B", "b", &place]))

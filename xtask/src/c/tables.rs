@@ -49,15 +49,18 @@ impl Writer {
             Value::Null => "{.kind = JSON_NULL}".into(),
             Value::Bool(b) => format!("{{.kind = JSON_BOOL, .whole = {}}}", u8::from(*b)),
             Value::Number(n) => {
-                let whole = n.as_u64().map_or_else(String::new, |w| {
-                    format!(", .whole = {w}u, .integer = true")
-                });
+                let whole = n
+                    .as_u64()
+                    .map_or_else(String::new, |w| format!(", .whole = {w}u, .integer = true"));
                 let real = n.as_f64().unwrap_or(f64::NAN);
                 format!("{{.kind = JSON_NUMBER, .real = {real:e}{whole}}}")
             }
             Value::String(s) => {
                 let text = self.bytes(s);
-                format!("{{.kind = JSON_TEXT, .text = {text}, .count = {}}}", s.len())
+                format!(
+                    "{{.kind = JSON_TEXT, .text = {text}, .count = {}}}",
+                    s.len()
+                )
             }
             Value::Array(items) => {
                 let items: Vec<String> = items.iter().map(|v| self.value(v)).collect();
@@ -97,7 +100,10 @@ impl Writer {
         let name = self.name();
         let bytes: Vec<String> = text.bytes().chain([0]).map(|b| b.to_string()).collect();
         let bytes = bytes.join(",");
-        let _ = writeln!(self.text, "static const unsigned char {name}[] = {{{bytes}}};");
+        let _ = writeln!(
+            self.text,
+            "static const unsigned char {name}[] = {{{bytes}}};"
+        );
         format!("(const char *){name}")
     }
 }

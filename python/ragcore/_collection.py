@@ -1,0 +1,336 @@
+"""Documents with their vectors, postings and dials: see :func:`open` and :class:`Collection`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from . import _core
+from ._arrays import Vectors, one_or_many
+from ._arrays import vector as as_vector
+from ._arrays import vectors as as_vectors
+from ._dials import CollectionSteering
+from ._embedding import Embedder
+from ._hits import Document, Hit, Hits
+from ._progress import Progress, watcher
+from ._steering import Dials, strengths
+from ._texts import records, texts_or_vectors
+from ._texts import texts as as_texts
+from .errors import InvalidArgument
+
+
+class Report(NamedTuple):
+    """What :meth:`Collection.verify` found."""
+
+    ok: bool
+    #: Documents checked.
+    documents: int
+    #: Records whose checksums were read again; 0 in memory.
+    records: int
+    bytes: int
+    #: Everything that is wrong, one sentence each.
+    problems: list[str]
+
+
+def open(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    embedder: Embedder | None = None,
+    dim: int | None = None,
+    read_only: bool = False,
+    durability: str = "sync",
+) -> Collection:
+    """Opens the collection in the folder ``path``, or makes it there; in memory if None.
+
+    Texts are embedded by ``embedder``, by the built-in model if it is None. With ``dim`` the
+    vectors are the caller's own. ``durability``: ``"sync"`` (acknowledged is on disk), ``"os"``
+    (survives the process) or ``"memory"``. One writer at a time: a second one gets ``Locked``.
+    """
+    if embedder is not None and not isinstance(embedder, Embedder):
+        kind = type(embedder).__name__
+        raise InvalidArgument(f"embedder must be an Embedder or None, got {kind}")
+    if path is None and read_only:
+        raise InvalidArgument("a collection in memory cannot be read_only; name a path")
+    return Collection._wrap(
+        _core.Collection.open(
+            None if path is None else os.fspath(path),
+            None if embedder is None else embedder._inner,
+            dim=dim,
+            read_only=read_only,
+            durability=durability,
+        )
+    )
+
+
+class Collection:
+    """Documents with their vectors, postings and dials in one store. Made by :func:`open`.
+
+    >>> import ragcore as rag
+    >>> col = rag.open()
+    >>> col.add(["tides", "yeast"], [
+    ...     "The moon pulls the sea and makes the tides.",
+    ...     "Yeast eats sugar and makes the dough rise.",
+    ... ], metadata=[{"year": 2019}, {"year": 2021}])
+    >>> col.search("why does bread rise?", k=1).ids
+    ['yeast']
+
+    A filter never costs hits, and a refused batch changes nothing:
+
+    >>> col.search("why does bread rise?", k=1, filter={"year": {"$lt": 2020}}).ids
+    ['tides']
+    >>> col.add(["new", "tides"], ["first", "second"])
+    Traceback (most recent call last):
+    ragcore.errors.AlreadyExists: the id "tides" is already here; use upsert to replace it
+    >>> "new" in col
+    False
+    """
+
+    __slots__ = ("_inner",)
+    _inner: _core.Collection
+
+    def __init__(self) -> None:
+        raise TypeError("collections are made by ragcore.open(...)")
+
+    @classmethod
+    def _wrap(cls, core: _core.Collection) -> Collection:
+        self = cls.__new__(cls)
+        self._inner = core
+        return self
+
+    def add(
+        self,
+        ids: object,
+        texts: object = None,
+        *,
+        vectors: object = None,
+        metadata: object = None,
+        progress: Progress = False,
+    ) -> None:
+        """Adds documents, all or nothing; ``AlreadyExists`` if any id is here already.
+
+        ``texts``, ``vectors`` of (n, dim) and ``metadata`` (dicts) have one entry for each id.
+        Without vectors the texts are embedded. Lists, pandas, Polars and Arrow columns will do.
+        """
+        self._put(ids, texts, vectors, metadata, progress, replace=False)
+
+    def upsert(
+        self,
+        ids: object,
+        texts: object = None,
+        *,
+        vectors: object = None,
+        metadata: object = None,
+        progress: Progress = False,
+    ) -> None:
+        """As :meth:`add`, but documents of the same id are replaced as a whole."""
+        self._put(ids, texts, vectors, metadata, progress, replace=True)
+
+    def _put(
+        self,
+        ids: object,
+        texts: object,
+        vectors: object,
+        metadata: object,
+        progress: Progress,
+        *,
+        replace: bool,
+    ) -> None:
+        self._inner.put(
+            as_texts(ids, "ids"),
+            None if texts is None else as_texts(texts, "texts"),
+            None if vectors is None else as_vectors(vectors, "vectors", self.dim),
+            None if metadata is None else records(metadata, "metadata"),
+            watcher(progress, "upsert" if replace else "add"),
+            replace,
+        )
+
+    def delete(self, ids: object = None, *, filter: Mapping[str, Any] | None = None) -> int:
+        """Deletes documents by id or by filter, and answers how many were here."""
+        if (ids is None) == (filter is None):
+            raise InvalidArgument("delete takes ids or a filter, one of them")
+        if filter is not None:
+            return self._inner.delete_where(filter)
+        return self._inner.delete(as_texts(ids, "ids"))
+
+    def get(self, ids: object) -> list[Document | None]:
+        """The documents of these ids in their order, None for one that is not here."""
+        found = self._inner.get(as_texts(ids, "ids"))
+        return [None if parts is None else Document(*parts) for parts in found]
+
+    def ids(self) -> list[str]:
+        """All ids, in the order in which their documents were last written."""
+        return self._inner.ids()
+
+    def count(self, filter: Mapping[str, Any] | None = None) -> int:
+        """The number of documents that a filter keeps."""
+        return self._inner.len() if filter is None else self._inner.count(filter)
+
+    def __len__(self) -> int:
+        return self._inner.len()
+
+    def __contains__(self, id: object) -> bool:
+        return isinstance(id, str) and self._inner.contains(id)
+
+    def search(
+        self,
+        query: object,
+        k: int = 10,
+        *,
+        vector: object = None,
+        filter: Mapping[str, Any] | None = None,
+        mode: str = "hybrid",
+        bm25_weight: float | None = None,
+        fusion: str = "convex",
+        steer: Dials | None = None,
+        user: str | None = None,
+        diversity: float = 0.0,
+        exact: bool = False,
+        effort: int | None = None,
+        explain: bool = False,
+    ) -> Hits:
+        """Finds the documents that answer a question best, best first.
+
+        ``query`` is a text or a vector; ``vector`` is a text's own embedding, if the caller has
+        one. ``mode``: ``"hybrid"``, ``"dense"`` or ``"lexical"``. ``fusion="convex"`` scores
+        ``bm25_weight * lexical + (1 - bm25_weight) * dense``, each in [0, 1]; ``"rrf"`` fuses
+        ranks. ``steer`` turns dials, ``user`` brings a user's taste; ``diversity`` in [0, 1]
+        trades score for variety. With ``explain`` each hit carries the split of its score.
+        """
+        text = query if isinstance(query, str) else None
+        given = vector if text is not None else query
+        if text is None and vector is not None:
+            raise InvalidArgument("vector belongs to a text; the query is a vector already")
+        question = (text, None if given is None else as_vector(given, "vector"))
+        [hits] = self._inner.search(
+            [question],
+            filter,
+            strengths(steer),
+            user,
+            k=k,
+            mode=mode,
+            bm25_weight=bm25_weight,
+            fusion=fusion,
+            diversity=diversity,
+            exact=exact,
+            effort=effort,
+            explain=explain,
+        )
+        return Hits(Hit(*parts) for parts in hits)
+
+    def search_many(
+        self,
+        queries: object,
+        k: int = 10,
+        *,
+        vectors: object = None,
+        filter: Mapping[str, Any] | None = None,
+        mode: str = "hybrid",
+        bm25_weight: float | None = None,
+        fusion: str = "convex",
+        steer: Dials | None = None,
+        user: str | None = None,
+        diversity: float = 0.0,
+        exact: bool = False,
+        effort: int | None = None,
+        explain: bool = False,
+    ) -> list[Hits]:
+        """As :meth:`search` for many questions: texts, or vectors of (n, dim).
+
+        The texts are embedded together and all threads search. ``vectors`` are the texts' own
+        embeddings.
+        """
+        found = self._inner.search(
+            _questions(queries, vectors, self.dim),
+            filter,
+            strengths(steer),
+            user,
+            k=k,
+            mode=mode,
+            bm25_weight=bm25_weight,
+            fusion=fusion,
+            diversity=diversity,
+            exact=exact,
+            effort=effort,
+            explain=explain,
+        )
+        return [Hits(Hit(*parts) for parts in hits) for hits in found]
+
+    @property
+    def steering(self) -> CollectionSteering:
+        """The collection's dials and users, saved with it."""
+        return CollectionSteering._of(self._inner)
+
+    @property
+    def dim(self) -> int | None:
+        """Numbers in a vector, once known."""
+        return self._inner.dim()
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedder in use."""
+        return Embedder._wrap(self._inner.embedder())
+
+    @property
+    def path(self) -> str | None:
+        """The folder, None in memory."""
+        path = self._inner.path()
+        return None if path is None else os.fspath(path)
+
+    def checkpoint(self) -> None:
+        """Makes every change durable and the log as short as it can be."""
+        self._inner.checkpoint()
+
+    def compact(self) -> None:
+        """As :meth:`checkpoint`; afterwards deleted texts are gone from memory and files."""
+        self._inner.compact()
+
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Writes the collection as it is now into an empty folder; it opens like any other."""
+        self._inner.backup(os.fspath(path))
+
+    def verify(self) -> Report:
+        """Reads every checksum again and checks that the parts agree."""
+        found = self._inner.verify()
+        return Report(*(found[name] for name in Report._fields))
+
+    def stats(self) -> dict[str, Any]:
+        """Figures: documents, vectors, dim, embedder, fingerprint, dials, text_bytes, log_bytes."""
+        return self._inner.stats()
+
+    def close(self) -> None:
+        """Makes every change durable and lets go of the lock; using it afterwards is ``Closed``."""
+        self._inner.close()
+
+    def __enter__(self) -> Collection:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Collection cannot be pickled; open its path in the other process")
+
+    def __repr__(self) -> str:
+        try:
+            where = self.path
+            return f"Collection({len(self)} documents, {'in memory' if where is None else where})"
+        except Exception as error:
+            return f"Collection({error})"
+
+
+def _questions(
+    queries: object, vectors: object, dim: int | None
+) -> list[tuple[str | None, Vectors | None]]:
+    listed, rest = texts_or_vectors(queries, "queries")
+    if listed is None:
+        if vectors is not None:
+            raise InvalidArgument("vectors belong to texts; the queries are vectors already")
+        rows, _ = one_or_many(rest, "queries", dim or 1)
+        return [(None, row) for row in rows]
+    if vectors is None:
+        return [(text, None) for text in listed]
+    rows = as_vectors(vectors, "vectors", dim)
+    if len(rows) != len(listed):
+        raise InvalidArgument(f"{len(listed)} queries but {len(rows)} vectors; give one for each")
+    return [(text, row) for text, row in zip(listed, rows, strict=True)]

@@ -1,0 +1,216 @@
+"""The same names as coroutines, for programs built on asyncio.
+
+Everything that computes or touches a file is awaited, making an object included; names, sizes and
+membership are plain. The work runs in asyncio's thread pool and holds no interpreter lock, so the
+event loop goes on. Cancelling a call that takes ``progress`` stops the work as well and nothing of
+it is kept; any other call runs to its end unseen.
+
+>>> import asyncio
+>>> from ragcore import aio
+>>> async def main():
+...     bandit = await aio.Bandit([0.0, 0.5, 1.0], seed=1)
+...     choice = await bandit.choose("finance")
+...     await bandit.reward(choice, 1.0)
+...     return len(await bandit.estimates("finance")), bandit.domains
+>>> asyncio.run(main())
+(3, ['finance'])
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import ragcore as _plain
+
+from ._progress import watcher
+
+__all__ = [
+    "Bandit",
+    "Chunker",
+    "Collection",
+    "CollectionSteering",
+    "DenseIndex",
+    "Embedder",
+    "LexicalIndex",
+    "Router",
+    "Steering",
+    "SteeringVector",
+    "crowding_distance",
+    "filter_feedback",
+    "fuse",
+    "hypervolume",
+    "mmr",
+    "nondominated_sort",
+    "open",
+    "pareto_front",
+]
+
+
+class _Stopped(Exception):
+    """Raised in the worker thread when the task was cancelled; nobody sees it."""
+
+
+async def _run(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    stop = threading.Event()
+    if "progress" in (getattr(function, "__kwdefaults__", None) or {}):
+        told = watcher(kwargs.get("progress", False), function.__name__)
+
+        def watch(done: int, total: int) -> None:
+            if stop.is_set():
+                raise _Stopped
+            if told is not None:
+                told(done, total)
+
+        kwargs["progress"] = watch
+    plain_args = [_unwrapped(a) for a in args]
+    plain_kwargs = {name: _unwrapped(a) for name, a in kwargs.items()}
+    try:
+        return _wrapped(await asyncio.to_thread(function, *plain_args, **plain_kwargs))
+    except asyncio.CancelledError:
+        stop.set()
+        raise
+
+
+class _Maker(type):
+    """Calling the class is a coroutine, because making an object may read a model."""
+
+    _plain: type
+
+    async def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        return await _run(cls._plain, *args, **kwargs)
+
+
+class _Handle(metaclass=_Maker):
+    """Stands for an object of the plain interface."""
+
+    __slots__ = ("_object",)
+    _object: Any
+
+    def __repr__(self) -> str:
+        return f"aio.{self._object!r}"
+
+
+_MIRRORS: dict[type, type] = {}
+
+
+def _wrapped(value: Any) -> Any:
+    mirror = _MIRRORS.get(type(value))
+    if mirror is None:
+        return value
+    handle: Any = object.__new__(mirror)
+    handle._object = value
+    return handle
+
+
+def _unwrapped(value: Any) -> Any:
+    return value._object if isinstance(value, _Handle) else value
+
+
+def _mirror(plain: type) -> Any:
+    doc = f"As :class:`ragcore.{plain.__name__}`: making one and its methods are coroutines."
+    members: dict[str, Any] = {"__slots__": (), "__doc__": doc, "_plain": plain}
+    for name in dir(plain):
+        member = inspect.getattr_static(plain, name)
+        if isinstance(member, property):
+            members[name] = _property(name, member)
+        elif isinstance(member, classmethod) and not name.startswith("_"):
+            members[name] = _class_method(plain, name)
+        elif inspect.isfunction(member) and not name.startswith("_"):
+            members[name] = _method(member)
+        elif inspect.isfunction(member) and name in _PLAIN:
+            members[name] = _through(member)
+    if hasattr(plain, "__enter__"):
+        members["__aenter__"] = _enter
+        members["__aexit__"] = _exit
+    made = _Maker(plain.__name__, (_Handle,), members)
+    made.__module__ = __name__
+    _MIRRORS[plain] = made
+    return made
+
+
+#: What neither computes nor touches a file.
+_PLAIN = ("__len__", "__contains__", "__iter__", "__getitem__")
+
+
+def _property(name: str, member: property) -> property:
+    def read(self: Any) -> Any:
+        return _wrapped(getattr(self._object, name))
+
+    return property(read, doc=member.__doc__)
+
+
+def _class_method(plain: type, name: str) -> Any:
+    function = getattr(plain, name)
+
+    @functools.wraps(function)
+    async def method(cls: type, *args: Any, **kwargs: Any) -> Any:
+        return await _run(function, *args, **kwargs)
+
+    return classmethod(method)
+
+
+def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return await _run(function, self._object, *args, **kwargs)
+
+    return method
+
+
+def _through(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def method(self: Any, *args: Any) -> Any:
+        return function(self._object, *args)
+
+    return method
+
+
+async def _enter(self: Any) -> Any:
+    return self
+
+
+async def _exit(self: Any, *exception: object) -> None:
+    await _run(self._object.close)
+
+
+def _function(plain: Callable[..., Any]) -> Any:
+    @functools.wraps(plain)
+    async def function(*args: Any, **kwargs: Any) -> Any:
+        return await _run(plain, *args, **kwargs)
+
+    function.__module__ = __name__
+    return function
+
+
+class SteeringVector:
+    """A dial is a plain value; only learning one takes time."""
+
+    @staticmethod
+    @functools.wraps(_plain.SteeringVector.learn)
+    async def learn(*args: Any, **kwargs: Any) -> Any:
+        """Learns a dial and answers a plain :class:`ragcore.SteeringVector`."""
+        return await _run(_plain.SteeringVector.learn, *args, **kwargs)
+
+
+Embedder: Any = _mirror(_plain.Embedder)
+Chunker: Any = _mirror(_plain.Chunker)
+DenseIndex: Any = _mirror(_plain.DenseIndex)
+LexicalIndex: Any = _mirror(_plain.LexicalIndex)
+Collection: Any = _mirror(_plain.Collection)
+CollectionSteering: Any = _mirror(_plain.CollectionSteering)
+Steering: Any = _mirror(_plain.Steering)
+Bandit: Any = _mirror(_plain.Bandit)
+Router: Any = _mirror(_plain.Router)
+open: Any = _function(_plain.open)
+fuse: Any = _function(_plain.fuse)
+mmr: Any = _function(_plain.mmr)
+filter_feedback: Any = _function(_plain.filter_feedback)
+pareto_front: Any = _function(_plain.pareto_front)
+nondominated_sort: Any = _function(_plain.nondominated_sort)
+crowding_distance: Any = _function(_plain.crowding_distance)
+hypervolume: Any = _function(_plain.hypervolume)

@@ -1,0 +1,305 @@
+"""For each operation of the shared cases, how it is done in Python.
+
+A runner takes the inputs, options and seed of a case and answers what the case may want.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import ragcore as rag
+from ragcore import _core
+
+Runner = Callable[[dict[str, Any], dict[str, Any], int], dict[str, Any]]
+RUNNERS: dict[str, Runner] = {}
+
+
+def runner(function: Runner) -> Runner:
+    RUNNERS[function.__name__] = function
+    return function
+
+
+def numbers(value: Any) -> Any:
+    """Lists in which NaN and the infinities are written as strings."""
+    if isinstance(value, list):
+        return [numbers(v) for v in value]
+    return float(value) if isinstance(value, str) else value
+
+
+def unpadded(keys: Any, scores: Any) -> dict[str, Any]:
+    """Rows without the padding, which the cases leave out."""
+    rows = [row[row != np.uint64(2**64 - 1)].tolist() for row in keys]
+    for row, values in zip(rows, scores, strict=True):
+        assert (values[len(row) :] == -np.inf).all()
+    found = [values[: len(row)].tolist() for row, values in zip(rows, scores, strict=True)]
+    return {"keys": rows, "scores": found}
+
+
+def dial(name: str, vector: Any, scale: float) -> rag.SteeringVector:
+    return rag.SteeringVector(numbers(vector), name=name, scale=numbers(scale))
+
+
+def steering(vectors: Any, scales: Any, names: Any = None) -> rag.Steering:
+    names = names or [f"dial {i}" for i in range(len(vectors))]
+    return rag.Steering(map(dial, names, vectors, scales))
+
+
+def condition(inputs: dict[str, Any]) -> Any:
+    """The filter; what is no JSON stays a text, which is no filter here either."""
+    text = inputs.get("filter")
+    try:
+        return text and json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+@runner
+def chunking(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    counters: dict[str, Callable[[str], int]] = {
+        "words": lambda t: len(t.split()),
+        "characters": len,
+    }
+    chunker = rag.Chunker(counter=counters[inputs["counter"]], **options)
+    chunks = chunker.split(inputs["text"])
+    for chunk in chunks:
+        assert inputs["text"][chunk.start : chunk.end] == chunk.text
+    return {"starts": [c.start for c in chunks], "ends": [c.end for c in chunks]}
+
+
+@runner
+def terms(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    return {"terms": _core.terms(inputs["text"], **options)}
+
+
+@runner
+def lexical(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    index = rag.LexicalIndex(**options)
+    index.add(inputs["keys"], inputs["texts"])
+    index.remove(inputs["remove"])
+    index.add(inputs["add_keys"], inputs["add_texts"])
+    keys, scores = index.search(inputs["queries"], inputs["k"], filter=inputs.get("filter"))
+    return {"len": len(index), **unpadded(keys, scores)}
+
+
+@runner
+def filter_feedback(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    weights, kept = rag.filter_feedback(
+        numbers(inputs["ratings"]),
+        numbers(inputs["at"]),
+        half_life=numbers(inputs["half_life"]),
+        **options,
+    )
+    return {"weights": weights, "kept": kept}
+
+
+@runner
+def steering_learn(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    positive, negative = numbers(inputs["positive"]), numbers(inputs["negative"])
+    learnt = rag.SteeringVector.learn(positive, negative, seed=seed, **options)
+    return {"vector": learnt.vector, "effect": learnt.effect, "scale": learnt.scale}
+
+
+@runner
+def steering_apply(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    dials = steering(inputs["vectors"], inputs["scales"], inputs["names"])
+    strengths = list(zip(inputs["dials"], numbers(inputs["strengths"]), strict=True))
+    return {"vector": dials.apply(numbers(inputs["query"]), strengths)}
+
+
+@runner
+def steering_arithmetic(
+    inputs: dict[str, Any], options: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    a = dial("a", inputs["a"], inputs["scale_a"])
+    b = dial("b", inputs["b"], inputs["scale_b"])
+    factor = numbers(inputs["factor"])
+    results: dict[str, Callable[[], rag.SteeringVector]] = {
+        "plus": lambda: a + b,
+        "minus": lambda: a - b,
+        "negated": lambda: -a,
+        "times": lambda: factor * a,
+        "orthogonal_to": lambda: a.orthogonal_to(b),
+    }
+    made = results[inputs["operator"]]()
+    return {"vector": made.vector, "scale": made.scale}
+
+
+@runner
+def steering_orthogonalize(
+    inputs: dict[str, Any], options: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    dials = steering(inputs["vectors"], [1.0] * len(inputs["vectors"]))
+    dials.orthogonalize()
+    return {"vectors": [dials[name].vector.tolist() for name in dials]}
+
+
+@runner
+def steering_calibrate(
+    inputs: dict[str, Any], options: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    vector = dial("v", inputs["vector"], 1.0)
+    return {"scale": vector.calibrated(numbers(inputs["documents"]), seed=seed, **options).scale}
+
+
+@runner
+def steering_feedback(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    dials = steering(inputs["vectors"], inputs["scales"])
+    on = {"dial 0": inputs["first_dial"]} if inputs["first_dial"] else None
+    rows = zip(inputs["queries"], inputs["items"], inputs["ratings"], inputs["times"], strict=True)
+    for query, item, rating, at in rows:
+        dials.feedback(
+            numbers(query), numbers(item), numbers(rating), user="ann", dials=on, at=numbers(at)
+        )
+    query = numbers(inputs["query"])
+    assert dials.apply(query, user="bob").tolist() == np.asarray(query, np.float32).tolist()
+    return {"vector": dials.apply(query, user="ann")}
+
+
+@runner
+def dense_search(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    vectors = numbers(inputs["vectors"])
+    index = rag.DenseIndex(len(vectors[0]) if vectors else 1, **options)
+    index.add(inputs["keys"], vectors)
+    index.remove(inputs.get("remove", []))
+    keys, scores = index.search(
+        numbers(inputs["queries"]), inputs["k"], filter=inputs.get("filter")
+    )
+    return {"keys": keys, "scores": scores}
+
+
+@runner
+def filter_match(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    documents = [json.loads(text) for text in inputs["documents"]]
+    found = _core.filter_match(condition(inputs), documents)
+    return {"matches": [i for i, yes in enumerate(found) if yes]}
+
+
+@runner
+def rrf_fuse(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    ids, scores = rag.fuse(inputs["rankings"], **{k: numbers(v) for k, v in options.items()})
+    return {"ids": ids, "scores": scores}
+
+
+@runner
+def mmr(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    options = {name: numbers(value) for name, value in options.items()}
+    relevance, vectors = numbers(inputs["relevance"]), numbers(inputs["vectors"])
+    return {"order": rag.mmr(relevance, vectors, inputs["k"], **options)}
+
+
+@runner
+def bandit_estimates(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    prior = numbers(inputs["prior"])
+    bandit = rag.Bandit(
+        numbers(inputs["arms"]),
+        priors=None if math.isnan(prior) else {"d": prior},
+        policy="epsilon_greedy",
+        exploration=1.0,
+        seed=0,
+        **{name: numbers(value) for name, value in options.items()},
+    )
+    for arm, reward in zip(inputs["chosen"], numbers(inputs["rewards"]), strict=True):
+        while (choice := bandit.choose("d")).arm != arm:
+            pass
+        bandit.reward(choice, reward)
+    if not inputs["chosen"]:
+        bandit.choose("d")
+    found = bandit.estimates("d")
+    return {"mean": [e.mean for e in found], "sd": [e.sd for e in found]}
+
+
+@runner
+def bandit_evaluate(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    arms = numbers(inputs["arms"])
+    rows = zip(
+        inputs["logged"], numbers(inputs["rewards"]), numbers(inputs["propensities"]), strict=True
+    )
+    log = [
+        {"domain": "d", "context": None, "arm": arms[arm], "reward": r, "propensity": p}
+        for arm, r, p in rows
+    ]
+    value = numbers(inputs["policy"])
+    found = rag.Bandit(arms).evaluate(lambda d, c: value, log, method=inputs["method"])
+    return found._asdict()
+
+
+@runner
+def pareto_front(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    points, maximize = numbers(inputs["points"]), inputs["maximize"]
+    return {"indices": rag.pareto_front(points, maximize=maximize)}
+
+
+@runner
+def nondominated_sort(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    points, maximize = numbers(inputs["points"]), inputs["maximize"]
+    return {"ranks": rag.nondominated_sort(points, maximize=maximize)}
+
+
+@runner
+def crowding_distance(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    return {"distances": rag.crowding_distance(numbers(inputs["points"]))}
+
+
+@runner
+def hypervolume(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    points, reference = numbers(inputs["points"]), numbers(inputs["reference"])
+    return {"volume": rag.hypervolume(points, reference, maximize=inputs["maximize"])}
+
+
+@runner
+def route(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    objectives = inputs["objectives"]
+    router = rag.Router(objectives)
+    for name, row in zip(inputs["names"], numbers(inputs["priors"]), strict=True):
+        router.add(name, **dict(zip(objectives, row, strict=True)))
+    preference = dict(zip(objectives, numbers(inputs["weights"]), strict=True))
+    decision = router.route(preference=preference, budget=numbers(inputs["budget"]))
+    expected = [decision.expected[objective] for objective in objectives]
+    return {"name": decision.name, "front": decision.front, "expected": expected}
+
+
+def batch(inputs: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The documents that the inputs with this prefix describe."""
+    metadata = inputs.get(prefix + "metadata")
+    vectors = numbers(inputs[prefix + "vectors"])
+    return {
+        "ids": inputs[prefix + "ids"],
+        "texts": inputs.get(prefix + "texts"),
+        "vectors": vectors or None,
+        "metadata": metadata and [json.loads(entry) for entry in metadata],
+    }
+
+
+def collection(inputs: dict[str, Any]) -> rag.Collection:
+    col = rag.open(dim=len(inputs["vectors"][0]))
+    col.add(**batch(inputs))
+    return col
+
+
+@runner
+def collection_search(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    text, vector = inputs.get("query"), numbers(inputs.get("vector"))
+    question = {"query": vector} if text is None else {"query": text, "vector": vector}
+    hits = collection(inputs).search(**question, filter=condition(inputs), **options)
+    return {"ids": hits.ids, "scores": hits.scores}
+
+
+@runner
+def collection_write(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    col = collection(inputs)
+    verbs: dict[str, Callable[[], Any]] = {
+        "add": lambda: col.add(**batch(inputs, "more_")),
+        "upsert": lambda: col.upsert(**batch(inputs, "more_")),
+        "delete": lambda: col.delete(inputs["more_ids"]),
+        "delete_where": lambda: col.delete(filter=condition(inputs)),
+    }
+    try:
+        verbs[inputs["verb"]]()
+    except rag.Error:
+        assert col.ids() == ["a", "b"]
+        raise
+    return {"ids": col.ids()}

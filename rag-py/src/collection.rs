@@ -1,0 +1,248 @@
+//! `Collection`: documents, vectors and postings in one store.
+
+use crate::call::{call, long_call};
+use crate::convert::{Text, rows, set_options, slices, string, strings, vector};
+use crate::dials::CollectionSteering;
+use crate::embedding::Embedder;
+use crate::error::{invalid, raise};
+use crate::metadata::{dict, filter as to_filter, object, python};
+use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString};
+use rag_core::collection::{
+    Batch, Collection as Core, Document, Hit, OpenOptions, Query, SearchOptions,
+};
+use std::path::PathBuf;
+
+/// (id, text, metadata, vector)
+type DocumentParts<'py> = (
+    String,
+    Option<String>,
+    Bound<'py, PyDict>,
+    Option<Bound<'py, PyArray1<f32>>>,
+);
+/// (id, score, text, metadata, lexical score, dense score, explanation)
+type HitParts<'py> = (
+    String,
+    f32,
+    Option<String>,
+    Bound<'py, PyDict>,
+    Option<f32>,
+    Option<f32>,
+    Option<Bound<'py, PyAny>>,
+);
+/// A question's text and vector.
+type Question<'py> = (Option<Text>, Option<PyReadonlyArray1<'py, f32>>);
+
+#[pyclass(frozen, module = "ragcore._core")]
+pub(crate) struct Collection(Core);
+
+#[pymethods]
+impl Collection {
+    #[staticmethod]
+    #[pyo3(signature = (path, embedder, **options))]
+    fn open(
+        py: Python<'_>,
+        path: Option<PathBuf>,
+        embedder: Option<&Embedder>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let mut chosen = OpenOptions::default();
+        set_options(options, |name, value| chosen.set(name, value))?;
+        let embedder = embedder.map(|e| e.0.clone());
+        let open = || match path {
+            Some(path) => Core::open(path, embedder, &chosen),
+            None => Core::in_memory(embedder, chosen.dim),
+        };
+        call(py, open).map(Self)
+    }
+
+    #[pyo3(signature = (ids, texts, vectors, metadata, progress, replace))]
+    #[allow(clippy::too_many_arguments, reason = "one for each part of a batch")]
+    fn put(
+        &self,
+        py: Python<'_>,
+        ids: &Bound<'_, PyList>,
+        texts: Option<&Bound<'_, PyList>>,
+        vectors: Option<PyReadonlyArray2<'_, f32>>,
+        metadata: Option<&Bound<'_, PyList>>,
+        progress: Option<Bound<'_, PyAny>>,
+        replace: bool,
+    ) -> PyResult<()> {
+        let mut batch = Batch::new(strings(ids, "ids")?.iter().map(|id| &**id));
+        if let Some(texts) = texts {
+            batch = batch.optional_texts(optional_strings(texts, "texts")?);
+        }
+        if let Some(vectors) = &vectors {
+            let rows = rows(vectors)?;
+            let taken = batch.vectors(rows.data(), rows.dim());
+            batch = taken.map_err(|e| raise(py, &e))?;
+        }
+        if let Some(metadata) = metadata {
+            let objects = metadata.iter().enumerate().map(|(i, entry)| {
+                let name = format!("metadata[{i}]");
+                match entry.is_none() {
+                    true => Ok(serde_json::Map::new()),
+                    false => object(&entry, &name),
+                }
+            });
+            batch = batch.metadata(objects.collect::<PyResult<_>>()?);
+        }
+        long_call(py, progress, |progress| match replace {
+            true => self.0.upsert_with_progress(batch, progress),
+            false => self.0.add_with_progress(batch, progress),
+        })
+    }
+
+    fn delete(&self, py: Python<'_>, ids: &Bound<'_, PyList>) -> PyResult<usize> {
+        let ids = strings(ids, "ids")?;
+        call(py, || self.0.delete(&slices(&ids)))
+    }
+
+    fn delete_where(&self, py: Python<'_>, filter: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let filter = to_filter(filter)?;
+        call(py, || self.0.delete_where(&filter))
+    }
+
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        ids: &Bound<'_, PyList>,
+    ) -> PyResult<Vec<Option<DocumentParts<'py>>>> {
+        let ids = strings(ids, "ids")?;
+        let found = call(py, || self.0.get(&slices(&ids)))?;
+        let parts = found
+            .into_iter()
+            .map(|d| d.map(|d| document(py, d)).transpose());
+        parts.collect()
+    }
+
+    fn ids(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        call(py, || self.0.ids())
+    }
+
+    fn len(&self, py: Python<'_>) -> PyResult<usize> {
+        call(py, || self.0.len())
+    }
+
+    fn dim(&self, py: Python<'_>) -> PyResult<Option<usize>> {
+        call(py, || self.0.dim())
+    }
+
+    fn contains(&self, py: Python<'_>, id: Text) -> PyResult<bool> {
+        call(py, || self.0.contains(&id))
+    }
+
+    fn count(&self, py: Python<'_>, filter: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let filter = to_filter(filter)?;
+        call(py, || self.0.count(&filter))
+    }
+
+    #[pyo3(signature = (questions, filter, steer, user, **options))]
+    fn search<'py>(
+        &self,
+        py: Python<'py>,
+        questions: Vec<Question<'_>>,
+        filter: Option<&Bound<'_, PyAny>>,
+        steer: Vec<(Text, f64)>,
+        user: Option<Text>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Vec<Vec<HitParts<'py>>>> {
+        let mut chosen = SearchOptions::default();
+        set_options(options, |name, value| chosen.set(name, value))?;
+        let filter = filter.map(to_filter).transpose()?;
+        let mut queries = Vec::with_capacity(questions.len());
+        for (text, vector) in questions {
+            queries.push(Query {
+                text: text.map(|t| t.to_string()),
+                vector: vector
+                    .map(|v| v.as_slice().map(<[f32]>::to_vec))
+                    .transpose()?,
+                filter: filter.clone(),
+                steer: steer.iter().map(|(n, s)| (n.to_string(), *s)).collect(),
+                user: user.as_deref().map(str::to_owned),
+                options: chosen.clone(),
+            });
+        }
+        let found = call(py, || self.0.search_many(&queries))?;
+        let lists = found.into_iter().map(|hits| {
+            let parts = hits.into_iter().map(|h| hit(py, h));
+            parts.collect::<PyResult<Vec<_>>>()
+        });
+        lists.collect()
+    }
+
+    fn checkpoint(&self, py: Python<'_>) -> PyResult<()> {
+        call(py, || self.0.checkpoint())
+    }
+
+    fn compact(&self, py: Python<'_>) -> PyResult<()> {
+        call(py, || self.0.compact())
+    }
+
+    fn backup(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        call(py, || self.0.backup(&path))
+    }
+
+    fn verify<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        python(py, &call(py, || self.0.verify())?.to_json())
+    }
+
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        python(py, &call(py, || self.0.stats())?.to_json())
+    }
+
+    fn path(&self, py: Python<'_>) -> PyResult<Option<PathBuf>> {
+        call(py, || self.0.path())
+    }
+
+    fn embedder(&self, py: Python<'_>) -> PyResult<Embedder> {
+        call(py, || self.0.embedder().cloned()).map(Embedder)
+    }
+
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        call(py, || self.0.close())
+    }
+
+    fn steering(&self) -> CollectionSteering {
+        CollectionSteering(self.0.clone())
+    }
+}
+
+fn optional_strings(values: &Bound<'_, PyList>, name: &str) -> PyResult<Vec<Option<String>>> {
+    let one = |(i, value): (usize, Bound<'_, PyAny>)| {
+        if value.is_none() {
+            return Ok(None);
+        }
+        let place = format!("{name}[{i}]");
+        match value.cast::<PyString>() {
+            Ok(text) => string(text, &place).map(Some),
+            Err(_) => {
+                let found = value.get_type().name()?;
+                let message = format!("{place} must be a str or None, got {found}");
+                Err(invalid(values.py(), message))
+            }
+        }
+    };
+    values.iter().enumerate().map(one).collect()
+}
+
+fn document(py: Python<'_>, document: Document) -> PyResult<DocumentParts<'_>> {
+    let metadata = dict(py, &document.metadata)?;
+    let stored = document.vector.map(|v| vector(py, v));
+    Ok((document.id, document.text, metadata, stored))
+}
+
+fn hit(py: Python<'_>, hit: Hit) -> PyResult<HitParts<'_>> {
+    let metadata = dict(py, &hit.metadata)?;
+    let explanation = hit.explanation.map(|e| python(py, &e.to_json()));
+    Ok((
+        hit.id,
+        hit.score,
+        hit.text,
+        metadata,
+        hit.lexical_score,
+        hit.dense_score,
+        explanation.transpose()?,
+    ))
+}

@@ -1,0 +1,147 @@
+//! The dials of a collection, kept in its log.
+
+use crate::call::call;
+use crate::convert::{Text, rows, set_options, slices, strings, vector};
+use crate::steering::{Steering, SteeringVector, borrowed, report};
+use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
+use pyo3::types::{PyDict, PyList};
+use rag_core::collection::{Collection as Core, Examples};
+use rag_core::steering::{LearnOptions, RetrainOptions};
+
+/// The dials and users of a collection.
+#[pyclass(frozen, module = "ragcore._core")]
+pub(crate) struct CollectionSteering(pub(crate) Core);
+
+#[pymethods]
+impl CollectionSteering {
+    #[pyo3(signature = (name, positive, negative, **options))]
+    fn learn(
+        &self,
+        py: Python<'_>,
+        name: Text,
+        positive: Sample<'_>,
+        negative: Sample<'_>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<SteeringVector> {
+        let mut chosen = LearnOptions::default();
+        set_options(options, |name, value| chosen.set(name, value))?;
+        let texts = (positive.texts(), negative.texts());
+        let (positive, negative) = (positive.examples(&texts.0)?, negative.examples(&texts.1)?);
+        let learn = || self.0.steering().learn(&name, positive, negative, &chosen);
+        call(py, learn).map(SteeringVector)
+    }
+
+    fn insert(&self, py: Python<'_>, dial: &SteeringVector) -> PyResult<SteeringVector> {
+        call(py, || self.0.steering().insert(dial.0.clone())).map(SteeringVector)
+    }
+
+    fn dials(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        call(py, || self.0.steering().names())
+    }
+
+    fn get(&self, py: Python<'_>, name: Text) -> PyResult<SteeringVector> {
+        call(py, || self.0.steering().get(&name)).map(SteeringVector)
+    }
+
+    fn remove(&self, py: Python<'_>, name: Text) -> PyResult<()> {
+        call(py, || self.0.steering().remove(&name))
+    }
+
+    fn apply<'py>(
+        &self,
+        py: Python<'py>,
+        query: PyReadonlyArray1<'_, f32>,
+        dials: Vec<(Text, f64)>,
+        user: Option<Text>,
+    ) -> PyResult<Bound<'py, PyArray1<f32>>> {
+        let query = query.as_slice()?.to_vec();
+        let moved = call(py, || {
+            let steering = self.0.steering();
+            steering.apply(&query, &borrowed(&dials), user.as_deref())
+        })?;
+        Ok(vector(py, moved))
+    }
+
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one for each argument of the core"
+    )]
+    fn feedback(
+        &self,
+        py: Python<'_>,
+        query: PyReadonlyArray1<'_, f32>,
+        item: PyReadonlyArray1<'_, f32>,
+        rating: f64,
+        user: Option<Text>,
+        dials: Vec<(Text, f64)>,
+        at: Option<f64>,
+    ) -> PyResult<()> {
+        let (query, item) = (query.as_slice()?.to_vec(), item.as_slice()?.to_vec());
+        call(py, || {
+            let (dials, user) = (borrowed(&dials), user.as_deref());
+            let steering = self.0.steering();
+            steering.feedback(&query, &item, rating, user, &dials, at)
+        })
+    }
+
+    #[pyo3(signature = (**options))]
+    fn retrain<'py>(
+        &self,
+        py: Python<'py>,
+        options: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let mut chosen = RetrainOptions::default();
+        set_options(options, |name, value| chosen.set(name, value))?;
+        report(py, call(py, || self.0.steering().retrain(&chosen))?)
+    }
+
+    fn forget(&self, py: Python<'_>, user: Text) -> PyResult<bool> {
+        call(py, || self.0.steering().forget(&user))
+    }
+
+    fn merge(&self, py: Python<'_>, other: &Steering) -> PyResult<()> {
+        call(py, || {
+            let other = other.snapshot()?;
+            self.0.steering().merge(&other)
+        })
+    }
+
+    fn copy(&self, py: Python<'_>) -> PyResult<Steering> {
+        call(py, || self.0.steering().to_steering()).map(Steering::from)
+    }
+}
+
+/// Examples as they come: texts or vectors.
+enum Sample<'py> {
+    Texts(Vec<PyBackedStr>),
+    Vectors(PyReadonlyArray2<'py, f32>),
+}
+
+impl<'py> FromPyObject<'_, 'py> for Sample<'py> {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        match value.cast::<PyList>() {
+            Ok(list) => strings(&list, "examples").map(Self::Texts),
+            Err(_) => Ok(Self::Vectors(value.extract()?)),
+        }
+    }
+}
+
+impl Sample<'_> {
+    fn texts(&self) -> Vec<&str> {
+        match self {
+            Sample::Texts(texts) => slices(texts),
+            Sample::Vectors(_) => Vec::new(),
+        }
+    }
+
+    fn examples<'a>(&'a self, texts: &'a [&'a str]) -> PyResult<Examples<'a>> {
+        Ok(match self {
+            Sample::Texts(_) => Examples::Texts(texts),
+            Sample::Vectors(array) => Examples::Vectors(rows(array)?),
+        })
+    }
+}

@@ -1,0 +1,338 @@
+//! `SteeringVector` and `Steering`: dials, users and their feedback.
+
+use crate::call::call;
+use crate::convert::{Text, rows, set_options, vector};
+use crate::guarded::Guarded;
+use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use rag_core::steering::{
+    CalibrateOptions, Effect, FilterOptions, LearnOptions, RetrainOptions, RetrainReport,
+    Steering as Core, SteeringVector as CoreVector, filter_feedback as core_filter,
+};
+use std::path::PathBuf;
+
+/// (value, low, high)
+type EffectParts = (f64, f64, f64);
+
+fn parts(effect: Option<Effect>) -> Option<EffectParts> {
+    effect.map(|e| (e.value, e.low, e.high))
+}
+
+fn effect((value, low, high): EffectParts) -> Effect {
+    Effect { value, low, high }
+}
+
+#[pyclass(frozen, module = "ragcore._core")]
+pub(crate) struct SteeringVector(pub(crate) CoreVector);
+
+#[pymethods]
+impl SteeringVector {
+    #[staticmethod]
+    #[pyo3(signature = (positive, negative, **options))]
+    fn learn(
+        py: Python<'_>,
+        positive: PyReadonlyArray2<'_, f32>,
+        negative: PyReadonlyArray2<'_, f32>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let mut chosen = LearnOptions::default();
+        set_options(options, |name, value| chosen.set(name, value))?;
+        let (positive, negative) = (rows(&positive)?, rows(&negative)?);
+        call(py, || CoreVector::learn(positive, negative, &chosen)).map(Self)
+    }
+
+    #[staticmethod]
+    fn from_parts(
+        py: Python<'_>,
+        name: Text,
+        vector: PyReadonlyArray1<'_, f32>,
+        scale: f64,
+        effect: Option<EffectParts>,
+    ) -> PyResult<Self> {
+        let vector = vector.as_slice()?.to_vec();
+        let effect = effect.map(self::effect);
+        call(py, || CoreVector::from_parts(&name, &vector, scale, effect)).map(Self)
+    }
+
+    #[pyo3(signature = (documents, **options))]
+    fn calibrated(
+        &self,
+        py: Python<'_>,
+        documents: PyReadonlyArray2<'_, f32>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let mut chosen = CalibrateOptions::default();
+        set_options(options, |name, value| chosen.set(name, value))?;
+        let documents = rows(&documents)?;
+        call(py, || self.0.calibrated(documents, &chosen)).map(Self)
+    }
+
+    #[getter]
+    fn vector<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f32>> {
+        vector(py, self.0.vector().to_vec())
+    }
+
+    #[getter]
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    #[getter]
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+
+    #[getter]
+    fn scale(&self) -> f64 {
+        self.0.scale()
+    }
+
+    #[getter]
+    fn effect(&self) -> Option<EffectParts> {
+        parts(self.0.effect())
+    }
+
+    fn named(&self, py: Python<'_>, name: Text) -> PyResult<Self> {
+        call(py, || self.0.named(&name)).map(Self)
+    }
+
+    fn plus(&self, py: Python<'_>, other: &Self) -> PyResult<Self> {
+        call(py, || self.0.plus(&other.0)).map(Self)
+    }
+
+    fn minus(&self, py: Python<'_>, other: &Self) -> PyResult<Self> {
+        call(py, || self.0.minus(&other.0)).map(Self)
+    }
+
+    fn negated(&self) -> Self {
+        Self(self.0.negated())
+    }
+
+    fn times(&self, py: Python<'_>, factor: f64) -> PyResult<Self> {
+        call(py, || self.0.times(factor)).map(Self)
+    }
+
+    fn orthogonal_to(&self, py: Python<'_>, other: &Self) -> PyResult<Self> {
+        call(py, || self.0.orthogonal_to(&other.0)).map(Self)
+    }
+
+    fn apply<'py>(
+        &self,
+        py: Python<'py>,
+        query: PyReadonlyArray1<'_, f32>,
+        strength: f64,
+    ) -> PyResult<Bound<'py, PyArray1<f32>>> {
+        let query = query.as_slice()?.to_vec();
+        let moved = call(py, || self.0.apply(&query, strength))?;
+        Ok(vector(py, moved))
+    }
+}
+
+#[pyclass(frozen, module = "ragcore._core")]
+pub(crate) struct Steering(Guarded<Core>);
+
+impl From<Core> for Steering {
+    fn from(core: Core) -> Self {
+        Self(Guarded::new(core))
+    }
+}
+
+impl Steering {
+    /// A copy, for two sets that take part in one call.
+    pub(crate) fn snapshot(&self) -> rag_core::Result<Core> {
+        self.0.read(|s| Ok(s.clone()))
+    }
+}
+
+#[pymethods]
+impl Steering {
+    #[new]
+    fn new() -> Self {
+        Core::new().into()
+    }
+
+    fn set_model(&self, py: Python<'_>, fingerprint: Text) -> PyResult<()> {
+        call(py, || self.0.write(|s| s.set_model(&fingerprint)))
+    }
+
+    fn model(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        call(py, || self.0.read(|s| Ok(s.model().map(str::to_owned))))
+    }
+
+    fn dim(&self, py: Python<'_>) -> PyResult<Option<usize>> {
+        call(py, || self.0.read(|s| Ok(s.dim())))
+    }
+
+    fn dials(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        call(py, || {
+            self.0.read(|s| Ok(s.names().map(str::to_owned).collect()))
+        })
+    }
+
+    fn users(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        call(py, || {
+            self.0.read(|s| Ok(s.users().map(str::to_owned).collect()))
+        })
+    }
+
+    fn get(&self, py: Python<'_>, name: Text) -> PyResult<SteeringVector> {
+        call(py, || self.0.read(|s| s.get(&name).cloned())).map(SteeringVector)
+    }
+
+    fn insert(&self, py: Python<'_>, dial: &SteeringVector) -> PyResult<()> {
+        call(py, || self.0.write(|s| s.insert(dial.0.clone())))
+    }
+
+    #[pyo3(signature = (name, positive, negative, **options))]
+    fn learn(
+        &self,
+        py: Python<'_>,
+        name: Text,
+        positive: PyReadonlyArray2<'_, f32>,
+        negative: PyReadonlyArray2<'_, f32>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<SteeringVector> {
+        let mut chosen = LearnOptions::default();
+        set_options(options, |name, value| chosen.set(name, value))?;
+        let (positive, negative) = (rows(&positive)?, rows(&negative)?);
+        let learn = |s: &mut Core| s.learn(&name, positive, negative, &chosen).cloned();
+        call(py, || self.0.write(learn)).map(SteeringVector)
+    }
+
+    fn remove(&self, py: Python<'_>, name: Text) -> PyResult<SteeringVector> {
+        call(py, || self.0.write(|s| s.remove(&name))).map(SteeringVector)
+    }
+
+    #[pyo3(signature = (documents, **options))]
+    fn calibrate(
+        &self,
+        py: Python<'_>,
+        documents: PyReadonlyArray2<'_, f32>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        let mut chosen = CalibrateOptions::default();
+        set_options(options, |name, value| chosen.set(name, value))?;
+        let documents = rows(&documents)?;
+        call(py, || self.0.write(|s| s.calibrate(documents, &chosen)))
+    }
+
+    fn orthogonalize(&self, py: Python<'_>) -> PyResult<()> {
+        call(py, || self.0.write(Core::orthogonalize))
+    }
+
+    fn apply<'py>(
+        &self,
+        py: Python<'py>,
+        query: PyReadonlyArray1<'_, f32>,
+        dials: Vec<(Text, f64)>,
+        user: Option<Text>,
+    ) -> PyResult<Bound<'py, PyArray1<f32>>> {
+        let query = query.as_slice()?.to_vec();
+        let apply = |s: &Core| s.apply(&query, &borrowed(&dials), user.as_deref());
+        Ok(vector(py, call(py, || self.0.read(apply))?))
+    }
+
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one for each argument of the core"
+    )]
+    fn feedback(
+        &self,
+        py: Python<'_>,
+        query: PyReadonlyArray1<'_, f32>,
+        item: PyReadonlyArray1<'_, f32>,
+        rating: f64,
+        user: Option<Text>,
+        dials: Vec<(Text, f64)>,
+        at: Option<f64>,
+    ) -> PyResult<()> {
+        let (query, item) = (query.as_slice()?.to_vec(), item.as_slice()?.to_vec());
+        call(py, || {
+            let dials = borrowed(&dials);
+            self.0
+                .write(|s| s.feedback(&query, &item, rating, user.as_deref(), &dials, at))
+        })
+    }
+
+    #[pyo3(signature = (**options))]
+    fn retrain<'py>(
+        &self,
+        py: Python<'py>,
+        options: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let mut chosen = RetrainOptions::default();
+        set_options(options, |name, value| chosen.set(name, value))?;
+        report(py, call(py, || self.0.write(|s| s.retrain(&chosen)))?)
+    }
+
+    fn forget(&self, py: Python<'_>, user: Text) -> PyResult<bool> {
+        call(py, || self.0.write(|s| Ok(s.forget(&user))))
+    }
+
+    fn merge(&self, py: Python<'_>, other: &Self) -> PyResult<()> {
+        call(py, || {
+            // A copy, so that two sets that merge each other do not wait for each other.
+            let other = other.snapshot()?;
+            self.0.write(|s| s.merge(&other))
+        })
+    }
+
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        call(py, || self.0.read(|s| s.save(&path)))
+    }
+
+    #[staticmethod]
+    fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        call(py, || Core::load(&path)).map(Self::from)
+    }
+
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = call(py, || self.0.read(|s| Ok(s.to_bytes())))?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    #[staticmethod]
+    fn from_bytes(py: Python<'_>, bytes: &[u8]) -> PyResult<Self> {
+        call(py, || Core::from_bytes(bytes)).map(Self::from)
+    }
+}
+
+/// The dials of a query as the core takes them.
+pub(crate) fn borrowed(dials: &[(Text, f64)]) -> Vec<(&str, f64)> {
+    dials.iter().map(|(name, s)| (&**name, *s)).collect()
+}
+
+/// What retraining did, as a dict of plain values.
+pub(crate) fn report(py: Python<'_>, report: RetrainReport) -> PyResult<Bound<'_, PyDict>> {
+    let out = PyDict::new(py);
+    out.set_item("events", report.events)?;
+    out.set_item("dropped", report.dropped)?;
+    out.set_item("users", report.users)?;
+    let dials: Vec<_> = report
+        .dials
+        .into_iter()
+        .map(|d| {
+            let effects = (parts(d.before), parts(d.after));
+            (d.name, d.liked, d.disliked, effects.0, effects.1, d.changed)
+        })
+        .collect();
+    out.set_item("dials", dials)?;
+    Ok(out)
+}
+
+#[pyfunction]
+#[pyo3(signature = (ratings, at, half_life, **options))]
+pub(crate) fn filter_feedback<'py>(
+    py: Python<'py>,
+    ratings: PyReadonlyArray1<'_, f64>,
+    at: PyReadonlyArray1<'_, f64>,
+    half_life: f64,
+    options: Option<&Bound<'_, PyDict>>,
+) -> PyResult<(Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<bool>>)> {
+    let mut chosen = FilterOptions::default();
+    set_options(options, |name, value| chosen.set(name, value))?;
+    let (ratings, at) = (ratings.as_slice()?, at.as_slice()?);
+    let (weights, kept) = call(py, || core_filter(ratings, at, half_life, &chosen))?;
+    Ok((vector(py, weights), vector(py, kept)))
+}

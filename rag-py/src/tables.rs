@@ -1,0 +1,70 @@
+//! The core's tables of options, for the check that the Python signatures say the same.
+
+use pyo3::prelude::*;
+use rag_core::options::OptionInfo;
+
+/// (name, type, default, range, doc)
+type Row = (
+    &'static str,
+    &'static str,
+    String,
+    Option<String>,
+    &'static str,
+);
+
+/// Every table of options by the name of its struct.
+#[pyfunction]
+pub(crate) fn option_tables() -> Vec<(&'static str, Vec<Row>)> {
+    vec![
+        table("BanditOptions", rag_core::bandit::BanditOptions::table()),
+        table(
+            "ChunkerOptions",
+            rag_core::chunking::ChunkerOptions::table(),
+        ),
+        table(
+            "LexicalOptions",
+            rag_core::retrieval::lexical::LexicalOptions::table(),
+        ),
+        table("OpenOptions", rag_core::collection::OpenOptions::table()),
+        table(
+            "SearchOptions",
+            rag_core::collection::SearchOptions::table(),
+        ),
+        table(
+            "DenseOptions",
+            rag_core::retrieval::dense::DenseOptions::table(),
+        ),
+        table(
+            "DenseSearchOptions",
+            rag_core::retrieval::dense::DenseSearchOptions::table(),
+        ),
+        table(
+            "FuseOptions",
+            rag_core::retrieval::fusion::FuseOptions::table(),
+        ),
+        table(
+            "MmrOptions",
+            rag_core::retrieval::diversity::MmrOptions::table(),
+        ),
+        table(
+            "EmbedderOptions",
+            rag_core::embedding::EmbedderOptions::table(),
+        ),
+        table("EncodeOptions", rag_core::embedding::EncodeOptions::table()),
+        table("LearnOptions", rag_core::steering::LearnOptions::table()),
+        table("FilterOptions", rag_core::steering::FilterOptions::table()),
+        table(
+            "RetrainOptions",
+            rag_core::steering::RetrainOptions::table(),
+        ),
+        table(
+            "CalibrateOptions",
+            rag_core::steering::CalibrateOptions::table(),
+        ),
+    ]
+}
+
+fn table(name: &'static str, rows: Vec<OptionInfo>) -> (&'static str, Vec<Row>) {
+    let row = |o: OptionInfo| (o.name, o.kind, o.default, o.range, o.doc);
+    (name, rows.into_iter().map(row).collect())
+}
