@@ -183,8 +183,10 @@ impl<T: Bounded<T>> Bounded<T> for Option<T> {
 /// The first variant is the default.
 #[macro_export]
 macro_rules! option_enum {
-    ($(#[$meta:meta])* $name:ident { $first:ident = $first_text:literal $(#[doc = $first_doc:literal])*
-        $(, $variant:ident = $text:literal $(#[doc = $doc:literal])*)* $(,)? }) => {
+    ($(#[$meta:meta])* $name:ident {
+        $(#[doc = $first_doc:literal])* $first:ident = $first_text:literal
+        $(, $(#[doc = $doc:literal])* $variant:ident = $text:literal)* $(,)?
+    }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
         pub enum $name { #[default] $(#[doc = $first_doc])* $first, $($(#[doc = $doc])* $variant),* }

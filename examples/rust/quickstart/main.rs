@@ -28,7 +28,7 @@ const USAGE: &str = "usage: quickstart [PATH...] [--ask QUESTION] [--k K] [--sto
 
 const QUESTION: &str = "What happens to my data when the power fails?";
 const DIAL: &str = include_str!("../../data/hands-on.txt");
-const STRENGTH: f64 = 2.0;
+const STRENGTH: f64 = 3.0;
 
 struct Arguments {
     paths: Vec<PathBuf>,

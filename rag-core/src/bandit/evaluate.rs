@@ -19,10 +19,14 @@ const Z: f64 = 1.959_963_984_540_054;
 crate::option_enum! {
     /// How a policy's value is estimated from a log.
     Evaluation {
-        SwitchDr = "switch-dr" /// Doubly robust, the model alone where weights exceed [`SWITCH_THRESHOLD`].
-        , Dr = "dr" /// Doubly robust.
-        , Snips = "snips" /// Self-normalised inverse propensity scoring.
-        , Ips = "ips" /// Inverse propensity scoring.
+        /// Doubly robust, the model alone where weights exceed [`SWITCH_THRESHOLD`].
+        SwitchDr = "switch-dr",
+        /// Doubly robust.
+        Dr = "dr",
+        /// Self-normalised inverse propensity scoring.
+        Snips = "snips",
+        /// Inverse propensity scoring.
+        Ips = "ips",
     }
 }
 

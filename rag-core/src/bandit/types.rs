@@ -69,10 +69,14 @@ impl Arms {
 crate::option_enum! {
     /// How an arm is chosen.
     Policy {
-        Thompson = "thompson" /// The best arm of a draw from the posterior.
-        , Ucb = "ucb" /// The largest posterior mean plus so many standard deviations.
-        , EpsilonGreedy = "epsilon_greedy" /// The best mean, but any arm with a small probability.
-        , Fixed = "fixed" /// Always the arm nearest to the prior guess (or to the middle): the baseline.
+        /// The best arm of a draw from the posterior.
+        Thompson = "thompson",
+        /// The largest posterior mean plus so many standard deviations.
+        Ucb = "ucb",
+        /// The best mean, but any arm with a small probability.
+        EpsilonGreedy = "epsilon_greedy",
+        /// Always the arm nearest to the prior guess (or to the middle): the baseline.
+        Fixed = "fixed",
     }
 }
 

@@ -17,10 +17,14 @@ use pieces::{Kind, Piece};
 crate::option_enum! {
     /// Where a document may be cut.
     ChunkMode {
-        Sentence = "sentence" /// Between sentences.
-        , Markdown = "markdown" /// Between the blocks of a Markdown document, never across headings.
-        , Tokens = "tokens" /// Between words: windows of equal length.
-        , Semantic = "semantic" /// Where the subject changes; needs an embedding model.
+        /// Between sentences.
+        Sentence = "sentence",
+        /// Between the blocks of a Markdown document, never across headings.
+        Markdown = "markdown",
+        /// Between words: windows of equal length.
+        Tokens = "tokens",
+        /// Where the subject changes; needs an embedding model.
+        Semantic = "semantic",
     }
 }
 

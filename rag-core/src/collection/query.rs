@@ -7,17 +7,22 @@ use crate::{option_enum, options};
 option_enum! {
     /// Which indexes a search asks.
     Mode {
-        Hybrid = "hybrid" /** BM25 and vectors together. */,
-        Dense = "dense" /** Vectors alone. */,
-        Lexical = "lexical" /** BM25 alone. */,
+        /// BM25 and vectors together.
+        Hybrid = "hybrid",
+        /// Vectors alone.
+        Dense = "dense",
+        /// BM25 alone.
+        Lexical = "lexical",
     }
 }
 
 option_enum! {
     /// How hybrid search makes one score of two.
     Fusion {
-        Convex = "convex" /** A weighted sum, each score normalised by its theoretical range. */,
-        Rrf = "rrf" /** Reciprocal ranks (Cormack et al., 2009). */,
+        /// A weighted sum, each score normalised by its theoretical range.
+        Convex = "convex",
+        /// Reciprocal ranks (Cormack et al., 2009).
+        Rrf = "rrf",
     }
 }
 

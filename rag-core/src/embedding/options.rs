@@ -5,18 +5,24 @@ use crate::{option_enum, options};
 option_enum! {
     /// The arithmetic of an embedder.
     Precision {
-        Auto = "auto" /// The best that the model keeps its neighbours with: f32.
-        , F32 = "f32" /// 32-bit floats throughout.
-        , Bf16 = "bf16" /// 16-bit brain floats in the linear layers.
-        , Int8 = "int8" /// 8-bit integers in the linear layers.
+        /// The best that the model keeps its neighbours with: f32.
+        Auto = "auto",
+        /// 32-bit floats throughout.
+        F32 = "f32",
+        /// 16-bit brain floats in the linear layers.
+        Bf16 = "bf16",
+        /// 8-bit integers in the linear layers.
+        Int8 = "int8",
     }
 }
 
 option_enum! {
     /// What a text is to the search: some models put another prompt before each.
     TextKind {
-        Document = "document" /// Something to be found.
-        , Query = "query" /// Something to search for.
+        /// Something to be found.
+        Document = "document",
+        /// Something to search for.
+        Query = "query",
     }
 }
 

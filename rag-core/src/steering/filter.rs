@@ -9,8 +9,10 @@ use crate::error::{Error, Result};
 crate::option_enum! {
     /// How outliers are found.
     FilterMethod {
-        Mad = "mad" #[doc = "Distance from the median in median absolute deviations."],
-        Sigma = "sigma" #[doc = "Distance from the mean in standard deviations."],
+        /// Distance from the median in median absolute deviations.
+        Mad = "mad",
+        /// Distance from the mean in standard deviations.
+        Sigma = "sigma",
     }
 }
 

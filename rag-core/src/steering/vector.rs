@@ -16,11 +16,16 @@ pub(super) const MAX_NAME: usize = 256;
 crate::option_enum! {
     /// How a direction is learnt.
     LearnMethod {
-        Auto = "auto" #[doc = "Ridge-LDA; logistic regression below 100 examples in the smaller set."],
-        RidgeLda = "ridge_lda" #[doc = "Fisher's discriminant with a ridge."],
-        Logistic = "logistic" #[doc = "L2-penalised logistic regression."],
-        MeanDifference = "mean_difference" #[doc = "The difference of the two means."],
-        Pca = "pca" #[doc = "The first principal axis of the differences of pairs."],
+        /// Ridge-LDA; logistic regression below 100 examples in the smaller set.
+        Auto = "auto",
+        /// Fisher's discriminant with a ridge.
+        RidgeLda = "ridge_lda",
+        /// L2-penalised logistic regression.
+        Logistic = "logistic",
+        /// The difference of the two means.
+        MeanDifference = "mean_difference",
+        /// The first principal axis of the differences of pairs.
+        Pca = "pca",
     }
 }
 

@@ -21,9 +21,12 @@ use std::path::{Path, PathBuf};
 option_enum! {
     /// When a write counts as done.
     Durability {
-        Sync = "sync" /** On disk: survives a power cut. */,
-        Os = "os" /** Handed to the operating system: survives the process. */,
-        Memory = "memory" /** Kept by the process until the next checkpoint or close. */,
+        /// On disk: survives a power cut.
+        Sync = "sync",
+        /// Handed to the operating system: survives the process.
+        Os = "os",
+        /// Kept by the process until the next checkpoint or close.
+        Memory = "memory",
     }
 }
 

@@ -13,25 +13,44 @@ use unicode_normalization_alignments::{UnicodeNormalization, char::is_combining_
 crate::option_enum! {
     /// Whose words these are: it decides stop words, elisions and the stemmer.
     Language {
-        English = "english" /// Stop words, possessives and the Porter2 stemmer.
-        , Arabic = "arabic" /// Snowball stemmer.
-        , Danish = "danish" /// Snowball stemmer.
-        , Dutch = "dutch" /// Snowball stemmer.
-        , Finnish = "finnish" /// Snowball stemmer.
-        , French = "french" /// Elisions (`l'`, `qu'`) and the Snowball stemmer.
-        , German = "german" /// Snowball stemmer.
-        , Greek = "greek" /// Snowball stemmer.
-        , Hungarian = "hungarian" /// Snowball stemmer.
-        , Italian = "italian" /// Elisions (`l'`, `dell'`) and the Snowball stemmer.
-        , Norwegian = "norwegian" /// Snowball stemmer.
-        , Portuguese = "portuguese" /// Snowball stemmer.
-        , Romanian = "romanian" /// Snowball stemmer.
-        , Russian = "russian" /// Snowball stemmer.
-        , Spanish = "spanish" /// Snowball stemmer.
-        , Swedish = "swedish" /// Snowball stemmer.
-        , Tamil = "tamil" /// Snowball stemmer.
-        , Turkish = "turkish" /// Dotted and dotless i kept apart, Snowball stemmer.
-        , None = "none" /// Words as they are, in lower case: no stop words, no stems.
+        /// Stop words, possessives and the Porter2 stemmer.
+        English = "english",
+        /// Snowball stemmer.
+        Arabic = "arabic",
+        /// Snowball stemmer.
+        Danish = "danish",
+        /// Snowball stemmer.
+        Dutch = "dutch",
+        /// Snowball stemmer.
+        Finnish = "finnish",
+        /// Elisions (`l'`, `qu'`) and the Snowball stemmer.
+        French = "french",
+        /// Snowball stemmer.
+        German = "german",
+        /// Snowball stemmer.
+        Greek = "greek",
+        /// Snowball stemmer.
+        Hungarian = "hungarian",
+        /// Elisions (`l'`, `dell'`) and the Snowball stemmer.
+        Italian = "italian",
+        /// Snowball stemmer.
+        Norwegian = "norwegian",
+        /// Snowball stemmer.
+        Portuguese = "portuguese",
+        /// Snowball stemmer.
+        Romanian = "romanian",
+        /// Snowball stemmer.
+        Russian = "russian",
+        /// Snowball stemmer.
+        Spanish = "spanish",
+        /// Snowball stemmer.
+        Swedish = "swedish",
+        /// Snowball stemmer.
+        Tamil = "tamil",
+        /// Dotted and dotless i kept apart, Snowball stemmer.
+        Turkish = "turkish",
+        /// Words as they are, in lower case: no stop words, no stems.
+        None = "none",
     }
 }
 

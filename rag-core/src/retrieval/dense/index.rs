@@ -22,8 +22,10 @@ const REPORT_EVERY: usize = 256;
 crate::option_enum! {
     /// What is kept of a vector.
     DensePrecision {
-        Auto = "auto" /** The library's choice; this release keeps float32. */,
-        F32 = "f32" /** The numbers as they were given. */,
+        /// The library's choice; this release keeps float32.
+        Auto = "auto",
+        /// The numbers as they were given.
+        F32 = "f32",
     }
 }
 

@@ -28,8 +28,11 @@ pub const MAX_MAGNITUDE: f32 = 1e15;
 crate::option_enum! {
     /// What makes two vectors alike. Larger scores are better in every metric.
     Metric {
-        Cosine = "cosine" /** The cosine of the angle; vectors are kept at unit length. */,
-        Dot = "dot" /** The inner product. */,
-        L2 = "l2" /** The squared Euclidean distance, negated: 0 is the same vector. */,
+        /// The cosine of the angle; vectors are kept at unit length.
+        Cosine = "cosine",
+        /// The inner product.
+        Dot = "dot",
+        /// The squared Euclidean distance, negated: 0 is the same vector.
+        L2 = "l2",
     }
 }
