@@ -1199,7 +1199,7 @@ rag_status rag_steering_get(const rag_steering *steering,
                             rag_error **err);
 
 /**
- * Keeps a copy of `vector` as a dial under its name, in the place of one of that name.
+ * Keeps a copy of `vector` as a dial under its name. `RAG_STATUS_ALREADY_EXISTS` if it is taken.
  */
 rag_status rag_steering_insert(rag_steering *steering,
                                const rag_steering_vector *vector,
@@ -1568,8 +1568,8 @@ rag_status rag_steering_vector_learn_texts(const rag_embedder *embedder,
                                            rag_error **err);
 
 /**
- * Learns the dial `name` of a collection from texts, in the place of one of that name, calibrated
- * on the collection's own documents, and *gives* a copy, unless `out` is NULL.
+ * Learns the dial `name` of a collection from texts, calibrated on the collection's own documents,
+ * and *gives* a copy, unless `out` is NULL. `RAG_STATUS_ALREADY_EXISTS` if the name is taken.
  */
 rag_status rag_collection_learn(const rag_collection *collection,
                                 const char *name,

@@ -52,8 +52,8 @@ pub unsafe extern "C" fn rag_steering_vector_learn_texts(
     })
 }
 
-/// Learns the dial `name` of a collection from texts, in the place of one of that name, calibrated
-/// on the collection's own documents, and *gives* a copy, unless `out` is NULL.
+/// Learns the dial `name` of a collection from texts, calibrated on the collection's own documents,
+/// and *gives* a copy, unless `out` is NULL. `RAG_STATUS_ALREADY_EXISTS` if the name is taken.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_collection_learn(
     collection: *const rag_collection,

@@ -108,7 +108,7 @@ pub unsafe extern "C" fn rag_steering_get(
     })
 }
 
-/// Keeps a copy of `vector` as a dial under its name, in the place of one of that name.
+/// Keeps a copy of `vector` as a dial under its name. `RAG_STATUS_ALREADY_EXISTS` if it is taken.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_steering_insert(
     steering: *mut rag_steering,

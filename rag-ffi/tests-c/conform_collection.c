@@ -102,13 +102,10 @@ RUNNER(collection_write) {
       status = rag_collection_delete_where(collection, json_need(inputs, "filter")->text, NULL, err);
   }
   /* After an error everything is as it was. */
-  static const json_field ids_before[] = {
-      {"ids",
-       {.kind = JSON_LIST,
-        .count = 2,
-        .items = (const json[]){{.kind = JSON_TEXT, .text = "a", .count = 1},
-                                {.kind = JSON_TEXT, .text = "b", .count = 1}}}}};
-  static const json before = {.kind = JSON_OBJECT, .count = 1, .fields = ids_before};
+  static const json a_and_b[] = {{.kind = JSON_TEXT, .text = "a", .count = 1},
+                                 {.kind = JSON_TEXT, .text = "b", .count = 1}};
+  const json_field ids_before = {"ids", {.kind = JSON_LIST, .count = 2, .items = a_and_b}};
+  const json before = {.kind = JSON_OBJECT, .count = 1, .fields = &ids_before};
   if (rag_collection_ids(collection, &ids, NULL) == RAG_STATUS_OK) {
     if (status != RAG_STATUS_OK) got->want = &before;
     if (got->skip == NULL) expect_texts(got, "ids", ids);

@@ -12,6 +12,9 @@ const SANITIZERS: [&str; 3] = [
     "-g",
 ];
 
+/// What the examples are asked.
+const QUESTION: &str = "how are writes kept safe?";
+
 /// Where the compilers look and write.
 struct Bench<'a> {
     root: &'a Path,
@@ -65,6 +68,7 @@ pub fn test_c(root: &Path) -> Count {
         );
     }
     bench.example(&cc, "-std=c11", &root.join("examples/c/quickstart.c"));
+    bench.ten_lines(&cc);
     bench.valgrind(&cc, &folder.join("test_memory.c"));
     let packages = install::packages(root, &bench.out);
     bench.count = bench.count.plus(packages);
@@ -200,7 +204,7 @@ impl<'a> Bench<'a> {
         let to = self.out.join(name);
         let flags = [flags, &SANITIZERS].concat();
         if !self.compile(compiler, &flags, sources, &to) {
-            return self.check(name, Err("does not compile".to_owned()));
+            return self.check(name, Err("it does not compile".to_owned()));
         }
         self.run(name, Command::new(&to));
     }
@@ -212,11 +216,12 @@ impl<'a> Bench<'a> {
         let good = watch(program, |line| found = read(line).or(found));
         match found {
             Some(count) if good || count.failed > 0 => self.count = self.count.plus(count),
-            _ => self.check(name, Err(": it ended before it could count".to_owned())),
+            _ => self.check(name, Err("it ended before it could count".to_owned())),
         }
     }
 
-    /// Builds an example like a test and runs it on the project's own documents.
+    /// Builds an example like a test, runs it on the project's own documents, and compares its
+    /// hits with those of the Rust quickstart: ids, scores to four digits, and order.
     fn example(&mut self, compiler: &str, standard: &str, source: &Path) {
         let to = self.out.join("quickstart");
         let flags = [&[standard, "-D_POSIX_C_SOURCE=200809L"][..], &SANITIZERS].concat();
@@ -226,12 +231,43 @@ impl<'a> Bench<'a> {
             .display()
             .to_string();
         if !self.compile(compiler, &flags, &[source.to_path_buf()], &to) {
-            return self.check(&name, Err(": it does not compile".to_owned()));
+            return self.check(&name, Err("it does not compile".to_owned()));
         }
-        let mut run = command(self.root, &to, &["docs", "how are writes kept safe?"]);
-        run.env("ASAN_OPTIONS", "detect_leaks=1")
-            .stdout(std::process::Stdio::null());
-        self.check(&format!("{name} runs"), succeeds(run));
+        let mut example = command(self.root, &to, &["docs", QUESTION]);
+        let found = hits(example.env("ASAN_OPTIONS", "detect_leaks=1"));
+        self.check(&name, found.as_ref().map(drop).map_err(Clone::clone));
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+        let rust = [
+            "run",
+            "-q",
+            "-p",
+            "ragcore-examples",
+            "--example",
+            "quickstart",
+            "--",
+            "docs",
+            "--ask",
+            QUESTION,
+        ];
+        let wanted = hits(&mut command(self.root, cargo, &rust));
+        let same = match (found, wanted) {
+            (Ok(found), Ok(wanted)) if found == wanted && found.len() >= 10 => Ok(()),
+            (found, wanted) => Err(format!("found {found:#?}\nwanted {wanted:#?}")),
+        };
+        self.check(
+            &format!("{name} finds what the Rust quickstart finds"),
+            same,
+        );
+    }
+
+    /// The program that the README shows, as it stands there.
+    fn ten_lines(&mut self, compiler: &str) {
+        let source = self.root.join("examples/c/ten_lines.c");
+        let to = self.out.join("ten_lines");
+        let built = self.compile(compiler, &["-std=c11"], &[source], &to);
+        let output = Command::new(&to).output();
+        let found = output.is_ok_and(|o| o.status.success() && !o.stdout.is_empty());
+        self.check("examples/c/ten_lines.c", built && found);
     }
 
     fn valgrind(&mut self, compiler: &str, source: &Path) {
@@ -240,10 +276,7 @@ impl<'a> Bench<'a> {
         }
         let to = self.out.join("memory");
         if !self.compile(compiler, &["-std=c11", "-g"], &[source.to_path_buf()], &to) {
-            return self.check(
-                "valgrind",
-                Err(": test_memory.c does not compile".to_owned()),
-            );
+            return self.check("valgrind", Err("test_memory.c does not compile".to_owned()));
         }
         let mut valgrind = Command::new("valgrind");
         let leaks = [
@@ -259,6 +292,20 @@ impl<'a> Bench<'a> {
             .env("RAG_KERNELS", "scalar");
         self.run("valgrind", valgrind);
     }
+}
+
+/// The lines of an example that are hits: `  1. 0.4242   2.515   0.329  docs/store.md:5`.
+fn hits(program: &mut Command) -> Result<Vec<String>, String> {
+    let output = program.output().map_err(|e| e.to_string())?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let is_hit = |line: &&str| {
+        let rank = line.trim_start().split_once(". ");
+        rank.is_some_and(|(n, rest)| n.parse::<u8>().is_ok() && rest.starts_with("0."))
+    };
+    Ok(text.lines().filter(is_hit).map(str::to_owned).collect())
 }
 
 /// Builds the C library; the folder that it lies in.

@@ -1,0 +1,239 @@
+/* Steering vectors, sets, the noise filter, the bandit and the router on their own. */
+#include "check.h"
+
+static const float kind[] = {1, 0.2f, 0.9f, 0.1f, 1, 0, 0.8f, 0.2f};
+static const float rude[] = {0.1f, 1, 0, 0.9f, 0.2f, 1, 0.1f, 0.8f};
+
+static rag_steering_vector *learnt(const char *name) {
+  rag_options *options = NULL;
+  rag_steering_vector *made = NULL;
+  OK(rag_options_new(&options, &err));
+  OK(rag_options_set_str(options, RAG_OPT_NAME, name, &err));
+  OK(rag_steering_vector_learn(kind, 4, rude, 4, 2, options, &made, &err));
+  rag_options_free(options);
+  return made;
+}
+
+TEST(a_direction_is_learnt_and_applied) {
+  rag_steering_vector *vector = learnt("polite"), *half = NULL;
+  float data[2], a[2], b[2];
+  const float query[] = {0.6f, 0.8f}, long_query[] = {3, 4};
+  size_t count = 0;
+  rag_string *name = NULL;
+  OK(rag_steering_vector_data(vector, data, 2, &count, &err));
+  CHECK(data[0] > 0.6f && data[1] < -0.6f);
+  OK(rag_steering_vector_apply(vector, long_query, 2, 0.0, a, 2, &count, &err));
+  CHECK(a[0] == 3.0f && a[1] == 4.0f);
+  OK(rag_steering_vector_times(vector, 0.5, &half, &err));
+  OK(rag_steering_vector_apply(half, query, 2, 1.0, a, 2, &count, &err));
+  OK(rag_steering_vector_apply(vector, query, 2, 0.5, b, 2, &count, &err));
+  CHECK(a[0] == b[0] && a[1] == b[1]);
+  OK(rag_steering_vector_name(vector, &name, &err));
+  CHECK_STR(rag_string_data(name), "polite");
+  FAILS(RAG_STATUS_INVALID_ARGUMENT,
+        rag_steering_vector_apply(vector, query, 2, (double)NAN, a, 2, &count, &err));
+  FAILS(RAG_STATUS_DIMENSION_MISMATCH,
+        rag_steering_vector_apply(vector, query, 1, 1.0, a, 2, &count, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT,
+        rag_steering_vector_learn(kind, 1, rude, 1, 2, NULL, &half, &err));
+  rag_string_free(name);
+  rag_steering_vector_free(half);
+  rag_steering_vector_free(vector);
+}
+
+TEST(vectors_come_back_from_their_parts) {
+  rag_steering_vector *vector = learnt("polite"), *again = NULL, *rest = NULL;
+  rag_effect effect = {0}, copy = {0};
+  bool measured = false;
+  float data[2];
+  double scale = 0.0, same = 0.0;
+  size_t count = 0;
+  OK(rag_steering_vector_data(vector, data, 2, &count, &err));
+  OK(rag_steering_vector_scale(vector, &scale, &err));
+  OK(rag_steering_vector_effect(vector, &effect, &measured, &err));
+  CHECK(measured && effect.low <= effect.value && effect.value <= effect.high);
+  OK(rag_steering_vector_from_parts("again", data, 2, scale, &effect, &again, &err));
+  OK(rag_steering_vector_scale(again, &same, &err));
+  OK(rag_steering_vector_effect(again, &copy, &measured, &err));
+  CHECK(same == scale && copy.value == effect.value);
+  OK(rag_steering_vector_minus(again, vector, &rest, &err));
+  OK(rag_steering_vector_effect(rest, &copy, &measured, &err));
+  CHECK(!measured);
+  rag_steering_vector_free(rest);
+  OK(rag_steering_vector_orthogonal_to(vector, again, &rest, &err));
+  rag_steering_vector_free(rest);
+  rag_steering_vector_free(again);
+  rag_steering_vector_free(vector);
+}
+
+TEST(a_set_is_saved_and_merged) {
+  rag_steering *set = NULL, *other = NULL;
+  rag_steering_vector *vector = learnt("polite");
+  const float query[] = {0.6f, 0.8f};
+  const double at = 1700000000.0;
+  rag_strings *names = NULL;
+  rag_string *report = NULL;
+  bool known = false;
+  OK(rag_steering_new(&set, &err));
+  OK(rag_steering_insert(set, vector, &err));
+  OK(rag_steering_feedback(set, query, kind, 2, 0.9, "u1", NULL, NULL, 0, &at, &err));
+  OK(rag_steering_save(set, "set.safetensors", &err));
+  OK(rag_steering_load("set.safetensors", &other, &err));
+  OK(rag_steering_merge(other, set, &err));
+  OK(rag_steering_users(other, &names, &err));
+  CHECK(rag_strings_len(names) == 1);
+  rag_strings_free(names);
+  OK(rag_steering_retrain(other, NULL, &report, &err));
+  CHECK(strstr(rag_string_data(report), "\"users\":1") != NULL);
+  OK(rag_steering_forget(other, "u1", &known, &err));
+  CHECK(known);
+  OK(rag_steering_forget(other, "u1", NULL, &err));
+  OK(rag_steering_remove(other, "polite", &err));
+  FAILS(RAG_STATUS_NOT_FOUND, rag_steering_remove(other, "polite", &err));
+  /* A set merged with itself is what it was. */
+  OK(rag_steering_merge(set, set, &err));
+  rag_string_free(report);
+  rag_steering_vector_free(vector);
+  rag_steering_free(set);
+  rag_steering_free(other);
+}
+
+TEST(the_noise_filter_drops_the_outlier) {
+  const double ratings[] = {0.4, 0.5, 0.6, 0.5, 9.0}, at[] = {0, 60, 0, 60, 600};
+  double weights[5];
+  bool kept[5];
+  OK(rag_filter_feedback(ratings, at, 5, 60.0, NULL, weights, kept, &err));
+  CHECK(kept[3] && !kept[4] && weights[1] == 1.0 && weights[0] == 0.5 && weights[4] == 0.0);
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_filter_feedback(ratings, at, 5, 0.0, NULL, weights, kept, &err));
+  FAILS(RAG_STATUS_NULL_POINTER, rag_filter_feedback(ratings, at, 5, 60.0, NULL, NULL, kept, &err));
+  OK(rag_filter_feedback(NULL, NULL, 0, 60.0, NULL, NULL, NULL, &err));
+}
+
+static double half(const char *domain, const double *context, size_t n, void *user) {
+  (void)context;
+  *(bool *)user |= n == 1 && strcmp(domain, "d") == 0;
+  return 0.5;
+}
+
+TEST(a_bandit_learns_keeps_and_tells) {
+  const double arms[] = {0.0, 0.5, 1.0}, context[] = {0.25};
+  rag_options *options = NULL;
+  rag_bandit *bandit = NULL, *copy = NULL;
+  rag_choice choice;
+  double best = 0.0;
+  OK(rag_options_new(&options, &err));
+  OK(rag_options_set_u64(options, RAG_OPT_SEED, 3, &err));
+  OK(rag_bandit_new(arms, 3, options, &bandit, &err));
+  FAILS(RAG_STATUS_NOT_FOUND, rag_bandit_best(bandit, "d", &best, &err));
+  OK(rag_bandit_set_prior(bandit, "d", 0.5, &err));
+  for (int i = 0; i < 60; i++) {
+    OK(rag_bandit_choose(bandit, "d", context, 1, &choice, &err));
+    OK(rag_bandit_reward(bandit, choice.id, 0.9 - fabs(choice.value - 0.5), &err));
+  }
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_bandit_reward(bandit, choice.id, 0.5, &err));
+  FAILS(RAG_STATUS_NOT_FOUND, rag_bandit_reward(bandit, 12345, 0.5, &err));
+  OK(rag_bandit_best(bandit, "d", &best, &err));
+  CHECK(best == 0.5);
+  OK(rag_bandit_save(bandit, "bandit.rag", &err));
+  OK(rag_bandit_load("bandit.rag", &copy, &err));
+  OK(rag_bandit_merge(copy, bandit, &err));
+  rag_estimate estimates[3];
+  size_t count = 0;
+  OK(rag_bandit_estimates(copy, "d", estimates, 3, &count, &err));
+  CHECK(count == 3);
+  CHECK(fabs(estimates[0].count + estimates[1].count + estimates[2].count - 60.0) < 1e-9);
+  rag_string *log = NULL;
+  OK(rag_bandit_log(copy, &log, &err));
+  CHECK(strstr(rag_string_data(log), "\"context\":[0.25]") != NULL);
+  bool seen = false;
+  rag_value_estimate value;
+  OK(rag_bandit_evaluate(copy, half, &seen, NULL, 0, NULL, &value, &err));
+  CHECK(seen && value.low <= value.value && value.value <= value.high);
+  FAILS(RAG_STATUS_INVALID_ARGUMENT,
+        rag_bandit_evaluate(copy, half, &seen, NULL, 0, "guess", &value, &err));
+  FAILS(RAG_STATUS_NULL_POINTER, rag_bandit_evaluate(copy, NULL, NULL, NULL, 0, NULL, &value, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_bandit_choose(bandit, "", NULL, 0, &choice, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_bandit_new_range(1.0, 0.0, NULL, &copy, &err));
+  rag_string_free(log);
+  rag_options_free(options);
+  rag_bandit_free(bandit);
+  rag_bandit_free(copy);
+}
+
+TEST(a_router_chooses_learns_and_is_kept) {
+  const char *objectives[] = {"cost", "quality"}, *routes[] = {"small", "large"};
+  const double small[] = {1.0, 0.5}, large[] = {9.0, 0.9}, weights[] = {0.0, 1.0}, budget = 2.0;
+  rag_router *router = NULL, *copy = NULL;
+  rag_decision *decision = NULL;
+  rag_strings *front = NULL;
+  uint64_t id = 0;
+  double cost = 0.0;
+  OK(rag_router_new(objectives, 2, 0, &router, &err));
+  OK(rag_router_add(router, "small", objectives, small, 2, &err));
+  OK(rag_router_add(router, "large", objectives, large, 2, &err));
+  FAILS(RAG_STATUS_ALREADY_EXISTS, rag_router_add(router, "large", objectives, large, 2, &err));
+  OK(rag_router_route(router, NULL, 0, objectives, weights, 2, NULL, NULL, 0, false, &decision, &err));
+  CHECK_STR(rag_decision_name(decision), "large");
+  OK(rag_decision_id(decision, &id, &err));
+  OK(rag_decision_front(decision, &front, &err));
+  CHECK(rag_strings_len(front) == 2);
+  OK(rag_decision_expected(decision, "cost", &cost, &err));
+  CHECK(fabs(cost - 9.0) < 1e-9);
+  FAILS(RAG_STATUS_NOT_FOUND, rag_decision_expected(decision, "taste", &cost, &err));
+  OK(rag_router_observe(router, id, objectives, large, 2, &err));
+  FAILS(RAG_STATUS_NOT_FOUND, rag_router_observe(router, id, objectives, large, 2, &err));
+  rag_decision_free(decision);
+  OK(rag_router_route(router, NULL, 0, objectives, weights, 2, &budget, NULL, 0, false, &decision, &err));
+  CHECK_STR(rag_decision_name(decision), "small");
+  rag_decision_free(decision);
+  decision = NULL;
+  FAILS(RAG_STATUS_NOT_FOUND, rag_router_route(router, NULL, 0, NULL, NULL, 0, NULL, routes, 2, false,
+                                               &decision, &err));
+  const float queries[] = {1, 0, 0, 1};
+  const char *of[] = {"small", "large"}, *what[] = {"quality", "quality"};
+  const double outcomes[] = {0.9, 0.1, 0.2, (double)NAN};
+  OK(rag_router_fit(router, queries, 2, 2, of, what, outcomes, 2, &err));
+  what[0] = "taste";
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_router_fit(router, queries, 2, 2, of, what, outcomes, 2, &err));
+  OK(rag_router_save(router, "router.rag", &err));
+  OK(rag_router_load("router.rag", &copy, &err));
+  rag_strings_free(front);
+  OK(rag_router_names(copy, &front, &err));
+  CHECK(rag_strings_len(front) == 2);
+  OK(rag_router_remove(copy, "small", &err));
+  OK(rag_router_merge(copy, router, &err));
+  rag_strings_free(front);
+  rag_router_free(router);
+  rag_router_free(copy);
+}
+
+TEST(fronts_of_points) {
+  const double points[] = {1, 2, 2, 1, 3, 3, 1, 2}, reference[] = {4, 4}, nan[] = {(double)NAN, 1};
+  size_t front[4], ranks[4], count = 0;
+  double volume = 0.0, room[4];
+  const bool up[] = {true, true};
+  OK(rag_pareto_front(points, 4, 2, NULL, front, 4, &count, &err));
+  CHECK(count == 3 && front[0] == 0 && front[1] == 1 && front[2] == 3);
+  OK(rag_pareto_front(points, 4, 2, up, front, 4, &count, &err));
+  CHECK(count == 1 && front[0] == 2);
+  OK(rag_nondominated_sort(points, 4, 2, NULL, ranks, &err));
+  CHECK(ranks[0] == 0 && ranks[2] == 1);
+  OK(rag_hypervolume(points, 4, 2, reference, NULL, &volume, &err));
+  CHECK(fabs(volume - 8.0) < 1e-12);
+  OK(rag_crowding_distance(points, 4, 2, room, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_pareto_front(nan, 1, 2, NULL, front, 4, &count, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_pareto_front(points, 4, 0, NULL, front, 4, &count, &err));
+  FAILS(RAG_STATUS_BUFFER_TOO_SMALL, rag_pareto_front(points, 4, 2, NULL, front, 1, &count, &err));
+  CHECK(count == 3);
+}
+
+int main(void) {
+  RUN(a_direction_is_learnt_and_applied);
+  RUN(vectors_come_back_from_their_parts);
+  RUN(a_set_is_saved_and_merged);
+  RUN(the_noise_filter_drops_the_outlier);
+  RUN(a_bandit_learns_keeps_and_tells);
+  RUN(a_router_chooses_learns_and_is_kept);
+  RUN(fronts_of_points);
+  return FINISH();
+}
