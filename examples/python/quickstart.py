@@ -19,7 +19,7 @@ import ragcore as rag
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs"]
-STRENGTH = 2.0
+STRENGTH = 3.0
 
 parser = argparse.ArgumentParser(description="Search a folder of text.")
 parser.add_argument("paths", nargs="*", type=Path, help="files or folders; this project's docs")
