@@ -1810,14 +1810,15 @@ rag_status rag_bandit_merge(rag_bandit *bandit, const rag_bandit *other, rag_err
 /**
  * Writes the indices, ascending, of the points that no other one dominates.
  *
- * `points` lends `n` rows of `d` numbers. `maximize` lends `d` flags (`false`: smaller is better)
- * or is NULL to minimise all. Equal points all stay; infinities are values, NaN is refused. With
+ * `points` lends `n` rows of `d` numbers. `maximize` lends a flag for each of the `d` (`false`:
+ * smaller is better), or one for all, or none to minimise all. Equal points all stay; infinities are values, NaN is refused. With
  * too little room only `count` is written.
  */
 rag_status rag_pareto_front(const double *points,
                             size_t n,
                             size_t d,
                             const bool *maximize,
+                            size_t maximize_count,
                             size_t *out,
                             size_t capacity,
                             size_t *count,
@@ -1831,6 +1832,7 @@ rag_status rag_nondominated_sort(const double *points,
                                  size_t n,
                                  size_t d,
                                  const bool *maximize,
+                                 size_t maximize_count,
                                  size_t *ranks,
                                  rag_error **err);
 
@@ -1851,6 +1853,7 @@ rag_status rag_hypervolume(const double *points,
                            size_t d,
                            const double *reference,
                            const bool *maximize,
+                           size_t maximize_count,
                            double *volume,
                            rag_error **err);
 

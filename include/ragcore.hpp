@@ -897,11 +897,11 @@ private:
 
 /** Indices, ascending, of the points (rows of `d`) that no other one dominates; all minimised. */
 inline std::vector<std::size_t> pareto_front(span<double> points, std::size_t d,
-                                             const bool *maximize = nullptr) {
+                                             span<bool> maximize = {}) {
   std::size_t n = d == 0 ? 0 : points.size() / d;
   return detail::filled<std::size_t>(
       [&](std::size_t *out, std::size_t room, std::size_t *count, rag_error **err) {
-        return rag_pareto_front(points.data(), n, d, maximize, out, room, count, err);
+        return rag_pareto_front(points.data(), n, d, maximize.data(), maximize.size(), out, room, count, err);
       },
       n);
 }

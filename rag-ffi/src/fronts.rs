@@ -13,19 +13,17 @@ unsafe fn points<'a>(
     n: usize,
     d: usize,
     maximize: *const bool,
+    maximize_count: usize,
 ) -> Result<(&'a [f64], &'a [bool]), Fail> {
     let Some(numbers) = n.checked_mul(d) else {
         return Err(Error::invalid(format!("points cannot have {n} rows of {d}")).into());
     };
-    let maximize = match maximize.is_null() {
-        true => &[],
-        // Read as bytes: in C any byte may sit in a bool.
-        false => flags(slice(maximize.cast::<u8>(), d, "maximize")?)?,
-    };
+    // Read as bytes: in C any byte may sit in a bool.
+    let maximize = flags(slice(maximize.cast::<u8>(), maximize_count, "maximize")?)?;
     Ok((slice(data, numbers, "points")?, maximize))
 }
 
-unsafe fn flags<'a>(bytes: &'a [u8]) -> Result<&'a [bool], Fail> {
+unsafe fn flags(bytes: &[u8]) -> Result<&[bool], Fail> {
     if let Some(bad) = bytes.iter().find(|b| **b > 1) {
         return Err(Error::invalid(format!("maximize must hold 0 or 1, got {bad}")).into());
     }
@@ -35,8 +33,8 @@ unsafe fn flags<'a>(bytes: &'a [u8]) -> Result<&'a [bool], Fail> {
 
 /// Writes the indices, ascending, of the points that no other one dominates.
 ///
-/// `points` lends `n` rows of `d` numbers. `maximize` lends `d` flags (`false`: smaller is better)
-/// or is NULL to minimise all. Equal points all stay; infinities are values, NaN is refused. With
+/// `points` lends `n` rows of `d` numbers. `maximize` lends a flag for each of the `d` (`false`:
+/// smaller is better), or one for all, or none to minimise all. Equal points all stay; infinities are values, NaN is refused. With
 /// too little room only `count` is written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_pareto_front(
@@ -44,13 +42,14 @@ pub unsafe extern "C" fn rag_pareto_front(
     n: usize,
     d: usize,
     maximize: *const bool,
+    maximize_count: usize,
     out: *mut usize,
     capacity: usize,
     count: *mut usize,
     err: *mut *mut rag_error,
 ) -> rag_status {
     guard(err, || {
-        let (points, maximize) = self::points(points, n, d, maximize)?;
+        let (points, maximize) = self::points(points, n, d, maximize, maximize_count)?;
         fill(
             &pareto_front(points, d, maximize)?,
             out,
@@ -69,11 +68,12 @@ pub unsafe extern "C" fn rag_nondominated_sort(
     n: usize,
     d: usize,
     maximize: *const bool,
+    maximize_count: usize,
     ranks: *mut usize,
     err: *mut *mut rag_error,
 ) -> rag_status {
     guard(err, || {
-        let (points, maximize) = self::points(points, n, d, maximize)?;
+        let (points, maximize) = self::points(points, n, d, maximize, maximize_count)?;
         let mut count = 0;
         fill(
             &nondominated_sort(points, d, maximize)?,
@@ -95,7 +95,7 @@ pub unsafe extern "C" fn rag_crowding_distance(
     err: *mut *mut rag_error,
 ) -> rag_status {
     guard(err, || {
-        let (points, _) = self::points(points, n, d, std::ptr::null())?;
+        let (points, _) = self::points(points, n, d, std::ptr::null(), 0)?;
         let mut count = 0;
         fill(
             &crowding_distance(points, d)?,
@@ -115,12 +115,13 @@ pub unsafe extern "C" fn rag_hypervolume(
     d: usize,
     reference: *const f64,
     maximize: *const bool,
+    maximize_count: usize,
     volume: *mut f64,
     err: *mut *mut rag_error,
 ) -> rag_status {
     guard(err, || {
         writable(volume, "volume")?;
-        let (points, maximize) = self::points(points, n, d, maximize)?;
+        let (points, maximize) = self::points(points, n, d, maximize, maximize_count)?;
         let reference = slice(reference, d, "reference")?;
         convert::put(
             volume,

@@ -78,14 +78,15 @@ typedef struct cloud {
   double *points;
   size_t n, d;
   bool *maximize;
+  size_t flags;
 } cloud;
 
 static cloud cloud_of(const json *inputs) {
   const json *points = json_need(inputs, "points"), *maximize = json_get(inputs, "maximize");
-  cloud made = {NULL, points->count, 0, NULL};
+  cloud made = {NULL, points->count, 0, NULL, json_count(maximize)};
   made.points = json_rows_f64(points, &made.d);
   if (json_count(maximize) > 0) {
-    made.maximize = calloc(maximize->count + made.d, sizeof *made.maximize);
+    made.maximize = calloc(maximize->count, sizeof *made.maximize);
     for (size_t i = 0; i < maximize->count; i++) made.maximize[i] = maximize->items[i].whole != 0;
   }
   return made;
@@ -101,7 +102,7 @@ RUNNER(pareto_front) {
   cloud of = cloud_of(inputs);
   size_t *found = calloc(of.n + 1, sizeof *found), count = 0;
   rag_status status =
-      rag_pareto_front(of.points, of.n, of.d, of.maximize, found, of.n, &count, err);
+      rag_pareto_front(of.points, of.n, of.d, of.maximize, of.flags, found, of.n, &count, err);
   if (status == RAG_STATUS_OK && got->want != NULL) expect_sizes(got, "indices", found, count);
   free(found);
   cloud_free(of);
@@ -112,7 +113,7 @@ RUNNER(nondominated_sort) {
   (void)options;
   cloud of = cloud_of(inputs);
   size_t *found = calloc(of.n + 1, sizeof *found);
-  rag_status status = rag_nondominated_sort(of.points, of.n, of.d, of.maximize, found, err);
+  rag_status status = rag_nondominated_sort(of.points, of.n, of.d, of.maximize, of.flags, found, err);
   if (status == RAG_STATUS_OK && got->want != NULL) expect_sizes(got, "ranks", found, of.n);
   free(found);
   cloud_free(of);
@@ -134,8 +135,10 @@ RUNNER(hypervolume) {
   (void)options;
   cloud of = cloud_of(inputs);
   double *reference = json_doubles(json_need(inputs, "reference")), volume = 0.0;
-  rag_status status =
-      rag_hypervolume(of.points, of.n, of.d, reference, of.maximize, &volume, err);
+  if (json_need(inputs, "reference")->count != of.d)
+    got->skip = "one dimension serves both arrays in C, so they cannot differ";
+  rag_status status = got->skip != NULL ? RAG_STATUS_INVALID_ARGUMENT :
+      rag_hypervolume(of.points, of.n, of.d, reference, of.maximize, of.flags, &volume, err);
   if (status == RAG_STATUS_OK && got->want != NULL) expect_number(got, "volume", volume);
   free(reference);
   cloud_free(of);

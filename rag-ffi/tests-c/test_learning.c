@@ -212,18 +212,18 @@ TEST(fronts_of_points) {
   size_t front[4], ranks[4], count = 0;
   double volume = 0.0, room[4];
   const bool up[] = {true, true};
-  OK(rag_pareto_front(points, 4, 2, NULL, front, 4, &count, &err));
+  OK(rag_pareto_front(points, 4, 2, NULL, 0, front, 4, &count, &err));
   CHECK(count == 3 && front[0] == 0 && front[1] == 1 && front[2] == 3);
-  OK(rag_pareto_front(points, 4, 2, up, front, 4, &count, &err));
+  OK(rag_pareto_front(points, 4, 2, up, 2, front, 4, &count, &err));
   CHECK(count == 1 && front[0] == 2);
-  OK(rag_nondominated_sort(points, 4, 2, NULL, ranks, &err));
+  OK(rag_nondominated_sort(points, 4, 2, NULL, 0, ranks, &err));
   CHECK(ranks[0] == 0 && ranks[2] == 1);
-  OK(rag_hypervolume(points, 4, 2, reference, NULL, &volume, &err));
+  OK(rag_hypervolume(points, 4, 2, reference, NULL, 0, &volume, &err));
   CHECK(fabs(volume - 8.0) < 1e-12);
   OK(rag_crowding_distance(points, 4, 2, room, &err));
-  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_pareto_front(nan, 1, 2, NULL, front, 4, &count, &err));
-  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_pareto_front(points, 4, 0, NULL, front, 4, &count, &err));
-  FAILS(RAG_STATUS_BUFFER_TOO_SMALL, rag_pareto_front(points, 4, 2, NULL, front, 1, &count, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_pareto_front(nan, 1, 2, NULL, 0, front, 4, &count, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_pareto_front(points, 4, 0, NULL, 0, front, 4, &count, &err));
+  FAILS(RAG_STATUS_BUFFER_TOO_SMALL, rag_pareto_front(points, 4, 2, NULL, 0, front, 1, &count, &err));
   CHECK(count == 3);
 }
 
