@@ -142,6 +142,25 @@ fn damage_a_missing_manifest_and_a_foreign_log_are_errors_never_an_empty_store()
 }
 
 #[test]
+fn a_store_that_ended_in_order_loses_nothing_in_silence() {
+    let dir = TempDir::new("mark");
+    let (mut store, _) = open(dir.path(), &defaults()).unwrap();
+    store.append(b"only").unwrap();
+    store.close().unwrap();
+    let log = dir.path().join("log-1");
+    let whole = std::fs::read(&log).unwrap();
+    for at in 0..whole.len() {
+        let mut bad = whole.clone();
+        bad[at] ^= 0x20;
+        std::fs::write(&log, &bad).unwrap();
+        match open(dir.path(), &defaults().read_only(true)) {
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupt, "byte {at}"),
+            Ok((_, found)) => assert_eq!(found, [b"only"], "byte {at}"),
+        }
+    }
+}
+
+#[test]
 fn rewriting_replaces_the_log_and_its_leftovers_disappear() {
     let dir = TempDir::new("rewrite");
     let (mut store, _) = open(dir.path(), &defaults()).unwrap();
@@ -160,7 +179,7 @@ fn rewriting_replaces_the_log_and_its_leftovers_disappear() {
     assert_eq!(found, [&b"all"[..], b"more"]);
     let expected = Recovery {
         records: 2,
-        bytes: 64 + 27 + 28,
+        bytes: 64 + 27 + 28 + 24,
         torn_bytes: 0,
     };
     assert_eq!(store.recovery(), &expected);

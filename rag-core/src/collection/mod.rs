@@ -228,8 +228,8 @@ impl Collection {
         let store = writer.store.take();
         self.shared.closed.store(true, Ordering::Release);
         match store {
-            Some(mut store) if !self.shared.read_only => store.sync(),
-            _ => Ok(()),
+            Some(store) => store.close(),
+            None => Ok(()),
         }
     }
 

@@ -4,6 +4,9 @@
 //! (0), store id `u128`, generation `u64`, zeros, CRC-32 of the first 60 bytes `u32`. Record:
 //! payload length `u64`, sequence `u64`, CRC-32 of length and sequence `u32`, CRC-32 of the
 //! payload `u32`, payload. Sequences ascend by one, so that a missing record is noticed.
+//!
+//! A writer that ends in order leaves a mark, a record without payload whose length has the top
+//! bit set: what stands in front of it was whole, so damage there is never taken for a crash.
 
 use crate::error::{Error, ErrorKind, Result};
 use std::path::Path;
@@ -12,6 +15,8 @@ pub(super) const HEADER: usize = 64;
 pub(super) const RECORD: usize = 24;
 const MAGIC: &[u8; 8] = b"RAGLOG\0\0";
 pub(super) const VERSION: u32 = 1;
+/// The length of a mark: no record is that long.
+const MARK: u64 = 1 << 63;
 
 /// What the header of a log says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,13 +73,22 @@ impl Header {
 
 /// Appends one record to `out`.
 pub(super) fn frame(out: &mut Vec<u8>, sequence: u64, payload: &[u8]) {
+    head(out, payload.len() as u64, sequence, payload);
+    out.extend_from_slice(payload);
+}
+
+/// Appends the mark of an orderly end.
+pub(super) fn mark(out: &mut Vec<u8>, sequence: u64) {
+    head(out, MARK, sequence, &[]);
+}
+
+fn head(out: &mut Vec<u8>, length: u64, sequence: u64, payload: &[u8]) {
     let start = out.len();
-    out.extend_from_slice(&(payload.len() as u64).to_le_bytes());
+    out.extend_from_slice(&length.to_le_bytes());
     out.extend_from_slice(&sequence.to_le_bytes());
     let crc = crc32fast::hash(&out[start..]);
     out.extend_from_slice(&crc.to_le_bytes());
     out.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
-    out.extend_from_slice(payload);
 }
 
 /// What was found when a log was read from front to back.
@@ -83,6 +97,8 @@ pub(super) struct Scan<'a> {
     pub(super) header: Header,
     /// The payloads of all whole records.
     pub(super) records: Vec<&'a [u8]>,
+    /// The sequence of the next record; marks count too.
+    pub(super) next: u64,
     /// Where the last whole record ends; after it lies an unfinished write, or nothing.
     pub(super) end: usize,
 }
@@ -93,30 +109,48 @@ pub(super) fn scan<'a>(bytes: &'a [u8], path: &Path) -> Result<Scan<'a>> {
     let header = Header::parse(bytes, path)?;
     let mut records = Vec::new();
     let mut at = HEADER;
+    let mut next = 0;
     while at < bytes.len() {
-        let Some(length) = whole_record(&bytes[at..], records.len() as u64) else {
-            refuse_damage_in_front_of_a_record(bytes, at, records.len() as u64, path)?;
-            break;
-        };
-        records.push(&bytes[at + RECORD..at + RECORD + length]);
-        at += RECORD + length;
+        match whole_record(&bytes[at..], next) {
+            Some(Whole::Record(payload)) => {
+                records.push(payload);
+                at += payload.len();
+            }
+            Some(Whole::Mark) => {}
+            None => {
+                refuse_damage_in_front_of_a_record(bytes, at, next, path)?;
+                break;
+            }
+        }
+        at += RECORD;
+        next += 1;
     }
     Ok(Scan {
         header,
         records,
+        next,
         end: at,
     })
 }
 
-/// The payload length, if `bytes` begin with a whole record of that sequence.
-fn whole_record(bytes: &[u8], sequence: u64) -> Option<usize> {
+enum Whole<'a> {
+    Record(&'a [u8]),
+    Mark,
+}
+
+/// What stands at the beginning of `bytes`, if it is whole and of that sequence.
+fn whole_record(bytes: &[u8], sequence: u64) -> Option<Whole<'_>> {
     let head = bytes.first_chunk::<RECORD>()?;
-    let length = usize::try_from(u64_at(head, 0)).ok()?;
-    let payload = bytes[RECORD..].get(..length)?;
-    let good = crc32fast::hash(&head[..16]) == u32_at(head, 16)
-        && u64_at(head, 8) == sequence
-        && crc32fast::hash(payload) == u32_at(head, 20);
-    good.then_some(length)
+    if crc32fast::hash(&head[..16]) != u32_at(head, 16) || u64_at(head, 8) != sequence {
+        return None;
+    }
+    let length = u64_at(head, 0);
+    if length == MARK {
+        return (u32_at(head, 20) == crc32fast::hash(&[])).then_some(Whole::Mark);
+    }
+    let payload = bytes[RECORD..].get(..usize::try_from(length).ok()?)?;
+    let good = crc32fast::hash(payload) == u32_at(head, 20);
+    good.then_some(Whole::Record(payload))
 }
 
 /// An unfinished write can only be the last thing in a log. If a later record's frame follows,
@@ -191,6 +225,25 @@ mod tests {
                     assert!(bit / 8 >= last, "bit {bit} went unnoticed");
                     assert_eq!(scan.records, [b"one", b"two"]);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn behind_the_mark_of_an_orderly_end_nothing_is_lost_in_silence() {
+        let mut bytes = log(&[b"one", b"two"]);
+        let records = bytes.len();
+        mark(&mut bytes, 2);
+        frame(&mut bytes, 3, b"later");
+        let whole = scan(&bytes, Path::new("log")).unwrap();
+        assert_eq!((whole.records.len(), whole.next), (3, 4));
+        bytes.truncate(records + RECORD);
+        for bit in 0..bytes.len() * 8 {
+            let mut bad = bytes.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            match scan(&bad, Path::new("log")) {
+                Err(_) => assert!(bit / 8 < records),
+                Ok(scan) => assert_eq!(scan.records, [b"one", b"two"], "bit {bit}"),
             }
         }
     }

@@ -74,6 +74,8 @@ struct Writer {
     sequence: u64,
     length: u64,
     unwritten: Vec<u8>,
+    /// Whether a record was added since the last mark.
+    unmarked: bool,
     poisoned: Option<String>,
     _lock: Lock,
 }
@@ -136,7 +138,7 @@ impl Store {
             recovery,
         };
         if let Some(lock) = lock {
-            store.begin_writing(lock, &bytes, scan.end, scan.records.len() as u64)?;
+            store.begin_writing(lock, &bytes, scan.end, scan.next)?;
         }
         Ok(store)
     }
@@ -177,6 +179,7 @@ impl Store {
             sequence,
             length: end as u64,
             unwritten: Vec::new(),
+            unmarked: false,
             poisoned: None,
             _lock: lock,
         });
@@ -198,6 +201,7 @@ impl Store {
         };
         written.map_err(|e| writer.poison(&path, e))?;
         writer.sequence += 1;
+        writer.unmarked = true;
         Ok(())
     }
 
@@ -207,6 +211,16 @@ impl Store {
         let writer = self.writer()?;
         let synced = writer.flush().and_then(|()| writer.file.sync_data());
         synced.map_err(|e| writer.poison(&path, e))
+    }
+
+    /// Ends in order: marks the log as whole, makes everything durable and lets go of the lock.
+    /// Dropping a store does the same without telling of errors, and without waiting for the disk.
+    pub fn close(mut self) -> Result<()> {
+        if self.writer.is_none() {
+            return Ok(());
+        }
+        self.writer()?.mark();
+        self.sync()
     }
 
     /// Puts a log of `records` in the place of the present one, all or nothing.
@@ -231,6 +245,7 @@ impl Store {
         writer.sequence = sequence;
         writer.length = length;
         writer.unwritten.clear();
+        writer.unmarked = true;
         Ok(())
     }
 
@@ -244,7 +259,8 @@ impl Store {
             ));
         }
         let mut store = Self::open(directory, &StoreOptions::default(), |_| Ok(()))?;
-        store.rewrite(records)
+        store.rewrite(records)?;
+        store.close()
     }
 
     /// Reads the log from disk again and checks every checksum.
@@ -303,13 +319,21 @@ impl Drop for Store {
         if let Some(writer) = &mut self.writer
             && writer.poisoned.is_none()
         {
-            // Nothing here was promised to be durable: `close` above reports errors.
+            // Nothing here was promised to be durable: `close` tells of errors.
+            writer.mark();
             let _ = writer.flush();
         }
     }
 }
 
 impl Writer {
+    fn mark(&mut self) {
+        if std::mem::take(&mut self.unmarked) {
+            log::mark(&mut self.unwritten, self.sequence);
+            self.sequence += 1;
+        }
+    }
+
     fn flush(&mut self) -> std::io::Result<()> {
         self.file.write_all(&self.unwritten)?;
         self.length += self.unwritten.len() as u64;
