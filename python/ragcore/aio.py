@@ -5,6 +5,8 @@ membership are plain. The work runs in asyncio's thread pool and holds no interp
 event loop goes on. Cancelling a call that takes ``progress`` stops the work as well and nothing of
 it is kept; any other call runs to its end unseen.
 
+``aio.pyi`` has the signatures.
+
 >>> import asyncio
 >>> from ragcore import aio
 >>> async def main():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import time
 from pathlib import Path
 from typing import Any
 
+import aio_stub
 import numpy as np
 import pytest
 import ragcore as rag
@@ -61,6 +63,12 @@ def test_objects_go_in_and_come_out_wrapped(tmp_path: Path) -> None:
             await col.ids()
 
     run(main())
+
+
+def test_the_stub_is_up_to_date() -> None:
+    written = ast.parse(aio_stub.STUB.read_text(encoding="utf-8"))
+    mend = "run python python/tests/aio_stub.py && ruff format python/ragcore/aio.pyi"
+    assert ast.dump(written) == ast.dump(ast.parse(aio_stub.stub())), mend
 
 
 def test_the_loop_goes_on_and_cancelling_stops_the_work() -> None:

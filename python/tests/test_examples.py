@@ -63,6 +63,21 @@ def test_the_quickstart_reads_this_project(tmp_path: Path) -> None:
     )
 
 
+def test_the_quickstart_does_what_the_one_in_rust_does() -> None:
+    rust = "".join(
+        path.read_text(encoding="utf-8")
+        for path in sorted((ROOT / "examples" / "rust" / "quickstart").glob("*.rs"))
+    )
+    python = (EXAMPLES / "quickstart.py").read_text(encoding="utf-8")
+    for there, here in (
+        (r"STRENGTH: f64 = ([\d.]+);", r"STRENGTH = ([\d.]+)"),
+        (r"PASSAGE_TOKENS: usize = (\d+);", r"max_tokens=(\d+)"),
+        (r'QUESTION: &str = "([^"]+)";', r'default="([^"]+\?)"'),
+        (r"PROBES: usize = (\d+);", r"probes\((\d+), seed=23\)"),
+    ):
+        assert re.findall(there, rust) == re.findall(here, python), there
+
+
 def test_the_quickstart_reads_other_folders(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "a.txt").write_text("The boiler 🙂 is serviced in May.\n", "utf-8")

@@ -8,13 +8,16 @@ use pyo3::types::PyDict;
 use rag_core::retrieval::diversity::{self, MmrOptions};
 use rag_core::retrieval::fusion::{self, FuseOptions};
 
+/// Keys and their scores.
+type Scored<'py> = (Bound<'py, PyArray1<u64>>, Bound<'py, PyArray1<f32>>);
+
 #[pyfunction]
 #[pyo3(signature = (rankings, **options))]
 pub(crate) fn fuse<'py>(
     py: Python<'py>,
     rankings: Vec<PyReadonlyArray1<'_, u64>>,
     options: Option<&Bound<'_, PyDict>>,
-) -> PyResult<(Bound<'py, PyArray1<u64>>, Bound<'py, PyArray1<f32>>)> {
+) -> PyResult<Scored<'py>> {
     let mut chosen = FuseOptions::default();
     set_options(options, |name, value| chosen.set(name, value))?;
     let lists: Vec<&[u64]> = rankings

@@ -321,6 +321,9 @@ pub(crate) fn report(py: Python<'_>, report: RetrainReport) -> PyResult<Bound<'_
     Ok(out)
 }
 
+/// Weights, and which ratings were kept.
+type Weighed<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<bool>>);
+
 #[pyfunction]
 #[pyo3(signature = (ratings, at, half_life, **options))]
 pub(crate) fn filter_feedback<'py>(
@@ -329,7 +332,7 @@ pub(crate) fn filter_feedback<'py>(
     at: PyReadonlyArray1<'_, f64>,
     half_life: f64,
     options: Option<&Bound<'_, PyDict>>,
-) -> PyResult<(Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<bool>>)> {
+) -> PyResult<Weighed<'py>> {
     let mut chosen = FilterOptions::default();
     set_options(options, |name, value| chosen.set(name, value))?;
     let (ratings, at) = (ratings.as_slice()?, at.as_slice()?);

@@ -81,19 +81,23 @@ pub fn test(root: &Path, python: &Path, model: Option<&Path>) -> Count {
 }
 
 /// Checks the layout and the lints of the Python code; nothing is written.
-pub fn style(root: &Path, python: &Path) -> bool {
+fn style(root: &Path, python: &Path) -> bool {
     let folders = ["python", "examples/python"];
     let layout = [&["-m", "ruff", "format", "--check"][..], &folders].concat();
     let lints = [&["-m", "ruff", "check"][..], &folders].concat();
     succeeds(command(root, python, &layout)) && succeeds(command(root, python, &lints))
 }
 
-/// Checks the stubs against the built binary, and the types of the package; nothing is written.
+/// Checks the stubs against the built binary, the types, the layout and the lints of the package;
+/// nothing is written.
 pub fn stubs(root: &Path, python: &Path) -> bool {
     let options = ["-m", "mypy.stubtest", "ragcore._core", "--concise"];
     let mut check = command(root, python, &options);
     check.env("MYPYPATH", root.join("python"));
-    install(root, python) && succeeds(check) && succeeds(command(root, python, &["-m", "mypy"]))
+    install(root, python)
+        && succeeds(check)
+        && succeeds(command(root, python, &["-m", "mypy"]))
+        && style(root, python)
 }
 
 /// The summary that `python/tests/conftest.py` prints.

@@ -33,7 +33,7 @@ options! {
         k: usize = 10, in 1..=10_000;
         /// Which indexes are asked.
         mode: Mode = Mode::Hybrid;
-        /// The share of BM25 in convex fusion; none means the default of 0.5.
+        /// The share of BM25 in convex fusion; none means the default of 0.3.
         bm25_weight: Option<f32> = None, in 0.0..=1.0;
         /// How hybrid search makes one score of two.
         fusion: Fusion = Fusion::Convex;
@@ -50,7 +50,7 @@ options! {
 
 /// The share of BM25 when the caller names none. Chosen by a sweep over four public test sets;
 /// `benches/RESULTS.md` has the figures.
-pub const DEFAULT_BM25_WEIGHT: f32 = 0.5;
+pub const DEFAULT_BM25_WEIGHT: f32 = 0.3;
 
 /// A question to a collection: text, vector or both, with filters, dials and options.
 ///

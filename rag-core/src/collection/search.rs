@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::kernel;
 use crate::progress::Progress;
 use crate::retrieval::diversity;
-use crate::retrieval::fusion::{normalize_cosine, normalize_lexical};
+use crate::retrieval::fusion::{convex, normalize_cosine, normalize_lexical};
 use crate::steering::{PartKind, Steered};
 use crate::threads;
 use std::cmp::Ordering;
@@ -301,11 +301,11 @@ impl Scores {
             Mode::Dense => (0.0, dense),
             Mode::Hybrid => {
                 let lexical = normalize_lexical(lexical, self.bound);
-                let dense = match dense.is_finite() {
-                    true => normalize_cosine(dense),
-                    false => 0.0,
-                };
-                (self.weight * lexical, (1.0 - self.weight) * dense)
+                let dense = dense.is_finite().then(|| normalize_cosine(dense));
+                (
+                    convex(Some(lexical), None, self.weight),
+                    convex(None, dense, self.weight),
+                )
             }
         }
     }

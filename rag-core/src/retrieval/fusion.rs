@@ -5,7 +5,7 @@
 //! does not depend on which other documents were found. Reciprocal rank fusion (Cormack, Clarke
 //! and Buettcher, 2009) needs no scores at all.
 
-use super::topk::{self, TopK};
+use super::topk;
 use crate::error::{Error, Result};
 use std::collections::{HashMap, HashSet};
 
@@ -35,69 +35,6 @@ pub fn normalize_cosine(cosine: f32) -> f32 {
 /// ```
 pub fn convex(lexical: Option<f32>, dense: Option<f32>, weight: f32) -> f32 {
     weight * lexical.unwrap_or(0.0) + (1.0 - weight) * dense.unwrap_or(0.0)
-}
-
-/// A candidate that [`fuse_convex`] scored on both sides.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Fused {
-    /// The row.
-    pub row: u32,
-    /// The fused score.
-    pub score: f32,
-    /// The normalised lexical score, if the row has one.
-    pub lexical: Option<f32>,
-    /// The normalised dense score, if the row has one.
-    pub dense: Option<f32>,
-}
-
-/// The best `k` of two lists of candidates, each scored exactly on both sides.
-///
-/// `lexical` and `dense` are hits with normalised scores; what one list lacks is asked of the
-/// callback, so that a row missing from one list is not taken for a row that scores 0 there.
-/// Rows in neither list are not looked at. `weight` in [0, 1] is the lexical share.
-pub fn fuse_convex(
-    lexical: &[(u32, f32)],
-    dense: &[(u32, f32)],
-    weight: f32,
-    k: usize,
-    lexical_score: &dyn Fn(u32) -> Option<f32>,
-    dense_score: &dyn Fn(u32) -> Option<f32>,
-) -> Result<Vec<Fused>> {
-    super::check_k(k)?;
-    if !(0.0..=1.0).contains(&weight) {
-        return Err(Error::invalid(format!(
-            "bm25_weight must be in 0..=1, got {weight}"
-        )));
-    }
-    let known_lexical: HashMap<u32, f32> = lexical.iter().copied().collect();
-    let known_dense: HashMap<u32, f32> = dense.iter().copied().collect();
-    let sides = |row: u32| {
-        let known = |map: &HashMap<u32, f32>| map.get(&row).copied();
-        (
-            known(&known_lexical).or_else(|| lexical_score(row)),
-            known(&known_dense).or_else(|| dense_score(row)),
-        )
-    };
-    let mut seen = HashSet::new();
-    let mut best = TopK::new(k);
-    let mut scored = HashMap::new();
-    for &(row, _) in lexical.iter().chain(dense) {
-        if seen.insert(row) {
-            let (lexical, dense) = sides(row);
-            scored.insert(row, (lexical, dense));
-            best.push(row, convex(lexical, dense, weight));
-        }
-    }
-    let fused = best.into_sorted().into_iter().map(|(row, score)| {
-        let (lexical, dense) = scored[&row];
-        Fused {
-            row,
-            score,
-            lexical,
-            dense,
-        }
-    });
-    Ok(fused.collect())
 }
 
 crate::options! {
@@ -182,17 +119,6 @@ mod tests {
             lists.reverse();
             prop_assert_eq!(forward, all(&lists));
         }
-    }
-
-    #[test]
-    fn candidates_missing_from_one_list_are_scored_there() {
-        let lexical = |row: u32| (row == 2).then_some(0.9);
-        let fused = fuse_convex(&[(1, 1.0)], &[(2, 0.8)], 0.5, 5, &lexical, &|_| None).unwrap();
-        let rows: Vec<u32> = fused.iter().map(|f| f.row).collect();
-        assert_eq!(rows, [2, 1]);
-        assert_eq!((fused[0].lexical, fused[1].dense), (Some(0.9), None));
-        assert!(fuse_convex(&[], &[], f32::NAN, 5, &lexical, &lexical).is_err());
-        assert!(fuse_convex(&[], &[], 0.5, 0, &lexical, &lexical).is_err());
     }
 
     #[test]

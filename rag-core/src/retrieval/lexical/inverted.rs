@@ -326,6 +326,20 @@ impl Inverted {
     }
 
     fn accumulate(&self, statistics: &ShardStatistics, scratch: &mut Scratch) {
+        let Scratch { scores, touched } = scratch;
+        self.for_each_share(statistics, |slot, share| {
+            let sum = &mut scores[slot as usize];
+            // Every contribution is above 0, so 0 means not yet seen.
+            if *sum == 0.0 {
+                touched.push(slot);
+            }
+            *sum += share;
+        });
+    }
+
+    /// What each query term adds to each living slot that has it, term after term in query order:
+    /// added up in this order, the shares are the score.
+    fn for_each_share(&self, statistics: &ShardStatistics, mut each: impl FnMut(u32, f32)) {
         let saturation = Saturation::new(&self.options, statistics);
         for term in &statistics.terms {
             let weight = statistics.weight(term);
@@ -334,17 +348,22 @@ impl Inverted {
             };
             for posting in &postings.list {
                 let length = self.lengths[posting.slot as usize];
-                if length == DEAD {
-                    continue;
+                if length != DEAD {
+                    let share = saturation.score(weight, posting.frequency, length);
+                    each(posting.slot, share);
                 }
-                let sum = &mut scratch.scores[posting.slot as usize];
-                // Every contribution is above 0, so 0 means not yet seen.
-                if *sum == 0.0 {
-                    scratch.touched.push(posting.slot);
-                }
-                *sum += saturation.score(weight, posting.frequency, length);
             }
         }
+    }
+
+    /// Adds every document's score to its place in `out`, as far as `out` reaches.
+    pub(super) fn scores_into(&self, statistics: &ShardStatistics, out: &mut [f32]) {
+        self.for_each_share(statistics, |slot, share| {
+            let place = usize::try_from(self.ids[slot as usize]);
+            if let Some(score) = place.ok().and_then(|place| out.get_mut(place)) {
+                *score += share;
+            }
+        });
     }
 
     /// Takes the best from the accumulators and leaves them zero.
@@ -406,27 +425,6 @@ impl Inverted {
             })
         });
         Some(scores.collect())
-    }
-
-    /// What each query term adds to each document that has it, term after term in query order:
-    /// added up in this order, the shares are the score.
-    pub(super) fn for_each_share(
-        &self,
-        statistics: &ShardStatistics,
-        each: &mut dyn FnMut(u64, f32),
-    ) {
-        let saturation = Saturation::new(&self.options, statistics);
-        for term in &statistics.terms {
-            let weight = statistics.weight(term);
-            for posting in self.postings_of(&term.term).map_or(&[][..], |p| &p.list) {
-                let slot = posting.slot as usize;
-                let length = self.lengths[slot];
-                if length != DEAD {
-                    let share = saturation.score(weight, posting.frequency, length);
-                    each(self.ids[slot], share);
-                }
-            }
-        }
     }
 
     /// The scores of chosen documents, 0 where none of the terms or no such document is.

@@ -140,11 +140,7 @@ impl LexicalRows {
     /// The scores of all rows at once: adds to `out[row]` for every row below `out.len()` that
     /// has a term of the query.
     pub(crate) fn scores_into(&self, statistics: &ShardStatistics, out: &mut [f32]) {
-        self.0.for_each_share(statistics, &mut |id, share| {
-            if let Some(score) = usize::try_from(id).ok().and_then(|row| out.get_mut(row)) {
-                *score += share;
-            }
-        });
+        self.0.scores_into(statistics, out);
     }
 
     /// [`scores_for`](Self::scores_for) with the statistics of all shards.
