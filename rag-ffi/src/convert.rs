@@ -248,7 +248,7 @@ mod tests {
                 &[] as &[f32]
             );
             assert!(slice(floats.as_ptr(), usize::MAX, "v").is_err());
-            assert!(slice(floats.as_ptr(), usize::MAX / 8, "v").is_err());
+            assert!(slice(floats.as_ptr(), usize::MAX / 7, "v").is_err());
             assert!(rows(floats.as_ptr(), usize::MAX, 2, "v").is_err());
             assert!(rows(floats.as_ptr(), 2, 0, "v").is_err());
             let odd = floats.as_ptr().cast::<u8>().add(1).cast::<f32>();

@@ -69,9 +69,52 @@ fn write(shard: usize) -> RwLockWriteGuard<'static, Shard> {
     lock.unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Keeps a forked child from inheriting a registry that is locked by a thread it does not have:
+/// the thread that forks holds all locks meanwhile.
+#[cfg(unix)]
+mod fork {
+    use super::{SHARDS, Shard, write};
+    use std::cell::RefCell;
+    use std::sync::RwLockWriteGuard;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    thread_local! {
+        static HELD: RefCell<Vec<RwLockWriteGuard<'static, Shard>>> = const { RefCell::new(Vec::new()) };
+    }
+
+    unsafe extern "C" {
+        fn pthread_atfork(
+            prepare: extern "C" fn(),
+            parent: extern "C" fn(),
+            child: extern "C" fn(),
+        ) -> std::ffi::c_int;
+    }
+
+    extern "C" fn prepare() {
+        // A thread that is ending has no such list any more, and no call in the library either.
+        let _ = HELD.try_with(|held| held.borrow_mut().extend((0..SHARDS).map(write)));
+    }
+
+    extern "C" fn release() {
+        let _ = HELD.try_with(|held| held.borrow_mut().clear());
+    }
+
+    pub(super) fn watch() {
+        // No `Once`, which a fork in the wrong moment would leave half done in the child.
+        static ASKED: AtomicBool = AtomicBool::new(false);
+        if !ASKED.load(Ordering::Relaxed) && !ASKED.swap(true, Ordering::Relaxed) {
+            // SAFETY: the three functions live as long as the program and do not unwind. If the
+            // system has no room for them, forking is as it is without.
+            unsafe { pthread_atfork(prepare, release, release) };
+        }
+    }
+}
+
 /// A new handle for `value`, which is the caller's to free.
 pub(crate) fn give<N: Noun>(value: N::Value) -> *mut N {
     use std::sync::atomic::{AtomicUsize, Ordering};
+    #[cfg(unix)]
+    fork::watch();
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let shard = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;
     let item: Arc<dyn Any + Send + Sync> = Arc::new(RwLock::new(value));
