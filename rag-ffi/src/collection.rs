@@ -41,10 +41,11 @@ pub unsafe extern "C" fn rag_collection_open(
         let mut chosen = OpenOptions::default();
         apply(options, |name, value| chosen.set(name, value))?;
         let embedder = handle::with_optional(embedder, "embedder", |e| Ok(e.cloned()))?;
-        let collection = match path.is_null() {
-            true => Collection::in_memory(embedder, chosen.dim)?,
-            false => Collection::open(self::path(path, "path")?, embedder, &chosen)?,
+        let path = match path.is_null() {
+            true => None,
+            false => Some(self::path(path, "path")?),
         };
+        let collection = Collection::with_options(path.as_deref(), embedder, &chosen)?;
         convert::put(out, handle::give(collection), "out")
     })
 }

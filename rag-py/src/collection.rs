@@ -50,10 +50,7 @@ impl Collection {
         let mut chosen = OpenOptions::default();
         set_options(options, |name, value| chosen.set(name, value))?;
         let embedder = embedder.map(|e| e.0.clone());
-        let open = || match path {
-            Some(path) => Core::open(path, embedder, &chosen),
-            None => Core::in_memory(embedder, chosen.dim),
-        };
+        let open = || Core::with_options(path.as_deref(), embedder, &chosen);
         call(py, open).map(Self)
     }
 

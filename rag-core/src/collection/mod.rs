@@ -89,8 +89,7 @@ impl Collection {
     /// A collection that lives in memory. Without an embedder texts are embedded by the built-in
     /// model, or, if `dim` is given, vectors are the caller's own.
     pub fn in_memory(embedder: Option<Embedder>, dim: Option<usize>) -> Result<Self> {
-        let options = OpenOptions::default().dim(dim);
-        Self::build(None, embedder, &options)
+        Self::with_options(None, embedder, &OpenOptions::default().dim(dim))
     }
 
     /// Opens the collection in the directory `path`, or makes it there.
@@ -114,12 +113,18 @@ impl Collection {
         embedder: Option<Embedder>,
         options: &OpenOptions,
     ) -> Result<Self> {
-        Self::build(Some(path.as_ref()), embedder, options)
+        Self::with_options(Some(path.as_ref()), embedder, options)
     }
 
-    fn build(path: Option<&Path>, embedder: Option<Embedder>, o: &OpenOptions) -> Result<Self> {
-        o.check()?;
-        if path.is_none() && o.read_only {
+    /// [`Collection::open`] with a path, [`Collection::in_memory`] without: for callers who have
+    /// both in one call. In memory nothing can be `read_only`, and `durability` has no meaning.
+    pub fn with_options(
+        path: Option<&Path>,
+        embedder: Option<Embedder>,
+        options: &OpenOptions,
+    ) -> Result<Self> {
+        options.check()?;
+        if path.is_none() && options.read_only {
             return Err(Error::invalid(
                 "a collection in memory cannot be read_only; name a path",
             ));
@@ -129,20 +134,20 @@ impl Collection {
             None => None,
             Some(path) => {
                 let store_options = StoreOptions::default()
-                    .durability(o.durability)
-                    .read_only(o.read_only);
+                    .durability(options.durability)
+                    .read_only(options.read_only);
                 Some(Store::open(path, &store_options, |record| {
                     state.apply(&Change::decode(record)?)
                 })?)
             }
         };
-        check_identity(&state, embedder.as_ref(), o.dim)?;
-        let dim = embedder.as_ref().map(Embedder::dim).or(o.dim);
+        check_identity(&state, embedder.as_ref(), options.dim)?;
+        let dim = embedder.as_ref().map(Embedder::dim).or(options.dim);
         state.apply(&Change::Identity {
             dim,
             embedder: state.embedder.clone(),
         })?;
-        let own_vectors = embedder.is_none() && o.dim.is_some();
+        let own_vectors = embedder.is_none() && options.dim.is_some();
         Ok(Self {
             shared: Arc::new(Shared {
                 pid: std::process::id(),
@@ -150,7 +155,7 @@ impl Collection {
                 writer: Mutex::new(Writer { store }),
                 embedder: embedder.map_or_else(OnceLock::new, OnceLock::from),
                 own_vectors,
-                read_only: o.read_only,
+                read_only: options.read_only,
                 closed: AtomicBool::new(false),
                 clock: Arc::new(SystemClock),
                 worker: Rng::seed_from_system(),

@@ -7,7 +7,7 @@
 //! sum where two pieces mean something else together.
 //!
 //! Sums are whole numbers until the last step: a text gives the same bits on every machine,
-//! whatever the instruction set. [`wordpiece`] cuts the text, `blob` reads the file.
+//! whatever the instruction set. `wordpiece` cuts the text, `blob` reads the file.
 
 mod blob;
 mod sum;
