@@ -70,8 +70,9 @@ fn probes(collection: &Collection, n: usize, seed: u64) -> Result<Vec<Probe>> {
     let mut ids = collection.ids()?;
     rng.shuffle(&mut ids);
     let mut probes = Vec::new();
-    for document in collection.get(&ids)?.into_iter().flatten() {
-        let text = document.text.unwrap_or_default();
+    for id in ids {
+        let text = collection.get(&[&id])?.pop().flatten().and_then(|d| d.text);
+        let text = text.unwrap_or_default();
         let mut words: Vec<&str> = text.split_whitespace().take(24).collect();
         if words.len() < 8 {
             continue;
@@ -80,7 +81,7 @@ fn probes(collection: &Collection, n: usize, seed: u64) -> Result<Vec<Probe>> {
         words.truncate(words.len() / 2);
         probes.push(Probe {
             question: words.join(" "),
-            wanted: document.id,
+            wanted: id,
         });
         if probes.len() == n {
             break;
