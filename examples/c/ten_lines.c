@@ -6,7 +6,8 @@ int main(void) {
     const char *ids[] = {"tides", "yeast", "rust"};
     const char *texts[] = {"The moon pulls the sea and makes the tides.",
                            "Yeast eats sugar and makes the dough rise.", "Iron and water make rust."};
-    const char *kitchen[] = {"knead the dough", "bake a cake"}, *elsewhere[] = {"sail a ship", "forge iron"};
+    const char *kitchen[] = {"kitchen recipe with dough", "kitchen recipe with eggs"};
+    const char *elsewhere[] = {"harbour report on ships", "harbour report on steel"};
     rag_collection *col = NULL; rag_options *opts = NULL; rag_query *query = NULL; rag_hits *hits = NULL; rag_hit hit;
 
     rag_collection_open(NULL, NULL, NULL, &col, NULL);

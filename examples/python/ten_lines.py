@@ -7,6 +7,7 @@ col.add(["tides", "yeast", "rust"], [
     "The moon pulls the sea and makes the tides.",
     "Yeast eats sugar and makes the dough rise.",
     "Iron and water make rust."])  # fmt: skip
-col.steering.learn("kitchen", ["knead the dough", "bake a cake"], ["sail a ship", "forge iron"])
+col.steering.learn("kitchen", ["kitchen recipe with dough", "kitchen recipe with eggs"],
+                   ["harbour report on ships", "harbour report on steel"])  # fmt: skip
 for hit in col.search("what makes things rise?", k=2, steer={"kitchen": 1.0}):
     print(f"{hit.score:.4f}", hit.id, hit.text)

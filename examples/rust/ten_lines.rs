@@ -10,8 +10,8 @@ fn main() -> rag_core::Result<()> {
         "Yeast eats sugar and makes the dough rise.",
         "Iron and water make rust.",
     ]))?;
-    let kitchen = Examples::Texts(&["knead the dough", "bake a cake"]);
-    let elsewhere = Examples::Texts(&["sail a ship", "forge iron"]);
+    let kitchen = Examples::Texts(&["kitchen recipe with dough", "kitchen recipe with eggs"]);
+    let elsewhere = Examples::Texts(&["harbour report on ships", "harbour report on steel"]);
     col.steering()
         .learn("kitchen", kitchen, elsewhere, &LearnOptions::default())?;
     let query = Query::text("what makes things rise?")

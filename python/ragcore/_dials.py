@@ -9,7 +9,15 @@ from . import _core
 from ._arrays import Vectors
 from ._arrays import vector as as_vector
 from ._arrays import vectors as as_vectors
-from ._steering import Dials, RetrainReport, Steering, SteeringVector, report, strengths
+from ._steering import (
+    Dials,
+    RetrainReport,
+    Steering,
+    SteeringVector,
+    learnt,
+    report,
+    strengths,
+)
 from ._texts import texts_or_vectors
 
 
@@ -64,7 +72,7 @@ class CollectionSteering:
             folds=folds,
             seed=seed,
         )
-        return SteeringVector._wrap(core)
+        return learnt(core)
 
     def add(self, vector: SteeringVector) -> None:
         """Keeps a dial that was learnt elsewhere, calibrated on the documents here."""

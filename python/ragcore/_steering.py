@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 from . import _core
 from ._arrays import Points, Vectors, numbers, vector, vectors
 from ._embedding import Embedder, is_text, text_vectors
-from .errors import InvalidArgument
+from .errors import InvalidArgument, NoMeasurableEffect
 
 if TYPE_CHECKING:
     from ._dials import CollectionSteering
@@ -118,7 +119,7 @@ class SteeringVector:
         core = _core.SteeringVector.learn(
             liked, disliked, name=name, method=method, ridge=ridge, c=c, folds=folds, seed=seed
         )
-        return cls._wrap(core)
+        return learnt(core)
 
     @property
     def vector(self) -> Vectors:
@@ -212,6 +213,21 @@ class SteeringVector:
         return f"SteeringVector({self.name!r}, dim={self.dim}, effect={told})"
 
 
+def learnt(core: _core.SteeringVector) -> SteeringVector:
+    """The vector of a public ``learn``, with a warning where it shows no effect."""
+    made = SteeringVector._wrap(core)
+    if not core.measurable:
+        effect = made.effect
+        told = f"{effect.value:.2f} [{effect.low:.2f}, {effect.high:.2f}]" if effect else "none"
+        warnings.warn(
+            f"the examples show no measurable effect: {told} standard deviations; give more, or "
+            "clearer ones",
+            NoMeasurableEffect,
+            stacklevel=3,
+        )
+    return made
+
+
 class Steering:
     """A named set of dials, and what users liked.
 
@@ -269,7 +285,7 @@ class Steering:
         core = self._inner.learn(
             name, liked, disliked, method=method, ridge=ridge, c=c, folds=folds, seed=seed
         )
-        return SteeringVector._wrap(core)
+        return learnt(core)
 
     @property
     def dials(self) -> list[str]:

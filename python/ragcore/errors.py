@@ -28,6 +28,7 @@ __all__ = [
     "Io",
     "Locked",
     "ModelMismatch",
+    "NoMeasurableEffect",
     "NotFound",
     "ReadOnly",
     "Timeout",
@@ -186,3 +187,10 @@ def _make(kind: str, message: str, file: str | None, offset: int | None, pid: in
         if value is not None:
             setattr(error, name, value)
     return error
+
+
+class NoMeasurableEffect(UserWarning):
+    """A dial was learnt, but held-out examples do not show that it does anything.
+
+    Its ``effect`` has an interval that reaches 0: give more examples, or clearer ones.
+    """

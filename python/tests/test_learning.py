@@ -157,3 +157,16 @@ def test_routers_learn_from_texts_and_vectors() -> None:
     assert other.routes == ["large", "small"]
     with pytest.raises(rag.InvalidArgument):
         router.fit(questions, {"small": [1.0]})  # type: ignore[dict-item]
+
+
+def test_a_dial_without_a_measurable_effect_is_learnt_with_a_warning() -> None:
+    noise = np.random.default_rng(5).normal(size=(12, 8)).astype(np.float32)
+    col = rag.open(dim=8)
+    for learn in (
+        lambda: rag.SteeringVector.learn(noise[:6], noise[6:]),
+        lambda: rag.Steering().learn("noise", noise[:6], noise[6:]),
+        lambda: col.steering.learn("noise", noise[:6], noise[6:]),
+    ):
+        with pytest.warns(rag.NoMeasurableEffect, match="no measurable effect"):
+            dial = learn()
+        assert dial.effect is not None and dial.effect.low <= 0

@@ -93,6 +93,11 @@ impl SteeringVector {
         parts(self.0.effect())
     }
 
+    #[getter]
+    fn measurable(&self) -> bool {
+        self.0.effect().is_some_and(|effect| effect.is_measurable())
+    }
+
     fn named(&self, py: Python<'_>, name: Text) -> PyResult<Self> {
         call(py, || self.0.named(&name)).map(Self)
     }

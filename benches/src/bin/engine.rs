@@ -27,6 +27,7 @@ fn main() -> Result<()> {
             products(row, m, k, n)?;
         }
     }
+    built_in()?;
     let Some(model) = after("--model") else {
         return Ok(());
     };
@@ -45,6 +46,28 @@ fn main() -> Result<()> {
     );
     if let Some(data) = after("--data") {
         passages(&embedder, &Collection::read(&data)?.texts)?;
+    }
+    Ok(())
+}
+
+/// The built-in model on one thread, on texts of nine and of ninety words.
+fn built_in() -> Result<()> {
+    let embedder = Embedder::built_in(&EmbedderOptions::default().threads(Some(1)))?;
+    let sentence = "what does vitamin d do for bones when old ";
+    for repeats in [1, 10] {
+        let texts: Vec<String> = (0..20_000 / repeats)
+            .map(|i| format!("{}{i}", sentence.repeat(repeats)))
+            .collect();
+        let seconds = measure(9, || {
+            embedder
+                .encode(&texts, &EncodeOptions::default(), Progress::none())
+                .expect("any text is embedded");
+        });
+        println!(
+            "built-in model, {} words a text: {:.0} texts/s",
+            10 * repeats,
+            texts.len() as f64 / seconds[4]
+        );
     }
     Ok(())
 }
