@@ -140,8 +140,10 @@ def test_a_forked_child_works_or_is_told(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "fine\n"), done.stderr
 
 
+# A run in the background may have inherited an ignored SIGINT, so the script asks for Python's own.
 INTERRUPT = """
-import sys, time, ragcore as rag
+import signal, sys, time, ragcore as rag
+signal.signal(signal.SIGINT, signal.default_int_handler)
 embedder = rag.Embedder()
 embedder.encode(["warm"])
 texts = ["a long text with many words in it " * 40] * 200_000
