@@ -6,6 +6,11 @@
 //! cargo run --release --example quickstart -- ~/notes --ask "when is the boiler serviced?" --store /tmp/notes
 //! ```
 
+/// A line of the page; a reader who has seen enough (`| head`) ends the run quietly.
+macro_rules! say {
+    ($($text:tt)*) => { crate::page::line(format_args!($($text)*)) };
+}
+
 mod corpus;
 mod page;
 mod tune;
@@ -43,7 +48,7 @@ fn main() -> ExitCode {
     let arguments = match parse(std::env::args().skip(1)) {
         Ok(Some(arguments)) => arguments,
         Ok(None) => {
-            println!("{USAGE}");
+            say!("{USAGE}");
             return ExitCode::SUCCESS;
         }
         Err(error) => {
@@ -115,7 +120,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         Some(folder) => Embedder::open(folder, &EmbedderOptions::default()),
         None => Embedder::built_in(&EmbedderOptions::default()),
     })?;
-    println!("model: {} ({} dimensions)", embedder.name(), embedder.dim());
+    say!("model: {} ({} dimensions)", embedder.name(), embedder.dim());
 
     let collection = timed(&mut times, "open the collection", || {
         match &arguments.store {
@@ -125,7 +130,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     })?;
     match collection.len()? {
         0 => index(&collection, arguments, &embedder, &mut times)?,
-        n => println!("opened: {n} passages that an earlier run saved"),
+        n => say!("opened: {n} passages that an earlier run saved"),
     }
 
     page::heading(&format!("Question: {}", arguments.ask));
@@ -141,7 +146,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         Some(weight) => timed(&mut times, "measure and route", || {
             tune::route(&collection, &arguments.ask, weight)
         })?,
-        None => println!("no passage has eight words to ask with; routing is left out"),
+        None => say!("no passage has eight words to ask with; routing is left out"),
     }
 
     if arguments.store.is_some() {
@@ -149,7 +154,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     }
     page::heading("Timings");
     for (what, seconds) in times {
-        println!("{:>10.2} ms  {what}", seconds * 1e3);
+        say!("{:>10.2} ms  {what}", seconds * 1e3);
     }
     Ok(())
 }
@@ -163,7 +168,7 @@ fn index(
     let corpus = timed(times, "read and split", || {
         corpus::read(&arguments.paths, &arguments.endings, embedder)
     })?;
-    corpus.skipped.iter().for_each(|s| println!("skipped: {s}"));
+    corpus.skipped.iter().for_each(|s| say!("skipped: {s}"));
     if corpus.passages.is_empty() {
         return Err(Error::invalid(format!(
             "no file ending in {} has any text there; name another folder or --ext",
@@ -181,7 +186,7 @@ fn index(
     })?;
     let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let (passages, files) = (corpus.passages.len(), corpus.files);
-    println!(
+    say!(
         "indexed: {} of {}",
         count(passages, "passage"),
         count(files, "file")
@@ -223,7 +228,7 @@ fn steer(
     page::heading(&format!(
         "The same, with the dial \"hands-on\" at {STRENGTH}"
     ));
-    println!("learnt from {} pairs, {effect}", instructions.len());
+    say!("learnt from {} pairs, {effect}", instructions.len());
     let query = query.clone().steer("hands-on", STRENGTH);
     let steered = timed(times, "steered search", || collection.search(&query))?;
     page::hits(&steered);
@@ -236,8 +241,8 @@ fn steer(
             places.join(", ")
         }
     };
-    println!("entered: {}", missing(&steered, plain));
-    println!("left:    {}", missing(plain, &steered));
+    say!("entered: {}", missing(&steered, plain));
+    say!("left:    {}", missing(plain, &steered));
     Ok(())
 }
 

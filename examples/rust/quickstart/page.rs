@@ -8,16 +8,23 @@ const SNIPPET: usize = 96;
 /// Parts of a path that are shown.
 const PATH_PARTS: usize = 3;
 
+/// Prints one line, or ends the program if nobody reads any more.
+pub fn line(text: std::fmt::Arguments<'_>) {
+    if writeln!(std::io::stdout().lock(), "{text}").is_err() {
+        std::process::exit(0);
+    }
+}
+
 /// A heading with a line under it.
 pub fn heading(text: &str) {
-    println!("\n{text}\n{}", "-".repeat(text.chars().count()));
+    say!("\n{text}\n{}", "-".repeat(text.chars().count()));
 }
 
 /// Hits, one line of figures and one of text each.
 pub fn hits(hits: &[Hit]) {
-    println!("     score    bm25  cosine  where");
+    say!("     score    bm25  cosine  where");
     for (rank, hit) in hits.iter().enumerate() {
-        println!(
+        say!(
             "{:3}. {:.4}  {}  {}  {}",
             rank + 1,
             hit.score,
@@ -25,10 +32,10 @@ pub fn hits(hits: &[Hit]) {
             figure(hit.dense_score),
             place(hit)
         );
-        println!("     {}", snippet(hit.text.as_deref().unwrap_or("")));
+        say!("     {}", snippet(hit.text.as_deref().unwrap_or("")));
     }
     if hits.is_empty() {
-        println!("     nothing found");
+        say!("     nothing found");
     }
 }
 

@@ -29,14 +29,14 @@ pub fn bandit(collection: &Collection) -> Result<Option<f64>> {
     let options = BanditOptions::default().seed(Some(7));
     let mut bandit = Bandit::new(Arms::Range(0.0, 1.0), &options)?.with_prior(DOMAIN, 0.5)?;
     page::heading("Three rounds of feedback: how much should words weigh against meanings?");
-    println!("before: the prior guess is {:.2}", bandit.best(DOMAIN)?);
+    say!("before: the prior guess is {:.2}", bandit.best(DOMAIN)?);
     let probes = probes(collection, ROUNDS, 11)?;
     for (round, probe) in probes.iter().enumerate() {
         let choice = bandit.choose(DOMAIN, None)?;
         let rank = rank_of(collection, probe, choice.value as f32)?;
         let reward = reward(rank);
         bandit.reward(choice.id, reward)?;
-        println!(
+        say!(
             "round {}: tried {:.2} (chosen with probability {:.3}), the passage wanted came {}, \
              reward {reward:.2}, best now {:.2}",
             round + 1,
@@ -117,7 +117,7 @@ pub fn route(collection: &Collection, question: &str, weight: f64) -> Result<()>
     let probes = probes(collection, PROBES, 23)?;
     let mut router = Router::new(&["cost", "quality", "diversity"], 7)?;
     page::heading("Routing: four ways of searching, measured on questions with a known answer");
-    println!("way                cost (ms)   quality   diversity");
+    say!("way                cost (ms)   quality   diversity");
     let mut lines = Vec::new();
     for (name, ask) in routes {
         let (cost, quality, diversity) = measure(collection, &probes, ask)?;
@@ -148,9 +148,9 @@ pub fn route(collection: &Collection, question: &str, weight: f64) -> Result<()>
             (_, true) => "on the front",
             _ => "dominated",
         };
-        println!("{name:16} {figures}   {mark}");
+        say!("{name:16} {figures}   {mark}");
     }
-    println!(
+    say!(
         "wanted: cost 0.1, quality 0.7, diversity 0.2; \"{question}\" goes to: {}",
         decision.name
     );
