@@ -184,11 +184,15 @@ fn pack_keys(
         if keys < PANEL || head < deep {
             panel.fill(Bf16::default());
         }
+        let (lines, _) = panel.as_chunks_mut::<{ 2 * PANEL }>();
         for key in 0..keys {
             let key_row = &from[(p * PANEL + key) * stride..][..head];
-            let lines = panel.chunks_exact_mut(2 * PANEL);
-            for (pair, line) in key_row.chunks(2).zip(lines) {
-                line[2 * key..][..pair.len()].copy_from_slice(pair);
+            let (pairs, odd) = key_row.as_chunks::<2>();
+            for (pair, line) in pairs.iter().zip(lines.iter_mut()) {
+                [line[2 * key], line[2 * key + 1]] = *pair;
+            }
+            if let [last] = odd {
+                lines[pairs.len()][2 * key] = *last;
             }
         }
     }
