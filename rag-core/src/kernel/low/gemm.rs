@@ -5,8 +5,8 @@ use super::packed::{LowKind, PackedLow};
 use super::product::{Block, MOST_PANELS, MOST_ROWS, PANEL, Product};
 use crate::kernel::aligned::Aligned;
 use crate::kernel::bf16::Bf16;
-use crate::kernel::generic::gelu;
 use crate::kernel::lanes::Lanes;
+use crate::kernel::nonlinearity::Nonlinearity;
 use crate::kernel::sheet::{Activation, SLACK, Sheet};
 
 /// Bytes of weights that are worked through before the rows are gone over again: half of a
@@ -18,8 +18,10 @@ const CHUNK: usize = 1 << 20;
 pub(crate) enum Then<'a, T: Activation> {
     /// Write them.
     Store(&'a mut Sheet<T>),
-    /// Apply GELU, then write them.
-    Gelu(&'a mut Sheet<T>),
+    /// Apply the function, then write them.
+    Apply(&'a mut Sheet<T>, Nonlinearity),
+    /// Apply the function, then multiply what is there by them (a gate).
+    Gate(&'a mut Sheet<T>, Nonlinearity),
     /// Add them to what is there (a residual connection), then perhaps normalise the row.
     Add(&'a mut Sheet<f32>, Option<NormTo<'a, T>>),
 }
@@ -40,7 +42,9 @@ impl LowGemm<'_> {
         let (rows, n) = (self.a.rows(), self.b.n);
         assert_eq!(self.a.width(), self.b.k, "inputs");
         let (out_rows, width) = match &self.then {
-            Then::Store(out) | Then::Gelu(out) => (out.rows(), out.width()),
+            Then::Store(out) | Then::Apply(out, _) | Then::Gate(out, _) => {
+                (out.rows(), out.width())
+            }
             Then::Add(out, norm) => {
                 if let Some(norm) = norm {
                     norm.check(out);
@@ -183,12 +187,23 @@ unsafe fn put<V: Lanes>(
                     }
                 }
             }
-            Then::Gelu(out) => {
+            Then::Apply(out, f) => {
                 let stride = out.stride();
                 let to = out.data_mut()[row * stride + column..].as_mut_ptr();
                 for i in 0..block.rows {
                     for j in (0..columns).step_by(V::N) {
-                        gelu(result(i, j)).store_bf16(to.add(i * stride + j));
+                        f.of(result(i, j)).store_bf16(to.add(i * stride + j));
+                    }
+                }
+            }
+            Then::Gate(out, f) => {
+                let stride = out.stride();
+                let to = out.data_mut()[row * stride + column..].as_mut_ptr();
+                for i in 0..block.rows {
+                    for j in (0..columns).step_by(V::N) {
+                        let to = to.add(i * stride + j);
+                        let gated = f.of(result(i, j)).mul(V::load_bf16(to));
+                        gated.store_bf16(to);
                     }
                 }
             }
