@@ -206,3 +206,380 @@ fn refusal(name: &str, of: &str, change: impl FnOnce(&mut Model)) -> (ErrorKind,
     let error = model.open(name, Precision::F32).unwrap_err();
     (error.kind(), error.to_string())
 }
+
+#[test]
+fn settings_that_the_network_has_not_are_refused_by_name() {
+    use ErrorKind::{InvalidArgument, Unsupported};
+    let cases = [
+        (
+            "roberta",
+            "hidden_act",
+            json!("mish"),
+            Unsupported,
+            "\"mish\"; one of gelu, gelu_new",
+        ),
+        (
+            "roberta",
+            "is_decoder",
+            json!(true),
+            Unsupported,
+            "is_decoder is true; false",
+        ),
+        (
+            "roberta",
+            "position_embedding_type",
+            json!("relative_key"),
+            Unsupported,
+            "\"absolute\" can",
+        ),
+        (
+            "roberta",
+            "pad_token_id",
+            json!(-1),
+            InvalidArgument,
+            "pad_token_id must be in 1..=",
+        ),
+        (
+            "roberta",
+            "pad_token_id",
+            json!(81),
+            InvalidArgument,
+            "more than 82",
+        ),
+        (
+            "roberta",
+            "model_type",
+            json!("deberta-v2"),
+            Unsupported,
+            "\"deberta-v2\"; \"bert\", \"roberta\"",
+        ),
+        (
+            "mpnet",
+            "relative_attention_num_buckets",
+            json!(64),
+            Unsupported,
+            "is 64; 32 can",
+        ),
+        (
+            "mpnet",
+            "hidden_size",
+            json!(null),
+            InvalidArgument,
+            "hidden_size is missing",
+        ),
+        (
+            "distilbert",
+            "activation",
+            json!(7),
+            InvalidArgument,
+            "activation must be a string, got 7",
+        ),
+        (
+            "distilbert",
+            "n_heads",
+            json!(0),
+            InvalidArgument,
+            "n_heads must be in 1..=1024, got 0",
+        ),
+        (
+            "modernbert",
+            "rope_scaling",
+            json!({"type": "linear"}),
+            Unsupported,
+            "rope_scaling is",
+        ),
+        (
+            "modernbert",
+            "global_attn_every_n_layers",
+            json!(0),
+            InvalidArgument,
+            "every_n_layers must",
+        ),
+        (
+            "modernbert",
+            "global_rope_theta",
+            json!("nan"),
+            InvalidArgument,
+            "between 1 and",
+        ),
+        (
+            "modernbert",
+            "local_attention",
+            json!(1u64 << 40),
+            InvalidArgument,
+            "local_attention",
+        ),
+        (
+            "modernbert",
+            "layer_types",
+            json!(["full_attention"]),
+            InvalidArgument,
+            "a list of 5 kinds",
+        ),
+        (
+            "modernbert",
+            "layer_types",
+            json!(["x", "x", "x", "x", "x"]),
+            Unsupported,
+            "\"x\"; sliding",
+        ),
+        (
+            "modernbert",
+            "norm_bias",
+            json!(1),
+            InvalidArgument,
+            "norm_bias must be true or false",
+        ),
+        (
+            "modernbert",
+            "num_attention_heads",
+            json!(32),
+            InvalidArgument,
+            "even",
+        ),
+        (
+            "modernbert_layers",
+            "rope_parameters",
+            json!({"full_attention": {"rope_type": "yarn"}}),
+            Unsupported,
+            "\"yarn\"; \"default\"",
+        ),
+        (
+            "modernbert_layers",
+            "rope_parameters",
+            json!([]),
+            InvalidArgument,
+            "an object",
+        ),
+        (
+            "nomic",
+            "activation_function",
+            json!("glu"),
+            Unsupported,
+            "\"glu\"; \"swiglu\" and",
+        ),
+        (
+            "nomic",
+            "rotary_emb_fraction",
+            json!(0.5),
+            Unsupported,
+            "is 0.5; 1.0 can",
+        ),
+        (
+            "nomic",
+            "rotary_emb_interleaved",
+            json!(true),
+            Unsupported,
+            "interleaved is true",
+        ),
+        (
+            "nomic",
+            "prenorm",
+            json!(true),
+            Unsupported,
+            "prenorm is true; false can",
+        ),
+        (
+            "nomic",
+            "num_experts",
+            json!(8),
+            Unsupported,
+            "num_experts is 8",
+        ),
+        (
+            "nomic",
+            "rotary_emb_scale_base",
+            json!(512),
+            Unsupported,
+            "rotary_emb_scale_base is 512",
+        ),
+        (
+            "nomic",
+            "layer_norm_epsilon",
+            json!(0),
+            InvalidArgument,
+            "layer_norm_epsilon must be",
+        ),
+        (
+            "nomic",
+            "n_embd",
+            json!(null),
+            InvalidArgument,
+            "n_embd (or hidden_size) is missing",
+        ),
+    ];
+    for (i, (of, setting, value, kind, words)) in cases.into_iter().enumerate() {
+        let (found, message) = refusal(&format!("setting-{i}"), of, |model| {
+            model.data["config"][setting] = value;
+        });
+        assert!(
+            found == kind && message.contains(words),
+            "{of} {setting}: {found:?} {message}"
+        );
+        assert!(message.contains("config.json"), "{message}");
+    }
+}
+
+#[test]
+fn weights_of_another_shape_or_name_are_refused() {
+    let cases = [
+        (
+            "roberta",
+            "word_embeddings",
+            "called embeddings.word_embeddings.weight or bert.embeddings",
+        ),
+        (
+            "mpnet",
+            "relative_attention_bias",
+            "encoder.relative_attention_bias.weight",
+        ),
+        ("mpnet", "layer.1.attention.attn.q.bias", "attn.q.bias"),
+        (
+            "distilbert",
+            "layer.2.ffn.lin1.weight",
+            "distilbert.transformer.layer.2.ffn.lin1.weight",
+        ),
+        ("modernbert", "final_norm", "final_norm.weight"),
+        (
+            "modernbert",
+            "layers.1.attn_norm",
+            "layers.1.attn_norm.weight",
+        ),
+        (
+            "modernbert_layers",
+            "mlp.Wi.bias",
+            "model.layers.0.mlp.Wi.bias",
+        ),
+        ("nomic", "mlp.fc12", "encoder.layers.0.mlp.fc12.weight"),
+    ];
+    for (i, (of, tensor, words)) in cases.into_iter().enumerate() {
+        let (kind, message) = refusal(&format!("missing-{i}"), of, |model| {
+            model.tensor(tensor).0 = "elsewhere".into();
+        });
+        let right = kind == ErrorKind::InvalidArgument && message.contains(words);
+        assert!(right, "{of} {tensor}: {kind:?} {message}");
+    }
+    let cases = [
+        (
+            "roberta",
+            "type_vocab_size",
+            json!(2),
+            "is 1 by 72, config.json asks for 2 by 72",
+        ),
+        (
+            "mpnet",
+            "num_attention_heads",
+            json!(4),
+            "is 32 by 5, config.json asks for 32 by 4",
+        ),
+        (
+            "modernbert",
+            "intermediate_size",
+            json!(56),
+            "config.json asks for 112 by 96",
+        ),
+        ("nomic", "n_inner", json!(352), "asks for 352 by 64"),
+        (
+            "xlm_roberta",
+            "max_position_embeddings",
+            json!(1000),
+            "is 130 by 64",
+        ),
+    ];
+    for (i, (of, setting, value, words)) in cases.into_iter().enumerate() {
+        let (kind, message) = refusal(&format!("shape-{i}"), of, |model| {
+            model.data["config"][setting] = value;
+        });
+        let right = kind == ErrorKind::InvalidArgument && message.contains(words);
+        assert!(right, "{of} {setting}: {kind:?} {message}");
+    }
+}
+
+#[test]
+fn roberta_counts_positions_from_behind_the_padding_token() {
+    let model = Model::read("roberta");
+    let folder = model.write("positions");
+    let longest = EmbedderOptions::default().max_tokens(Some(80));
+    assert_eq!(
+        Embedder::open(&folder.0, &longest).unwrap().max_tokens(),
+        80
+    );
+    let more = EmbedderOptions::default().max_tokens(Some(81));
+    let error = Embedder::open(&folder.0, &more).unwrap_err();
+    assert!(error.to_string().contains("at most 80"), "{error}");
+    // The first rows of the table are for padding alone: ordinary texts never see them.
+    let mut other = model.clone();
+    let (_, shape, floats) = other.tensor("position_embeddings");
+    floats[..2 * shape[1]].fill(9.0);
+    let [one, two] = [model, other].map(|model| model.open("rows", Precision::F32).unwrap());
+    let texts = ["a small boat", "<pad>"];
+    let (one, two) = (encode(&one, &texts), encode(&two, &texts));
+    assert_eq!(one[0], two[0]);
+    assert_ne!(one[1], two[1]);
+}
+
+#[test]
+fn a_text_without_tokens_has_a_vector_of_zeros() {
+    for name in ["bert", "mpnet", "modernbert"] {
+        for pooling in ["mean_tokens", "cls_token", "lasttoken", "max_tokens"] {
+            for precision in [Precision::F32, Precision::Int8] {
+                let mut model = Model::read(name);
+                model.pooling = pooling;
+                model.data["tokenizer"]["post_processor"] = Value::Null;
+                let embedder = model.open("bare", precision).unwrap();
+                assert_eq!(embedder.count_tokens("").unwrap(), 0);
+                let texts = ["boat", "", "a small boat"];
+                let rows = encode(&embedder, &texts);
+                assert_eq!(rows[1], vec![0.0; embedder.dim()], "{name} {pooling}");
+                assert_eq!(
+                    encode(&embedder, &["", ""]),
+                    [rows[1].clone(), rows[1].clone()]
+                );
+                assert_eq!(encode(&embedder, &["boat"])[0], rows[0]);
+            }
+        }
+    }
+}
+
+#[test]
+fn fingerprints_see_what_the_weights_do_not_show() {
+    let mut seen = std::collections::HashSet::new();
+    let mut unlike = |name: &str, setting: &str, value: Value| {
+        let mut model = Model::read(name);
+        if !setting.is_empty() {
+            model.data["config"][setting] = value;
+        }
+        let embedder = model.open("print", Precision::F32).unwrap();
+        assert!(seen.insert(embedder.fingerprint()), "{name} {setting}");
+    };
+    unlike("bert", "", Value::Null);
+    unlike("bert", "hidden_act", json!("relu"));
+    unlike("modernbert", "", Value::Null);
+    unlike("modernbert", "local_attention", json!(18));
+    unlike("modernbert", "global_attn_every_n_layers", json!(2));
+    unlike("modernbert", "local_rope_theta", json!(9e3));
+    unlike("modernbert", "local_rope_theta", Value::Null);
+    unlike("nomic", "", Value::Null);
+    unlike("nomic", "activation_function", json!("geglu"));
+    unlike("nomic", "rotary_emb_base", json!(10_000));
+}
+
+#[test]
+fn nomic_settings_are_read_in_both_notations() {
+    let model = Model::read("nomic");
+    let mut other = model.clone();
+    other.data["config"] = json!({"model_type": "nomic_bert", "hidden_act": "silu", "hidden_size": 64,
+        "num_attention_heads": 4, "num_hidden_layers": 3, "intermediate_size": 176, "vocab_size":
+        model.data["config"]["vocab_size"], "max_position_embeddings": 256, "layer_norm_eps": 1e-12,
+        "type_vocab_size": 2, "rope_parameters": {"rope_theta": 1000.0, "rope_type": "default"}});
+    let [one, two] = [&model, &other].map(|model| model.open("notation", Precision::F32).unwrap());
+    assert_eq!(one.fingerprint(), two.fingerprint());
+    // Where angles are to be stretched for longer texts, texts are cut where that would begin.
+    other = model;
+    other.data["config"]["rotary_scaling_factor"] = json!(2);
+    other.data["config"]["max_trained_positions"] = json!(100);
+    assert_eq!(
+        other.open("stretch", Precision::F32).unwrap().max_tokens(),
+        100
+    );
+}
