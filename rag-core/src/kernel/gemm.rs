@@ -6,6 +6,7 @@
 //! chain of fused products in the order of `k`, whatever the number of rows beside it.
 #![allow(unsafe_code)]
 
+use super::generic::gelu;
 use super::lanes::Lanes;
 use super::nonlinearity::Nonlinearity;
 
@@ -239,6 +240,8 @@ unsafe fn tile<V: Lanes, const R: usize, const W: usize>(at: Place) {
                 let done = match at.epilogue {
                     Epilogue::Store => sum,
                     Epilogue::Add => sum.add(read(out, w)),
+                    // The common one by itself: a second choice costs nothing where it is not made.
+                    Epilogue::Apply(Nonlinearity::Gelu) => gelu(sum),
                     Epilogue::Apply(f) => f.of(sum),
                     Epilogue::Gate(f) => f.of(sum).mul(read(out, w)),
                 };

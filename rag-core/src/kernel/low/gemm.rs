@@ -5,6 +5,7 @@ use super::packed::{LowKind, PackedLow};
 use super::product::{Block, MOST_PANELS, MOST_ROWS, PANEL, Product};
 use crate::kernel::aligned::Aligned;
 use crate::kernel::bf16::Bf16;
+use crate::kernel::generic::gelu;
 use crate::kernel::lanes::Lanes;
 use crate::kernel::nonlinearity::Nonlinearity;
 use crate::kernel::sheet::{Activation, SLACK, Sheet};
@@ -184,6 +185,16 @@ unsafe fn put<V: Lanes>(
                 for i in 0..block.rows {
                     for j in (0..columns).step_by(V::N) {
                         result(i, j).store_bf16(to.add(i * stride + j));
+                    }
+                }
+            }
+            // The common one by itself: no choice is left inside the loop.
+            Then::Apply(out, Nonlinearity::Gelu) => {
+                let stride = out.stride();
+                let to = out.data_mut()[row * stride + column..].as_mut_ptr();
+                for i in 0..block.rows {
+                    for j in (0..columns).step_by(V::N) {
+                        gelu(result(i, j)).store_bf16(to.add(i * stride + j));
                     }
                 }
             }
