@@ -107,7 +107,7 @@ pub(super) unsafe fn run<P: Product>(call: &mut LowAttention<'_>) {
                 let to = length.min((row + rows).saturating_add(call.reach));
                 let wide = (to - from).next_multiple_of(STEP);
                 for panel in (0..wide.div_ceil(PANEL)).step_by(P::PANELS) {
-                    P::bf16(Block {
+                    let block = Block {
                         a: q.add(row * q_stride).cast(),
                         lda: 2 * q_stride,
                         rows,
@@ -117,7 +117,8 @@ pub(super) unsafe fn run<P: Product>(call: &mut LowAttention<'_>) {
                         depth: 2 * deep,
                         sums: scores.as_mut_ptr().add(panel * PANEL).cast(),
                         ld: wide,
-                    });
+                    };
+                    P::bf16(block);
                 }
                 let mut totals = [0.0f32; MOST_ROWS];
                 for (i, total) in totals[..rows].iter_mut().enumerate() {
