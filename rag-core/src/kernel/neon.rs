@@ -60,6 +60,10 @@ impl Lanes for F4 {
         Self(unsafe { vmulq_f32(self.0, b.0) })
     }
     #[inline(always)]
+    unsafe fn div(self, b: Self) -> Self {
+        Self(unsafe { vdivq_f32(self.0, b.0) })
+    }
+    #[inline(always)]
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
         Self(unsafe { vfmaq_f32(c.0, self.0, b.0) })
     }

@@ -6,6 +6,7 @@ use super::product::{Block, MOST_PANELS, MOST_ROWS, PANEL, Product};
 use crate::kernel::aligned::Aligned;
 use crate::kernel::bf16::Bf16;
 use crate::kernel::lanes::Lanes;
+use crate::kernel::nonlinearity::Nonlinearity;
 use crate::kernel::sheet::{Activation, SLACK, Sheet};
 
 /// Bytes of weights that are worked through before the rows are gone over again: half of a
@@ -17,8 +18,10 @@ const CHUNK: usize = 1 << 20;
 pub(crate) enum Then<'a, T: Activation> {
     /// Write them.
     Store(&'a mut Sheet<T>),
-    /// Apply GELU, then write them.
-    Gelu(&'a mut Sheet<T>),
+    /// Apply the function, then write them.
+    Apply(&'a mut Sheet<T>, Nonlinearity),
+    /// Apply the function, then multiply what is there by them (a gate).
+    Gate(&'a mut Sheet<T>, Nonlinearity),
     /// Add them to what is there (a residual connection), then perhaps normalise the row.
     Add(&'a mut Sheet<f32>, Option<NormTo<'a, T>>),
 }
@@ -39,7 +42,9 @@ impl LowGemm<'_> {
         let (rows, n) = (self.a.rows(), self.b.n);
         assert_eq!(self.a.width(), self.b.k, "inputs");
         let (out_rows, width) = match &self.then {
-            Then::Store(out) | Then::Gelu(out) => (out.rows(), out.width()),
+            Then::Store(out) | Then::Apply(out, _) | Then::Gate(out, _) => {
+                (out.rows(), out.width())
+            }
             Then::Add(out, norm) => {
                 if let Some(norm) = norm {
                     norm.check(out);
@@ -71,7 +76,11 @@ pub(super) unsafe fn run<P: Product>(call: &mut LowGemm<'_>) {
         P::open();
         match then {
             Then::Store(out) => walk::<P>(a, b, bytes, &Store(Out::new(out))),
-            Then::Gelu(out) => walk::<P>(a, b, bytes, &Gelu(Out::new(out))),
+            Then::Apply(out, Nonlinearity::Gelu) => {
+                walk::<P>(a, b, bytes, &Gelu(Out::new(out)));
+            }
+            Then::Apply(out, f) => walk::<P>(a, b, bytes, &Apply(Out::new(out), *f)),
+            Then::Gate(out, f) => walk::<P>(a, b, bytes, &Gate(Out::new(out), *f)),
             Then::Add(hidden, norm) => {
                 walk::<P>(a, b, bytes, &Add(Out::new(hidden)));
                 if let Some(norm) = norm {
@@ -112,6 +121,30 @@ impl Put for Gelu {
     unsafe fn put<V: Lanes>(&self, row: usize, column: usize, x: V) {
         // SAFETY: the caller's promise.
         unsafe { gelu(x).store_bf16(self.0.at(row, column)) }
+    }
+}
+
+/// The rarer functions, chosen anew for each register.
+struct Apply(Out<Bf16>, Nonlinearity);
+
+impl Put for Apply {
+    #[inline(always)]
+    unsafe fn put<V: Lanes>(&self, row: usize, column: usize, x: V) {
+        // SAFETY: the caller's promise.
+        unsafe { self.1.of(x).store_bf16(self.0.at(row, column)) }
+    }
+}
+
+struct Gate(Out<Bf16>, Nonlinearity);
+
+impl Put for Gate {
+    #[inline(always)]
+    unsafe fn put<V: Lanes>(&self, row: usize, column: usize, x: V) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let at = self.0.at(row, column);
+            self.1.of(x).mul(V::load_bf16(at)).store_bf16(at);
+        }
     }
 }
 

@@ -39,6 +39,9 @@ impl Lanes for F1 {
     unsafe fn mul(self, b: Self) -> Self {
         Self(self.0 * b.0)
     }
+    unsafe fn div(self, b: Self) -> Self {
+        Self(self.0 / b.0)
+    }
     // Not fused: without the instruction that is a function call.
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
         Self(self.0 * b.0 + c.0)
