@@ -45,8 +45,26 @@ fn main() -> Result<()> {
         seconds[98] * 1e3
     );
     if let Some(data) = after("--data") {
-        passages(&embedder, &Collection::read(&data)?.texts)?;
+        let collection = Collection::read(&data)?;
+        let queries: Vec<String> = collection.queries.into_iter().map(|(_, q)| q).collect();
+        for (name, texts) in [("passages", &collection.texts), ("queries", &queries)] {
+            tokens(&embedder, name, texts)?;
+        }
+        passages(&embedder, &collection.texts)?;
     }
+    Ok(())
+}
+
+/// The tokenizer alone.
+fn tokens(embedder: &Embedder, name: &str, texts: &[String]) -> Result<()> {
+    let texts = &texts[..texts.len().min(2000)];
+    let mut total = 0;
+    let seconds = measure(5, || {
+        let count = |text: &String| embedder.count_tokens(text).expect("any text is read");
+        total = texts.iter().map(count).sum();
+    });
+    let rate = total as f64 / seconds[2];
+    println!("tokens of {} {name}: {rate:.0} tokens/s", texts.len());
     Ok(())
 }
 
