@@ -43,7 +43,6 @@ impl Embedder {
     /// this release does not run, `InvalidArgument` files that do not belong together.
     pub fn open(path: impl AsRef<Path>, options: &EmbedderOptions) -> Result<Self> {
         options.check()?;
-        check_precision(options.precision)?;
         let model = Bert::open(path.as_ref(), options)?;
         Ok(Self {
             model: Arc::new(model),
@@ -69,7 +68,15 @@ impl Embedder {
     /// ```
     pub fn built_in(options: &EmbedderOptions) -> Result<Self> {
         options.check()?;
-        check_precision(options.precision)?;
+        if let other @ (Precision::Bf16 | Precision::Int8) = options.precision {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "the built-in model computes in f32 and not in \"{}\"; leave precision out",
+                    other.name()
+                ),
+            ));
+        }
         if let Some(limit) = options.max_tokens {
             return Err(Error::new(
                 ErrorKind::Unsupported,
@@ -146,19 +153,6 @@ impl Embedder {
     /// that [`Embedder::encode`] cuts it. Prompts are not counted.
     pub fn count_tokens(&self, text: &str) -> Result<usize> {
         self.model.count_tokens(text)
-    }
-}
-
-fn check_precision(precision: Precision) -> Result<()> {
-    match precision {
-        Precision::Auto | Precision::F32 => Ok(()),
-        other => Err(Error::new(
-            ErrorKind::Unsupported,
-            format!(
-                "precision \"{}\" cannot be computed by this release; use \"f32\" or \"auto\"",
-                other.name()
-            ),
-        )),
     }
 }
 
