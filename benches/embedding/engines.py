@@ -119,6 +119,7 @@ ENGINES = [
     Engine("ours_f32", "f32", "", _own_tokenizer),
     Engine("ours_bf16", "bf16", "", _own_tokenizer),
     Engine("ours_int8", "int8", "", _own_tokenizer),
+    Engine("ours_static", "static", "", _own_tokenizer),
     Engine("ort_f32", "f32", "fused.onnx", _onnx_runtime),
     Engine("ort_int8", "int8", "ort_int8.onnx", _onnx_runtime),
     Engine("ov_f32", "f32", "plain.onnx", _openvino),
@@ -136,6 +137,8 @@ BY_NAME = {engine.name: engine for engine in ENGINES}
 def _ours(folder: Path, precision: str, threads: int, longest: int) -> Encode:
     from ragcore import Embedder
 
+    if precision == "static":
+        return Embedder(threads=threads).encode
     embedder = Embedder(str(folder), precision=precision, threads=threads, max_tokens=longest)
     return embedder.encode
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 LONGEST = 256
-MEAN_WORDS = 66
+MEAN_WORDS = 80
 SPREAD = 0.65
 
 

@@ -1,6 +1,7 @@
 //! What this processor can do at most: multiply-adds held in registers, and bytes read.
 //!
-//! `cargo run --release -p ragcore-benches --bin peak [-- --threads N] [--seconds S] [--json]`
+//! `cargo run --release -p ragcore-benches --bin peak [-- --threads N] [--seconds S]
+//! [--arithmetic] [--json]`
 //! Every other figure is read as a share of these. A measure that the processor cannot run is
 //! left out. Rates are per second of processor time, the best of several bouts, so that other
 //! work on the machine disturbs them little; the rate by the clock on the wall stands beside
@@ -40,8 +41,12 @@ fn main() -> Result<(), String> {
     };
     let (threads, seconds) = (number("--threads", 1.0)? as usize, number("--seconds", 0.3)?);
     let json = arguments.iter().any(|a| a == "--json");
+    let arithmetic = arguments.iter().any(|a| a == "--arithmetic");
     let mut figures = serde_json::Map::new();
     for measure in measures() {
+        if arithmetic && measure.buffer > 0 {
+            continue;
+        }
         let rate = run(&measure, threads.max(1), seconds);
         if json {
             figures.insert(measure.name.to_owned(), rate.cpu.into());
