@@ -134,13 +134,6 @@ impl Lanes for F8 {
         Self(unsafe { _mm256_cvtepi32_ps(_mm256_loadu_si256(p.cast())) })
     }
     #[inline(always)]
-    unsafe fn load_difference(p: *const i32, q: *const i32) -> Self {
-        unsafe {
-            let (p, q) = (_mm256_loadu_si256(p.cast()), _mm256_loadu_si256(q.cast()));
-            Self(_mm256_cvtepi32_ps(_mm256_sub_epi32(p, q)))
-        }
-    }
-    #[inline(always)]
     unsafe fn sum(self) -> f32 {
         unsafe {
             let four = _mm_add_ps(

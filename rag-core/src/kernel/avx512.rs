@@ -119,13 +119,6 @@ impl<const HALF: bool> Lanes for F16<HALF> {
         Self(unsafe { _mm512_cvtepi32_ps(_mm512_loadu_si512(p.cast())) })
     }
     #[inline(always)]
-    unsafe fn load_difference(p: *const i32, q: *const i32) -> Self {
-        unsafe {
-            let (p, q) = (_mm512_loadu_si512(p.cast()), _mm512_loadu_si512(q.cast()));
-            Self(_mm512_cvtepi32_ps(_mm512_sub_epi32(p, q)))
-        }
-    }
-    #[inline(always)]
     unsafe fn sum(self) -> f32 {
         unsafe { _mm512_reduce_add_ps(self.0) }
     }

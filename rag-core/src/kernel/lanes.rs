@@ -76,8 +76,6 @@ pub(super) trait Lanes: Copy {
     unsafe fn store_byte(self, p: *mut u8);
     /// The floats nearest to `p[i]`.
     unsafe fn load_i32(p: *const i32) -> Self;
-    /// The floats nearest to `p[i] - q[i]`, in the integers' own arithmetic.
-    unsafe fn load_difference(p: *const i32, q: *const i32) -> Self;
     /// The sum of the lanes, in a fixed order.
     unsafe fn sum(self) -> f32;
     /// The largest lane; NaN if a lane is NaN is not promised.

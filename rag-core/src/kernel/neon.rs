@@ -120,10 +120,6 @@ impl Lanes for F4 {
         Self(unsafe { vcvtq_f32_s32(vld1q_s32(p)) })
     }
     #[inline(always)]
-    unsafe fn load_difference(p: *const i32, q: *const i32) -> Self {
-        unsafe { Self(vcvtq_f32_s32(vsubq_s32(vld1q_s32(p), vld1q_s32(q)))) }
-    }
-    #[inline(always)]
     unsafe fn sum(self) -> f32 {
         unsafe { vaddvq_f32(self.0) }
     }

@@ -238,7 +238,7 @@ unsafe fn walk<P: Product>(
         LowKind::Bf16 => &mut [][..],
         LowKind::Int8 => bytes.at_least(MOST_ROWS * b.depth),
     };
-    let mut scales = [0.0; MOST_ROWS];
+    let mut codes = [Code::default(); MOST_ROWS];
     for first in (0..panels).step_by(chunk) {
         let last = panels.min(first + chunk);
         for row in (0..a.rows()).step_by(P::ROWS) {
@@ -252,7 +252,7 @@ unsafe fn walk<P: Product>(
                     LowKind::Bf16 => (a.row(row).as_ptr().cast(), 2 * a.stride()),
                     LowKind::Int8 => {
                         for (i, to) in bytes.chunks_exact_mut(b.depth).take(rows).enumerate() {
-                            scales[i] = quantize::<P>(a.row(row + i), &b.divided, to);
+                            codes[i] = quantize::<P>(a.row(row + i), &b.divided, to);
                         }
                         (bytes.as_ptr(), b.depth)
                     }
@@ -286,14 +286,12 @@ unsafe fn walk<P: Product>(
                             }
                             LowKind::Int8 => {
                                 let worth = P::Wide::load(b.scales.as_ptr().add(column));
-                                let offsets = b.offsets.as_ptr().add(column);
-                                for (i, scale) in scales[..rows].iter().enumerate() {
-                                    let sums = sums.add(i * block.ld).cast::<i32>();
-                                    let x = match P::SIGNED {
-                                        true => P::Wide::load_i32(sums),
-                                        false => P::Wide::load_difference(sums, offsets),
-                                    };
-                                    let scale = P::Wide::splat(*scale);
+                                let weights = P::Wide::load(b.sums.as_ptr().add(column));
+                                for (i, code) in codes[..rows].iter().enumerate() {
+                                    let x = P::Wide::load_i32(sums.add(i * block.ld).cast());
+                                    // What the codes of zero have added to the sum.
+                                    let x = weights.mul_add(P::Wide::splat(-code.zero), x);
+                                    let scale = P::Wide::splat(code.scale);
                                     put.put(row + i, column, x.mul(worth).mul_add(scale, bias));
                                 }
                             }
@@ -305,15 +303,23 @@ unsafe fn walk<P: Product>(
     }
 }
 
+/// What a row's bytes mean: `scale * (byte - zero)`.
+#[derive(Clone, Copy, Default)]
+struct Code {
+    scale: f32,
+    zero: f32,
+}
+
 /// Writes a row, times `divided` where that is not empty, as bytes as the set wants them, and
-/// answers what one of them is worth.
+/// answers what they mean.
 ///
-/// The largest of the row in size becomes 127 (symmetric, a scale for each token).
+/// Each row has a scale and a zero of its own: behind GELU nearly everything is on one side of 0,
+/// and a code with as many bytes for the other would waste half of them.
 ///
 /// # Safety
 /// The processor has the instruction set of `P`; the row is a sheet's.
 #[inline(always)]
-unsafe fn quantize<P: Product>(row: &[Bf16], divided: &[f32], to: &mut [u8]) -> f32 {
+unsafe fn quantize<P: Product>(row: &[Bf16], divided: &[f32], to: &mut [u8]) -> Code {
     match divided.is_empty() {
         // SAFETY: the caller's promise.
         true => unsafe { quantize_each::<P>(row, to, |i| P::Wide::load_bf16(row.as_ptr().add(i))) },
@@ -337,26 +343,33 @@ unsafe fn quantize_each<P: Product>(
     row: &[Bf16],
     to: &mut [u8],
     at: impl Fn(usize) -> P::Wide,
-) -> f32 {
+) -> Code {
     let padded = row.len().next_multiple_of(PANEL);
     assert!(to.len() >= padded);
     // SAFETY: a sheet's rows are padded with zeros to whole registers, and `to` is long enough.
     unsafe {
-        let zero = P::Wide::splat(0.0);
-        let mut top = zero;
+        let (mut least, mut most) = (P::Wide::splat(0.0), P::Wide::splat(0.0));
         for i in (0..padded).step_by(P::Wide::N) {
             let x = at(i);
-            top = top.max(x.max(zero.sub(x)));
+            most = most.max(x);
+            least = least.min(x);
         }
-        let largest = top.largest();
-        let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
-        let middle = P::Wide::splat(if P::SIGNED { 0.0 } else { 128.0 });
-        let inverse = P::Wide::splat(inverse);
+        let least = -P::Wide::splat(0.0).sub(least).largest();
+        // One step less than there are: the rounded zero moves both ends by up to a half.
+        let scale = (most.largest() - least) / 254.0;
+        let inverse = 1.0 / scale;
+        if !(scale > 0.0 && inverse.is_finite()) {
+            to.fill(0);
+            return Code::default();
+        }
+        let first = if P::SIGNED { -128.0 } else { 0.0 };
+        let zero = (-least * inverse).round_ties_even() + first;
+        let (inverse, zeros) = (P::Wide::splat(inverse), P::Wide::splat(zero));
         for i in (0..padded).step_by(P::Wide::N) {
             at(i)
-                .mul_add(inverse, middle)
+                .mul_add(inverse, zeros)
                 .store_byte(to.as_mut_ptr().add(i));
         }
-        largest / 127.0
+        Code { scale, zero }
     }
 }

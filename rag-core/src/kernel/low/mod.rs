@@ -43,16 +43,12 @@ pub(crate) struct Low {
     /// Whether brain floats are multiplied by an instruction of their own, and so are faster
     /// than f32.
     pub multiplies_bf16: bool,
-    /// Whether the left bytes of the set's products are signed.
-    pub signed: bool,
 }
 
 /// Makes the functions of an instruction set: safe ones around entries compiled for it.
 macro_rules! low {
     ($name:ident, $features:literal, $product:ty, $fast:literal) => {
         pub(in crate::kernel) static $name: Low = {
-            use product::Product;
-
             fn gemm(call: &mut LowGemm<'_>) {
                 #[target_feature(enable = $features)]
                 fn entry(call: &mut LowGemm<'_>) {
@@ -89,7 +85,6 @@ macro_rules! low {
                 attention,
                 norm,
                 multiplies_bf16: $fast,
-                signed: <$product>::SIGNED,
             }
         };
     };

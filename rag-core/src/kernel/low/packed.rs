@@ -50,8 +50,8 @@ pub struct PackedLow {
     /// For every column of every panel.
     pub(super) bias: Aligned<f32>,
     pub(super) scales: Aligned<f32>,
-    /// What 128 too many in every input adds to a sum.
-    pub(super) offsets: Vec<i32>,
+    /// The sums of the bytes of each output's weights.
+    pub(super) sums: Aligned<f32>,
     /// What inputs are multiplied by before they become bytes; empty for nothing.
     pub(super) divided: Aligned<f32>,
     pub(super) row: &'static Kernels,
@@ -100,7 +100,7 @@ impl PackedLow {
             kind,
             bias: Aligned::zeros(panels * PANEL),
             scales: Aligned::zeros(panels * PANEL),
-            offsets: vec![0; panels * PANEL],
+            sums: Aligned::zeros(panels * PANEL),
             divided: Aligned::default(),
             row,
         };
@@ -152,9 +152,7 @@ impl PackedLow {
         // Added to this, a number's last byte is the nearest whole number, ties to even.
         const ROUND: f32 = 12_582_912.0;
         bytes.extend((weights.iter()).map(|w| (w * inverse + ROUND).to_bits() as u8));
-        if !self.row.low.signed {
-            self.offsets[j] = 128 * bytes.iter().map(|b| i32::from(*b as i8)).sum::<i32>();
-        }
+        self.sums[j] = bytes.iter().map(|b| i32::from(*b as i8)).sum::<i32>() as f32;
         self.put(j, bytes);
     }
 

@@ -70,9 +70,6 @@ impl Lanes for F1 {
     unsafe fn load_i32(p: *const i32) -> Self {
         Self(unsafe { p.read() } as f32)
     }
-    unsafe fn load_difference(p: *const i32, q: *const i32) -> Self {
-        Self(unsafe { p.read().wrapping_sub(q.read()) } as f32)
-    }
     unsafe fn sum(self) -> f32 {
         self.0
     }
