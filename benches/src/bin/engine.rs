@@ -4,7 +4,7 @@
 //! Times are processor time, so that other work on the machine disturbs them little.
 
 use rag_core::Progress;
-use rag_core::embedding::{Embedder, EmbedderOptions, EncodeOptions};
+use rag_core::embedding::{Embedder, EmbedderOptions, EncodeOptions, Precision};
 use rag_core::kernel::{self, Epilogue, PackedB};
 use ragcore_benches::collection::{Collection, Result};
 use ragcore_benches::cpu::{measure, peak_gflops};
@@ -31,40 +31,55 @@ fn main() -> Result<()> {
     let Some(model) = after("--model") else {
         return Ok(());
     };
-    let options = EmbedderOptions::default().threads(Some(1));
-    let embedder = Embedder::open(model, &options)?;
-    let encode =
-        |texts: &[String]| embedder.encode(texts, &EncodeOptions::default(), Progress::none());
-    let query = ["what does vitamin d do for bone density in old age".to_owned()];
-    let seconds = measure(100, || {
-        encode(&query).expect("a query is embedded");
-    });
-    println!(
-        "one query: p50 {:.2} ms, p99 {:.2} ms",
-        seconds[50] * 1e3,
-        seconds[98] * 1e3
-    );
-    if let Some(data) = after("--data") {
-        let collection = Collection::read(&data)?;
-        let queries: Vec<String> = collection.queries.into_iter().map(|(_, q)| q).collect();
-        for (name, texts) in [("passages", &collection.texts), ("queries", &queries)] {
-            tokens(&embedder, name, texts)?;
+    let texts = match after("--data") {
+        Some(data) => Collection::read(&data)?.texts,
+        None => Vec::new(),
+    };
+    let mut truth = Vec::new();
+    for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
+        let options = EmbedderOptions::default()
+            .threads(Some(1))
+            .precision(precision);
+        let embedder = Embedder::open(&model, &options)?;
+        let name = precision.name();
+        let encode =
+            |texts: &[&str]| embedder.encode(texts, &EncodeOptions::default(), Progress::none());
+        let query = ["what does vitamin d do for bone density in old age"];
+        encode(&query)?;
+        let seconds = measure(200, || {
+            encode(&query).expect("a query is embedded");
+        });
+        println!(
+            "{name}: one query p50 {:.2} ms, p99 {:.2} ms",
+            seconds[100] * 1e3,
+            seconds[197] * 1e3
+        );
+        passages(&embedder, name, &texts, &mut truth)?;
+        if precision == Precision::F32 {
+            tokens(&embedder, &texts)?;
         }
-        passages(&embedder, &collection.texts)?;
     }
     Ok(())
 }
 
-/// The tokenizer alone.
-fn tokens(embedder: &Embedder, name: &str, texts: &[String]) -> Result<()> {
-    let texts = &texts[..texts.len().min(2000)];
-    let mut total = 0;
-    let seconds = measure(5, || {
-        let count = |text: &String| embedder.count_tokens(text).expect("any text is read");
-        total = texts.iter().map(count).sum();
-    });
-    let rate = total as f64 / seconds[2];
-    println!("tokens of {} {name}: {rate:.0} tokens/s", texts.len());
+/// The tokenizer alone, on the collection's texts and on their first words.
+fn tokens(embedder: &Embedder, texts: &[String]) -> Result<()> {
+    let long: Vec<&str> = texts.iter().take(2000).map(String::as_str).collect();
+    let end = |text: &str| {
+        text.match_indices(' ')
+            .nth(10)
+            .map_or(text.len(), |(at, _)| at)
+    };
+    let short: Vec<&str> = long.iter().map(|text| &text[..end(text)]).collect();
+    for (name, texts) in [("passages", long), ("sentences of ten words", short)] {
+        let mut total = 0;
+        let seconds = measure(9, || {
+            let count = |text: &&str| embedder.count_tokens(text).expect("any text is read");
+            total = texts.iter().map(count).sum();
+        });
+        let rate = total as f64 / seconds[4];
+        println!("tokenizer, {} {name}: {rate:.0} tokens/s", texts.len());
+    }
     Ok(())
 }
 
@@ -112,9 +127,16 @@ fn products(row: &'static kernel::Kernels, m: usize, k: usize, n: usize) -> Resu
     Ok(())
 }
 
-/// Passages of the collection: processor time, tokens, and the share of the peak around them.
-fn passages(embedder: &Embedder, texts: &[String]) -> Result<()> {
-    let texts: Vec<String> = texts.iter().step_by(101).take(48).cloned().collect();
+/// Passages of the collection: processor time, tokens, the share of the f32 peak around them, and
+/// the cosine to the first precision's vectors.
+fn passages(embedder: &Embedder, name: &str, texts: &[String], truth: &mut Vec<f32>) -> Result<()> {
+    // Sentences of about 90 tokens.
+    let texts: Vec<String> = (texts.iter().step_by(7).take(400))
+        .map(|t| t.chars().take(420).collect())
+        .collect();
+    if texts.is_empty() {
+        return Ok(());
+    }
     let lengths: Vec<usize> = texts
         .iter()
         .map(|t| Ok(embedder.count_tokens(t)?.min(embedder.max_tokens())))
@@ -125,27 +147,34 @@ fn passages(embedder: &Embedder, texts: &[String]) -> Result<()> {
         .iter()
         .map(|&l| l as f64 * (21.234e6 + 9216.0 * l as f64))
         .sum();
-    let mut best = (0.0, 0.0);
-    for _ in 0..3 {
-        let before = peak_gflops();
-        let seconds = measure(1, || {
-            embedder
-                .encode(&texts, &EncodeOptions::default(), Progress::none())
-                .expect("passages are embedded");
-        })[0];
-        let peak = (before + peak_gflops()) / 2.0;
-        let share = flops / seconds / 1e9 / peak;
-        if share > best.0 {
-            best = (share, seconds);
-        }
+    let peak = peak_gflops();
+    let mut rows = Vec::new();
+    let seconds = measure(5, || {
+        let encoded = embedder.encode(&texts, &EncodeOptions::default(), Progress::none());
+        let encoded = encoded.expect("passages are embedded");
+        rows = (0..encoded.len())
+            .flat_map(|i| encoded.row(i).to_vec())
+            .collect();
+    })[0];
+    if truth.is_empty() {
+        truth.clone_from(&rows);
     }
+    let cosines = rows
+        .chunks(embedder.dim())
+        .zip(truth.chunks(embedder.dim()));
+    let cosines: Vec<f32> = cosines
+        .map(|(a, b)| kernel::dot(a, b))
+        .collect::<std::result::Result<_, _>>()?;
     println!(
-        "{} passages, mean {:.0} tokens: {:.0} texts/s, {:.0} tokens/s, {:.0}% of peak (if MiniLM)",
+        "{name}: {} passages, mean {:.0} tokens: {:.0} texts/s, {:.0} tokens/s, {:.0}% of the \
+         f32 peak (if MiniLM); cosine to f32 mean {:.6}, least {:.6}",
         texts.len(),
         tokens as f64 / texts.len() as f64,
-        texts.len() as f64 / best.1,
-        tokens as f64 / best.1,
-        best.0 * 100.0
+        texts.len() as f64 / seconds,
+        tokens as f64 / seconds,
+        flops / seconds / 1e9 / peak * 100.0,
+        cosines.iter().sum::<f32>() / cosines.len() as f32,
+        cosines.iter().copied().fold(1.0, f32::min)
     );
     Ok(())
 }

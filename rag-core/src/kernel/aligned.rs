@@ -1,50 +1,76 @@
-//! Floats that begin at a cache line: a register's load then never straddles two.
+//! Numbers that begin at a cache line: a register's load then never straddles two.
 #![allow(unsafe_code)]
 
+use super::bf16::Bf16;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
-
-const LINE: usize = 16;
 
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
-struct Line([f32; LINE]);
+struct Line([u8; 64]);
 
-/// A buffer of floats, aligned to 64 bytes.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Aligned {
+/// A number that any bytes spell.
+///
+/// # Safety
+/// Every pattern of bits is a value, there is no padding, and 64 is a multiple of the size.
+pub unsafe trait Plain: Copy + Default + Send + Sync + 'static {}
+// SAFETY: the three are plain numbers of 4, 2 and 1 bytes.
+unsafe impl Plain for f32 {}
+// SAFETY: as above; `Bf16` is transparent.
+unsafe impl Plain for Bf16 {}
+// SAFETY: as above.
+unsafe impl Plain for u8 {}
+
+/// A buffer of numbers, aligned to 64 bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Aligned<T: Plain = f32> {
     lines: Vec<Line>,
     len: usize,
+    of: PhantomData<T>,
 }
 
-impl Aligned {
+impl<T: Plain> Default for Aligned<T> {
+    fn default() -> Self {
+        Self::zeros(0)
+    }
+}
+
+impl<T: Plain> Aligned<T> {
     /// `len` zeros.
     pub(crate) fn zeros(len: usize) -> Self {
-        let lines = vec![Line([0.0; LINE]); len.div_ceil(LINE)];
-        Self { lines, len }
+        Self {
+            lines: vec![Line([0; 64]); Self::lines(len)],
+            len,
+            of: PhantomData,
+        }
     }
 
-    /// The first `len` floats, whatever they hold; the buffer grows if it must, and never shrinks.
-    pub(crate) fn at_least(&mut self, len: usize) -> &mut [f32] {
+    fn lines(len: usize) -> usize {
+        len.div_ceil(64 / size_of::<T>())
+    }
+
+    /// The first `len` numbers, whatever they hold; the buffer grows if it must, and never
+    /// shrinks.
+    pub(crate) fn at_least(&mut self, len: usize) -> &mut [T] {
         if self.len < len {
-            self.lines.resize(len.div_ceil(LINE), Line([0.0; LINE]));
+            self.lines.resize(Self::lines(len), Line([0; 64]));
             self.len = len;
         }
         &mut self[..len]
     }
 }
 
-impl Deref for Aligned {
-    type Target = [f32];
+impl<T: Plain> Deref for Aligned<T> {
+    type Target = [T];
 
-    fn deref(&self) -> &[f32] {
-        // SAFETY: a `Line` is sixteen floats without padding, and `len` is at most sixteen times
-        // their number.
+    fn deref(&self) -> &[T] {
+        // SAFETY: the lines have room for `len` numbers, and any bytes are a `Plain` number.
         unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
     }
 }
 
-impl DerefMut for Aligned {
-    fn deref_mut(&mut self) -> &mut [f32] {
+impl<T: Plain> DerefMut for Aligned<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
         // SAFETY: as in `deref`; the borrow is exclusive.
         unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
     }
@@ -56,7 +82,7 @@ mod tests {
 
     #[test]
     fn buffers_begin_at_a_line_and_only_grow() {
-        let mut buffer = Aligned::default();
+        let mut buffer = Aligned::<f32>::default();
         assert!(buffer.is_empty());
         for len in [0, 1, 16, 17, 1000, 5] {
             let part = buffer.at_least(len);
@@ -65,6 +91,7 @@ mod tests {
             part.fill(1.0);
         }
         assert_eq!(buffer.len(), 1000);
-        assert_eq!(*Aligned::zeros(3), [0.0; 3]);
+        assert_eq!(*Aligned::<f32>::zeros(3), [0.0; 3]);
+        assert_eq!(Aligned::<u8>::zeros(65).len(), 65);
     }
 }

@@ -1,6 +1,7 @@
 //! AVX2 with FMA: eight floats a register, 16 registers.
 #![allow(unsafe_code)]
 
+use super::bf16::Bf16;
 use super::lanes::{Lanes, row};
 use std::arch::x86_64::*;
 
@@ -90,6 +91,48 @@ impl Lanes for F8 {
         }
     }
     #[inline(always)]
+    unsafe fn load_bf16(p: *const Bf16) -> Self {
+        unsafe {
+            let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(p.cast()));
+            Self(_mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_bf16(self, p: *mut Bf16) {
+        unsafe {
+            let x = _mm256_castps_si256(self.0);
+            let odd = _mm256_and_si256(_mm256_srli_epi32::<16>(x), _mm256_set1_epi32(1));
+            let half = _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff));
+            // A NaN is not rounded, which could carry it to infinity or round it off.
+            let number = _mm256_cmp_ps::<_CMP_ORD_Q>(self.0, self.0);
+            let quiet = _mm256_or_si256(x, _mm256_set1_epi32(0x40_0000));
+            let near = _mm256_castsi256_ps(_mm256_add_epi32(x, half));
+            let near = _mm256_blendv_ps(_mm256_castsi256_ps(quiet), near, number);
+            let top = _mm256_srli_epi32::<16>(_mm256_castps_si256(near));
+            let pairs = _mm256_packus_epi32(top, top);
+            let pairs = _mm256_permute4x64_epi64::<0b10_00>(pairs);
+            _mm_storeu_si128(p.cast(), _mm256_castsi256_si128(pairs));
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_u8(self, p: *mut u8) {
+        unsafe {
+            let whole = _mm256_cvtps_epi32(self.0);
+            let words = _mm256_packus_epi32(whole, whole);
+            let bytes = _mm256_packus_epi16(words, words);
+            let low = _mm256_extract_epi32::<0>(bytes);
+            let high = _mm256_extract_epi32::<4>(bytes);
+            p.cast::<[i32; 2]>().write_unaligned([low, high]);
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_difference(p: *const i32, q: *const i32) -> Self {
+        unsafe {
+            let (p, q) = (_mm256_loadu_si256(p.cast()), _mm256_loadu_si256(q.cast()));
+            Self(_mm256_cvtepi32_ps(_mm256_sub_epi32(p, q)))
+        }
+    }
+    #[inline(always)]
     unsafe fn sum(self) -> f32 {
         unsafe {
             let four = _mm_add_ps(
@@ -113,4 +156,4 @@ impl Lanes for F8 {
     }
 }
 
-row!("avx2", "avx2,fma", F8, tile 6 x 2);
+row!("avx2", "avx2,fma", F8, tile 6 x 2, crate::kernel::low::AVX2);

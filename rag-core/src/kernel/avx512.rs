@@ -1,11 +1,14 @@
 //! AVX-512F: sixteen floats a register, 32 registers.
 #![allow(unsafe_code)]
 
+use super::bf16::Bf16;
 use super::lanes::{Lanes, row};
+use super::{Kernels, low};
 use std::arch::x86_64::*;
 
+/// With `HALF` the processor rounds to brain floats by itself (AVX512_BF16).
 #[derive(Clone, Copy)]
-pub(super) struct F16(__m512);
+pub(super) struct F16<const HALF: bool>(__m512);
 
 #[inline(always)]
 fn mask(n: usize) -> __mmask16 {
@@ -18,7 +21,7 @@ fn mask(n: usize) -> __mmask16 {
     clippy::undocumented_unsafe_blocks,
     reason = "one reason for all, above"
 )]
-impl Lanes for F16 {
+impl<const HALF: bool> Lanes for F16<HALF> {
     const N: usize = 16;
 
     #[inline(always)]
@@ -75,6 +78,46 @@ impl Lanes for F16 {
         Self(unsafe { _mm512_scalef_ps(self.0, n.0) })
     }
     #[inline(always)]
+    unsafe fn load_bf16(p: *const Bf16) -> Self {
+        unsafe {
+            let wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(p.cast()));
+            Self(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_bf16(self, p: *mut Bf16) {
+        unsafe {
+            if HALF {
+                return p
+                    .cast::<__m256bh>()
+                    .write_unaligned(_mm512_cvtneps_pbh(self.0));
+            }
+            let x = _mm512_castps_si512(self.0);
+            let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(x), _mm512_set1_epi32(1));
+            let half = _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff));
+            // A NaN is not rounded, which could carry it to infinity or round it off.
+            let number = _mm512_cmp_ps_mask::<_CMP_ORD_Q>(self.0, self.0);
+            let quiet = _mm512_or_si512(x, _mm512_set1_epi32(0x40_0000));
+            let near = _mm512_mask_add_epi32(quiet, number, x, half);
+            let top = _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(near));
+            _mm256_storeu_si256(p.cast(), top);
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_u8(self, p: *mut u8) {
+        unsafe {
+            let whole = _mm512_cvtps_epi32(self.0);
+            _mm_storeu_si128(p.cast(), _mm512_cvtepi32_epi8(whole));
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_difference(p: *const i32, q: *const i32) -> Self {
+        unsafe {
+            let (p, q) = (_mm512_loadu_si512(p.cast()), _mm512_loadu_si512(q.cast()));
+            Self(_mm512_cvtepi32_ps(_mm512_sub_epi32(p, q)))
+        }
+    }
+    #[inline(always)]
     unsafe fn sum(self) -> f32 {
         unsafe { _mm512_reduce_add_ps(self.0) }
     }
@@ -84,4 +127,25 @@ impl Lanes for F16 {
     }
 }
 
-row!("avx512", "avx512f", F16, tile 12 x 2);
+row!("avx512", "avx512f,avx512bw,avx512dq,avx512vl", F16<false>, tile 12 x 2, crate::kernel::low::AVX512);
+
+/// The same with byte products (VNNI).
+pub(super) static VNNI: Kernels = Kernels {
+    name: "avx512vnni",
+    low: &low::AVX512_VNNI,
+    ..KERNELS
+};
+
+/// The same with brain float products too.
+pub(super) static BF16: Kernels = Kernels {
+    name: "avx512bf16",
+    low: &low::AVX512_BF16,
+    ..KERNELS
+};
+
+/// The same with matrix tiles for both.
+pub(super) static AMX: Kernels = Kernels {
+    name: "amx",
+    low: &low::AMX,
+    ..KERNELS
+};

@@ -5,6 +5,8 @@
 //! the entry points that [`row!`] makes, which are the only functions compiled for the set.
 #![allow(unsafe_code)]
 
+use super::bf16::Bf16;
+
 /// A register of `N` floats.
 ///
 /// # Safety
@@ -64,6 +66,14 @@ pub(super) trait Lanes: Copy {
     unsafe fn round(self) -> Self;
     /// `self * 2^n` for whole `n` in `-126..=127`.
     unsafe fn scale2(self, n: Self) -> Self;
+    /// `N` brain floats, widened.
+    unsafe fn load_bf16(p: *const Bf16) -> Self;
+    /// Writes the nearest brain floats; NaN stays NaN.
+    unsafe fn store_bf16(self, p: *mut Bf16);
+    /// Writes whole numbers in `0..=255` as bytes.
+    unsafe fn store_u8(self, p: *mut u8);
+    /// The floats nearest to `p[i] - q[i]`, in the integers' own arithmetic.
+    unsafe fn load_difference(p: *const i32, q: *const i32) -> Self;
     /// The sum of the lanes, in a fixed order.
     unsafe fn sum(self) -> f32;
     /// The largest lane; NaN if a lane is NaN is not promised.
@@ -72,7 +82,7 @@ pub(super) trait Lanes: Copy {
 
 /// Makes the row of an instruction set: safe functions around entry points compiled for it.
 macro_rules! row {
-    ($name:literal, $features:literal, $lanes:ty, tile $rows:literal x $wide:literal) => {
+    ($name:literal, $features:literal, $lanes:ty, tile $rows:literal x $wide:literal, $low:path) => {
         pub(super) static KERNELS: $crate::kernel::Kernels = $crate::kernel::Kernels {
             name: $name,
             dot,
@@ -81,6 +91,7 @@ macro_rules! row {
             layer_norm,
             gemm,
             panel: <$lanes as $crate::kernel::lanes::Lanes>::N * $wide,
+            low: &$low,
         };
 
         fn dot(a: &[f32], b: &[f32]) -> f32 {

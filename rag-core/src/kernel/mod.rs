@@ -3,19 +3,23 @@
 //! The scalar row is the truth that the others are tested against; sums run in another order in
 //! each row, so rows agree up to `eps * (n + 2) * sum |a_i b_i|` for a sum of `n` products. On
 //! one machine the row is always the same, and so are the bits. The environment variable
-//! `RAG_KERNELS` forces a row by its name (`scalar`, `avx2`, `avx512`, `neon`); a name that is
-//! unknown or that this processor cannot run changes nothing.
+//! `RAG_KERNELS` forces a row by its name (`scalar`, `avx2`, `avx512`, `avx512vnni`, `avx512bf16`,
+//! `amx`, `neon`, `neondot`); a name that is unknown or that this processor cannot run changes
+//! nothing.
 //!
 //! `lanes` is what a vector instruction set offers, `generic` and `gemm` are the algorithms
-//! over it, `linalg` is the small dense algebra that learning needs, in f64.
+//! over it, `low` is the same for brain floats and bytes, `linalg` is the small dense algebra that learning needs, in f64.
 
 mod aligned;
+mod bf16;
 mod gemm;
 mod generic;
 mod lanes;
 pub mod linalg;
+mod low;
 mod packed;
 mod scalar;
+mod sheet;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -25,9 +29,13 @@ mod avx512;
 mod neon;
 
 pub(crate) use aligned::Aligned;
+pub use bf16::Bf16;
 pub use gemm::Epilogue;
 pub(crate) use gemm::{Gemm, pack, pack_transposed, packed_len};
+pub(crate) use low::{LowAttention, LowGemm, LowNorm, LowScratch, NormTo, Then};
+pub use low::{LowKind, PackedLow};
 pub use packed::PackedB;
+pub use sheet::{Activation, Sheet};
 
 use crate::error::{Error, Result};
 use std::sync::OnceLock;
@@ -35,7 +43,7 @@ use std::sync::OnceLock;
 /// One instruction set's functions. A row carries all of them, so that one query never mixes rows.
 #[derive(Clone, Copy, Debug)]
 pub struct Kernels {
-    /// `"scalar"`, `"avx2"`, `"avx512"` or `"neon"`.
+    /// What `RAG_KERNELS` calls it.
     pub name: &'static str,
     /// The inner product of two slices of the same length.
     pub dot: fn(&[f32], &[f32]) -> f32,
@@ -50,6 +58,8 @@ pub struct Kernels {
     pub(crate) gemm: fn(&mut Gemm<'_>),
     /// Columns in a panel of a packed matrix.
     pub(crate) panel: usize,
+    /// Linear layers and attention in low precision.
+    pub(crate) low: &'static low::Low,
 }
 
 /// Every row that this processor can run, the best last; the first is the scalar one.
@@ -61,13 +71,29 @@ pub fn available() -> Vec<&'static Kernels> {
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
             rows.push(&avx2::KERNELS);
         }
-        if is_x86_feature_detected!("avx512f") {
+        if is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+        {
             rows.push(&avx512::KERNELS);
+            if is_x86_feature_detected!("avx512vnni") {
+                rows.push(&avx512::VNNI);
+                if is_x86_feature_detected!("avx512bf16") {
+                    rows.push(&avx512::BF16);
+                    if low::amx_available() {
+                        rows.push(&avx512::AMX);
+                    }
+                }
+            }
         }
     }
     #[cfg(target_arch = "aarch64")]
     if std::arch::is_aarch64_feature_detected!("neon") {
         rows.push(&neon::KERNELS);
+        if std::arch::is_aarch64_feature_detected!("dotprod") {
+            rows.push(&neon::DOT);
+        }
     }
     rows
 }

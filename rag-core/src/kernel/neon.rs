@@ -1,7 +1,9 @@
 //! NEON: four floats a register, 32 registers. Part of every 64-bit ARM processor.
 #![allow(unsafe_code)]
 
+use super::bf16::Bf16;
 use super::lanes::{Lanes, row};
+use super::{Kernels, low};
 use std::arch::aarch64::*;
 
 #[derive(Clone, Copy)]
@@ -82,6 +84,38 @@ impl Lanes for F4 {
         }
     }
     #[inline(always)]
+    unsafe fn load_bf16(p: *const Bf16) -> Self {
+        unsafe {
+            let wide = vshlq_n_u32::<16>(vmovl_u16(vld1_u16(p.cast())));
+            Self(vreinterpretq_f32_u32(wide))
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_bf16(self, p: *mut Bf16) {
+        unsafe {
+            let x = vreinterpretq_u32_f32(self.0);
+            let odd = vandq_u32(vshrq_n_u32::<16>(x), vdupq_n_u32(1));
+            let near = vaddq_u32(x, vaddq_u32(odd, vdupq_n_u32(0x7fff)));
+            // A NaN is not rounded, which could carry it to infinity or round it off.
+            let quiet = vorrq_u32(x, vdupq_n_u32(0x40_0000));
+            let chosen = vbslq_u32(vceqq_f32(self.0, self.0), near, quiet);
+            vst1_u16(p.cast(), vshrn_n_u32::<16>(chosen));
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_u8(self, p: *mut u8) {
+        unsafe {
+            let words = vmovn_u32(vcvtnq_u32_f32(self.0));
+            let bytes = vmovn_u16(vcombine_u16(words, words));
+            let four = vget_lane_u32::<0>(vreinterpret_u32_u8(bytes));
+            p.cast::<u32>().write_unaligned(four);
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_difference(p: *const i32, q: *const i32) -> Self {
+        unsafe { Self(vcvtq_f32_s32(vsubq_s32(vld1q_s32(p), vld1q_s32(q)))) }
+    }
+    #[inline(always)]
     unsafe fn sum(self) -> f32 {
         unsafe { vaddvq_f32(self.0) }
     }
@@ -91,4 +125,11 @@ impl Lanes for F4 {
     }
 }
 
-row!("neon", "neon", F4, tile 6 x 4);
+row!("neon", "neon", F4, tile 6 x 4, crate::kernel::low::NEON);
+
+/// The same with byte products (FEAT_DotProd).
+pub(super) static DOT: Kernels = Kernels {
+    name: "neondot",
+    low: &low::NEON_DOT,
+    ..KERNELS
+};

@@ -12,6 +12,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     layer_norm,
     gemm,
     panel: PANEL,
+    low: &super::low::SCALAR,
 };
 
 const PANEL: usize = 16;

@@ -5,147 +5,125 @@
 
 use super::config::Config;
 use super::layers::{Layer, Tables};
+use super::number::{Attention, Number};
 use crate::embedding::folder::Pooling;
 use crate::embedding::tokens::Tokens;
-use crate::kernel::{Aligned, Epilogue, Gemm, Kernels, pack, pack_transposed, packed_len};
-
-/// Rows of attention scores at a time: a block stays in the first-level cache for most texts.
-const QUERY_ROWS: usize = 48;
+use crate::kernel::{Kernels, Sheet, Then};
 
 /// What one thread needs for a batch; grows to the largest batch and stays.
-#[derive(Default)]
-pub(super) struct Arena {
-    hidden: Aligned,
-    qkv: Aligned,
-    context: Aligned,
-    wide: Aligned,
-    keys: Aligned,
-    values: Aligned,
-    scores: Aligned,
+pub(super) struct Arena<T: Number> {
+    /// The residual stream, always in f32.
+    hidden: Sheet<f32>,
+    /// The same, as the next linear layer wants it.
+    input: Sheet<T>,
+    qkv: Sheet<T>,
+    context: Sheet<T>,
+    wide: Sheet<T>,
+    scratch: T::Scratch,
+}
+
+impl<T: Number> Default for Arena<T> {
+    fn default() -> Self {
+        Self {
+            hidden: Sheet::default(),
+            input: Sheet::default(),
+            qkv: Sheet::default(),
+            context: Sheet::default(),
+            wide: Sheet::default(),
+            scratch: T::Scratch::default(),
+        }
+    }
 }
 
 /// A model ready to run.
-pub(super) struct Network {
+pub(super) struct Network<T: Number> {
     pub(super) config: Config,
-    pub(super) tables: Tables,
-    pub(super) layers: Vec<Layer>,
+    pub(super) tables: Tables<T>,
+    pub(super) layers: Vec<Layer<T>>,
     pub(super) pooling: Pooling,
     pub(super) row: &'static Kernels,
 }
 
-impl Network {
+impl<T: Number> Network<T> {
     /// Writes the pooled vector of each sequence to the row of `out` with its number.
-    pub(super) fn run(&self, batch: &[&Tokens], arena: &mut Arena, out: &mut [&mut [f32]]) {
+    pub(super) fn run(&self, batch: &[&Tokens], arena: &mut Arena<T>, out: &mut [&mut [f32]]) {
         let size = self.config.hidden_size;
         let tokens = batch.iter().map(|t| t.ids.len()).sum::<usize>();
-        let hidden = arena.hidden.at_least(tokens * size);
-        let qkv = arena.qkv.at_least(tokens * 3 * size);
-        let context = arena.context.at_least(tokens * size);
-        let wide = arena.wide.at_least(tokens * self.config.intermediate_size);
+        let Arena {
+            hidden,
+            input,
+            qkv,
+            context,
+            wide,
+            scratch,
+        } = arena;
+        hidden.shape(tokens, size);
+        input.shape(tokens, size);
+        qkv.shape(tokens, 3 * size);
+        context.shape(tokens, size);
+        wide.shape(tokens, self.config.intermediate_size);
         self.embed(batch, hidden);
+        T::norm(self.row, hidden, self.tables.norm.replacing(input));
         for layer in &self.layers {
-            layer.qkv.apply(hidden, tokens, qkv, Epilogue::Store);
-            let mut from = 0;
+            T::linear(&layer.qkv, input, Then::Store(qkv), scratch);
+            let mut first = 0;
             for sequence in batch {
-                let length = sequence.ids.len();
-                self.attend(
-                    &qkv[from * 3 * size..(from + length) * 3 * size],
-                    length,
-                    [&mut arena.keys, &mut arena.values, &mut arena.scores],
-                    &mut context[from * size..(from + length) * size],
-                );
-                from += length;
+                let call = Attention {
+                    qkv,
+                    out: context,
+                    first,
+                    length: sequence.ids.len(),
+                    heads: self.config.num_attention_heads,
+                    reach: usize::MAX,
+                    bias: None,
+                };
+                T::attend(self.row, call, scratch);
+                first += sequence.ids.len();
             }
-            (layer.after_attention).apply(context, tokens, hidden, Epilogue::Add);
-            layer.attention_norm.apply(hidden);
-            layer.widen.apply(hidden, tokens, wide, Epilogue::Gelu);
-            layer.narrow.apply(wide, tokens, hidden, Epilogue::Add);
-            layer.output_norm.apply(hidden);
+            let normed = Some(layer.attention_norm.replacing(input));
+            T::linear(
+                &layer.after_attention,
+                context,
+                Then::Add(hidden, normed),
+                scratch,
+            );
+            T::linear(&layer.widen, input, Then::Gelu(wide), scratch);
+            let normed = Some(layer.output_norm.replacing(input));
+            T::linear(&layer.narrow, wide, Then::Add(hidden, normed), scratch);
         }
-        let mut rest = &hidden[..];
+        let mut first = 0;
         for (sequence, out) in batch.iter().zip(out) {
-            let (own, others) = rest.split_at(sequence.ids.len() * size);
-            self.pool(own, out);
-            rest = others;
+            self.pool(hidden, first, sequence.ids.len(), out);
+            first += sequence.ids.len();
         }
     }
 
-    fn embed(&self, batch: &[&Tokens], hidden: &mut [f32]) {
+    fn embed(&self, batch: &[&Tokens], hidden: &mut Sheet<f32>) {
         let size = self.config.hidden_size;
-        let mut rows = hidden.chunks_exact_mut(size);
+        let mut next = 0;
         for sequence in batch {
             let tokens = sequence.ids.iter().zip(&sequence.types);
-            for (position, ((id, kind), row)) in tokens.zip(&mut rows).enumerate() {
+            for (position, (id, kind)) in tokens.enumerate() {
                 let word = &self.tables.words[*id as usize * size..][..size];
                 let kind = &self.tables.types[*kind as usize * size..][..size];
                 let place = &self.tables.positions[position * size..][..size];
-                for (x, ((w, k), p)) in row.iter_mut().zip(word.iter().zip(kind).zip(place)) {
-                    *x = w + k + p;
+                let row = hidden.row_mut(next).iter_mut();
+                for (x, ((w, k), p)) in row.zip(word.iter().zip(kind).zip(place)) {
+                    *x = w.to_f32() + k.to_f32() + p.to_f32();
                 }
-            }
-        }
-        self.tables.norm.apply(hidden);
-    }
-
-    /// Multi-head attention within one sequence: `qkv` has three vectors a token.
-    fn attend(&self, qkv: &[f32], length: usize, arena: [&mut Aligned; 3], out: &mut [f32]) {
-        let size = self.config.hidden_size;
-        let head = self.config.head_size();
-        let panel = self.row.panel;
-        let [keys, values, scores] = arena;
-        let keys = keys.at_least(packed_len(head, length, panel));
-        let values = values.at_least(packed_len(length, head, panel));
-        let scores = scores.at_least(QUERY_ROWS.min(length) * length);
-        for at in (0..size).step_by(head) {
-            pack_transposed(&qkv[size + at..], 3 * size, head, length, panel, keys);
-            pack(&qkv[2 * size + at..], 3 * size, length, head, panel, values);
-            for from in (0..length).step_by(QUERY_ROWS) {
-                let m = QUERY_ROWS.min(length - from);
-                (self.row.gemm)(&mut Gemm {
-                    a: &qkv[from * 3 * size + at..],
-                    lda: 3 * size,
-                    m,
-                    b: keys,
-                    k: head,
-                    n: length,
-                    bias: None,
-                    out: scores,
-                    ldc: length,
-                    epilogue: Epilogue::Store,
-                });
-                let mut sums = [0.0; QUERY_ROWS];
-                for (row, sum) in scores.chunks_exact_mut(length).zip(&mut sums[..m]) {
-                    *sum = (self.row.exp_sum)(row);
-                }
-                (self.row.gemm)(&mut Gemm {
-                    a: scores,
-                    lda: length,
-                    m,
-                    b: values,
-                    k: length,
-                    n: head,
-                    bias: None,
-                    out: &mut out[from * size + at..],
-                    ldc: size,
-                    epilogue: Epilogue::Store,
-                });
-                for (i, sum) in sums[..m].iter().enumerate() {
-                    let inverse = 1.0 / sum;
-                    let row = &mut out[(from + i) * size + at..][..head];
-                    row.iter_mut().for_each(|x| *x *= inverse);
-                }
+                next += 1;
             }
         }
     }
 
-    fn pool(&self, hidden: &[f32], out: &mut [f32]) {
-        let size = self.config.hidden_size;
-        let rows = hidden.chunks_exact(size);
+    /// Pools `length` rows from `first` on.
+    fn pool(&self, hidden: &Sheet<f32>, first: usize, length: usize, out: &mut [f32]) {
+        let rows = (first..first + length).map(|i| hidden.row(i));
         match self.pooling {
-            Pooling::Cls => out.copy_from_slice(&hidden[..size]),
-            Pooling::LastToken => out.copy_from_slice(&hidden[hidden.len() - size..]),
+            Pooling::Cls => out.copy_from_slice(hidden.row(first)),
+            Pooling::LastToken => out.copy_from_slice(hidden.row(first + length - 1)),
             Pooling::Mean => {
-                let scale = 1.0 / rows.len() as f32;
+                let scale = 1.0 / length as f32;
                 out.fill(0.0);
                 for row in rows {
                     out.iter_mut().zip(row).for_each(|(o, x)| *o += x);

@@ -1,40 +1,43 @@
 //! The BERT engine: a folder's weights, packed once, and batches run on the CPU.
 //!
 //! `config` and `layers` read the folder, `forward` is the network, `batches` decides which
-//! texts share a pass.
+//! texts of a call share a pass, and the room's `queue` which calls share one.
 
 mod batches;
 mod config;
+mod engine;
 mod forward;
 mod layers;
+mod number;
 
-use self::batches::{Slots, plan};
+use self::batches::{BUDGET, plan};
 use self::config::Config;
-use self::forward::{Arena, Network};
+use self::engine::Engine;
 use super::fingerprint::Fingerprint;
 use super::folder::{Folder, unsupported};
 use super::model::Model;
 use super::options::{EmbedderOptions, Precision, TextKind};
+use super::queue::{Queue, Request};
 use super::tokens::{TokenReader, Tokens};
 use super::weights::WeightsFile;
 use crate::error::{Error, ErrorKind, Result};
-use crate::kernel;
 use crate::progress::Progress;
 use crate::threads;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// Texts tokenised ahead of the passes: bounds the memory that a large corpus takes.
-const WINDOW: usize = 4096;
+const WINDOW: usize = 1024;
 
 /// A BERT model of a folder.
 pub(super) struct Bert {
     folder: Folder,
-    network: Network,
+    config: Config,
+    precision: Precision,
+    engine: Box<dyn Engine>,
     reader: TokenReader,
+    queue: Queue<Tokens>,
     fingerprint: u64,
-    arenas: Mutex<Vec<Arena>>,
 }
 
 impl Bert {
@@ -52,7 +55,12 @@ impl Bert {
             Some(wanted) => wanted,
             None => folder.max_tokens.unwrap_or(longest).min(longest),
         };
-        let mut hash = Fingerprint::new("bert f32");
+        let precision = engine::resolve(options.precision);
+        // f32 and brain floats agree to a cosine of .9999: one may search what the other stored.
+        let mut hash = Fingerprint::new(match precision {
+            Precision::Int8 => "bert int8",
+            _ => "bert f32",
+        });
         let tokenizer = folder.transformer.join("tokenizer.json");
         let reader = TokenReader::open(
             &tokenizer,
@@ -62,43 +70,29 @@ impl Bert {
             &mut hash,
         )?;
         let file = WeightsFile::read(&weights_path(&folder.transformer)?)?;
-        let row = kernel::active();
-        let (tables, layers) = layers::read(&file.tensors()?, row, &config)?;
+        let engine = engine::read(&file.tensors()?, precision, &config, folder.pooling)?;
         hash.bytes(file.bytes());
         hash.word(config.num_attention_heads as u64);
         hash.word(u64::from(config.layer_norm_eps.to_bits()));
         hash.word(max_tokens as u64);
         folder.fingerprint(&mut hash);
-        let pooling = folder.pooling;
         Ok(Self {
             folder,
-            network: Network {
-                config,
-                tables,
-                layers,
-                pooling,
-                row,
-            },
+            config,
+            precision,
+            engine,
             reader,
+            queue: Queue::new(
+                options.max_batch.unwrap_or(BUDGET),
+                Duration::from_millis(options.max_wait_ms as u64),
+            ),
             fingerprint: hash.finish(),
-            arenas: Mutex::default(),
         })
-    }
-
-    /// Runs `body` with an arena of its own. Never waits: a forked child may find the lock held
-    /// by a thread that it does not have.
-    fn with_arena(&self, body: impl FnOnce(&mut Arena)) {
-        let spare = self.arenas.try_lock().ok().and_then(|mut a| a.pop());
-        let mut arena = spare.unwrap_or_default();
-        body(&mut arena);
-        if let Ok(mut arenas) = self.arenas.try_lock() {
-            arenas.push(arena);
-        }
     }
 
     fn read_tokens(&self, prompt: &str, text: &str) -> Result<Tokens> {
         let tokens = self.reader.read(prompt, text)?;
-        let kinds = self.network.config.type_vocab_size;
+        let kinds = self.config.type_vocab_size;
         if tokens.ids.is_empty() || tokens.types.iter().any(|kind| *kind as usize >= kinds) {
             return Err(Error::new(
                 ErrorKind::Unsupported,
@@ -129,7 +123,7 @@ impl Model for Bert {
     }
 
     fn dim(&self) -> usize {
-        self.network.config.hidden_size
+        self.config.hidden_size
     }
 
     fn max_tokens(&self) -> usize {
@@ -137,7 +131,7 @@ impl Model for Bert {
     }
 
     fn precision(&self) -> Precision {
-        Precision::F32
+        self.precision
     }
 
     fn fingerprint(&self) -> u64 {
@@ -159,30 +153,32 @@ impl Model for Bert {
         threads: usize,
         progress: &mut Progress<'_>,
         out: &mut [f32],
-    ) -> Result<()> {
+    ) -> Result<usize> {
         let prompt = self.folder.prompt(kind);
-        let done = AtomicUsize::new(0);
-        let mut watch = || progress.step(done.load(Ordering::Relaxed), texts.len());
-        for (texts, out) in texts
+        let run = |batch: &[&Tokens], rows: &mut [&mut [f32]]| self.engine.run(batch, rows);
+        let (mut done, mut truncated) = (0, 0);
+        for (window, out) in texts
             .chunks(WINDOW)
             .zip(out.chunks_mut(WINDOW * self.dim()))
         {
-            let tokens = threads::map(threads, texts.len(), &|i| {
-                self.read_tokens(prompt, texts[i])
+            let tokens = threads::map(threads, window.len(), &|i| {
+                self.read_tokens(prompt, window[i])
             })
             .into_iter()
             .collect::<Result<Vec<_>>>()?;
-            let lengths: Vec<usize> = tokens.iter().map(|t| t.ids.len()).collect();
-            let batches = plan(&lengths, threads);
-            let slots = Slots::new(out, self.dim(), &batches);
-            let run = |i: usize| {
-                let batch: Vec<&Tokens> = batches[i].iter().map(|text| &tokens[*text]).collect();
-                let mut rows = slots.take(i);
-                self.with_arena(|arena| self.network.run(&batch, arena, &mut rows));
-                done.fetch_add(batch.len(), Ordering::Relaxed);
+            truncated += tokens.iter().filter(|t| t.truncated).count();
+            let costs: Vec<usize> = tokens.iter().map(|t| t.ids.len()).collect();
+            let request = Request {
+                batches: plan(&costs, self.queue.budget(), threads),
+                sequences: tokens,
+                costs,
+                dim: self.dim(),
             };
-            threads::parallel_watched(threads, batches.len(), &run, &mut watch)?;
+            let mut watch = |now: usize| progress.step(done + now, texts.len());
+            self.queue.run(request, threads, &run, &mut watch, out)?;
+            done += window.len();
         }
-        watch()
+        progress.step(done, texts.len())?;
+        Ok(truncated)
     }
 }

@@ -1,0 +1,85 @@
+//! The network in one of its precisions, with room for every thread that runs it.
+
+use super::config::Config;
+use super::forward::{Arena, Network};
+use super::layers::{self, Packing};
+use super::number::Number;
+use crate::embedding::folder::Pooling;
+use crate::embedding::options::Precision;
+use crate::embedding::tokens::Tokens;
+use crate::embedding::weights::Weights;
+use crate::error::Result;
+use crate::kernel::{self, Bf16, LowKind};
+use std::sync::Mutex;
+
+/// The arithmetic that `precision` means on this processor: `Auto` is the fastest one that keeps
+/// the cosine to f32 at .9999 or above, which is brain floats where they have an instruction.
+pub(super) fn resolve(precision: Precision) -> Precision {
+    match precision {
+        Precision::Auto if kernel::active().low.multiplies_bf16 => Precision::Bf16,
+        Precision::Auto => Precision::F32,
+        chosen => chosen,
+    }
+}
+
+/// A network, whatever it computes in.
+pub(super) trait Engine: Send + Sync {
+    /// Writes the pooled vector of each sequence to the row of `out` with its number.
+    fn run(&self, batch: &[&Tokens], out: &mut [&mut [f32]]);
+}
+
+/// Reads a network in this precision, never `Auto`.
+pub(super) fn read(
+    tensors: &Weights<'_>,
+    precision: Precision,
+    config: &Config,
+    pooling: Pooling,
+) -> Result<Box<dyn Engine>> {
+    let row = kernel::active();
+    let kind = match precision {
+        Precision::Int8 => LowKind::Int8,
+        _ => LowKind::Bf16,
+    };
+    let packing = Packing { row, kind };
+    match precision {
+        Precision::Auto | Precision::F32 => build::<f32>(tensors, packing, config, pooling),
+        Precision::Bf16 | Precision::Int8 => build::<Bf16>(tensors, packing, config, pooling),
+    }
+}
+
+fn build<T: Number>(
+    tensors: &Weights<'_>,
+    packing: Packing,
+    config: &Config,
+    pooling: Pooling,
+) -> Result<Box<dyn Engine>> {
+    let (tables, layers) = layers::read::<T>(tensors, packing, config)?;
+    Ok(Box::new(Running {
+        network: Network {
+            config: config.clone(),
+            tables,
+            layers,
+            pooling,
+            row: packing.row,
+        },
+        arenas: Mutex::default(),
+    }))
+}
+
+struct Running<T: Number> {
+    network: Network<T>,
+    arenas: Mutex<Vec<Arena<T>>>,
+}
+
+impl<T: Number> Engine for Running<T> {
+    /// Never waits for an arena: a forked child may find the lock held by a thread that it does
+    /// not have.
+    fn run(&self, batch: &[&Tokens], out: &mut [&mut [f32]]) {
+        let spare = self.arenas.try_lock().ok().and_then(|mut a| a.pop());
+        let mut arena = spare.unwrap_or_default();
+        self.network.run(batch, &mut arena, out);
+        if let Ok(mut arenas) = self.arenas.try_lock() {
+            arenas.push(arena);
+        }
+    }
+}
