@@ -49,7 +49,8 @@ pub struct Encoded {
 }
 
 impl Embedder {
-    /// Opens a model folder: `config.json` of the BERT family, `tokenizer.json`,
+    /// Opens a model folder: `config.json` of a known family (BERT, RoBERTa, XLM-RoBERTa,
+    /// CamemBERT, MPNet, DistilBERT, ModernBERT, NomicBERT), `tokenizer.json`,
     /// `model.safetensors` (f32, f16 or bf16), and the sentence-transformers settings where they
     /// are there: stages, pooling (mean, cls, max, last token), longest text, prompts.
     ///
@@ -109,8 +110,9 @@ impl Embedder {
     /// One vector of [`Embedder::dim`] floats for each text, in order.
     ///
     /// Texts longer than [`Embedder::max_tokens`] are cut there; [`Embedder::encode_counted`] says
-    /// how many were. An empty text has a vector like any other. `progress` is told texts done and
-    /// texts in all; stopping it is `Interrupted`.
+    /// how many were. An empty text has a vector like any other; of zeros, where the tokenizer
+    /// makes no token of it. `progress` is told texts done and texts in all; stopping it is
+    /// `Interrupted`.
     ///
     /// Beside the result a call takes bounded memory, however many texts there are.
     pub fn encode(
