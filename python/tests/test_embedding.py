@@ -53,7 +53,9 @@ def test_texts_that_are_cut_are_counted_in_a_warning(model_folder: Path) -> None
     with pytest.warns(rag.TruncationWarning, match=r"^2 of 3 texts are longer than 8 tokens and"):
         rows = model.encode([long, "short", long + " ten"])
     assert np.array_equal(rows[0], rows[2])
-    with pytest.warns(rag.TruncationWarning, match=r"^1 of 1 texts is longer than 8 tokens and was"):
+    with pytest.warns(
+        rag.TruncationWarning, match=r"^1 of 1 texts is longer than 8 tokens and was"
+    ):
         assert np.array_equal(model.encode(long), rows[0])
     model.encode(["short", "one two three"])
 
