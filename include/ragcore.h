@@ -69,9 +69,11 @@
 #define RAG_OPT_LANGUAGE "language"
 #define RAG_OPT_LOG_SIZE "log_size"
 #define RAG_OPT_LOSS "loss"
+#define RAG_OPT_MAX_BATCH "max_batch"
 #define RAG_OPT_MAX_DOCUMENTS "max_documents"
 #define RAG_OPT_MAX_QUERIES "max_queries"
 #define RAG_OPT_MAX_TOKENS "max_tokens"
+#define RAG_OPT_MAX_WAIT_MS "max_wait_ms"
 #define RAG_OPT_METHOD "method"
 #define RAG_OPT_METRIC "metric"
 #define RAG_OPT_MIN_EXAMPLES "min_examples"
@@ -681,7 +683,7 @@ rag_status rag_strings_free(rag_strings *strings);
 /**
  * Opens the model in the folder `path`, or the built-in model for NULL, and *gives* it.
  *
- * Options: `precision`, `threads`, `max_tokens`.
+ * Options: `precision`, `threads`, `max_tokens`, `max_wait_ms`, `max_batch`.
  */
 rag_status rag_embedder_open(const char *path,
                              const rag_options *options,
@@ -750,6 +752,23 @@ rag_status rag_embedder_encode(const rag_embedder *embedder,
                                size_t capacity,
                                size_t *count,
                                rag_error **err);
+
+/**
+ * As `rag_embedder_encode`; `truncated` receives how many of the texts were longer than
+ * `rag_embedder_max_tokens` and were cut there.
+ */
+rag_status rag_embedder_encode_counted(const rag_embedder *embedder,
+                                       const char *const *texts,
+                                       const size_t *lengths,
+                                       size_t n,
+                                       const rag_options *options,
+                                       rag_progress progress,
+                                       void *user,
+                                       float *out,
+                                       size_t capacity,
+                                       size_t *count,
+                                       size_t *truncated,
+                                       rag_error **err);
 
 /**
  * *Gives* a chunker. Options: `max_tokens`, `overlap`, `mode`.

@@ -267,18 +267,19 @@ public:
   std::size_t count_tokens(std::string_view text) const {
     return detail::get<std::size_t>(rag_embedder_count_tokens, raw(), text.data(), text.size());
   }
-  /** One row of dim() floats for each text. */
-  std::vector<float> encode(const texts &all, const options &with = {},
-                            const progress &watch = {}) const {
+  /** One row of dim() floats for each text. With `truncated` it is told how many were cut. */
+  std::vector<float> encode(const texts &all, const options &with = {}, const progress &watch = {},
+                            std::size_t *truncated = nullptr) const {
     detail::borrowed lent(all);
     detail::watcher watcher(watch);
     std::vector<float> out(all.size() * dim());
-    std::size_t count = 0;
+    std::size_t count = 0, cut = 0;
     rag_error *err = nullptr;
-    rag_status status = rag_embedder_encode(raw(), lent.data.data(), lent.lengths.data(), all.size(),
-                                            with.raw(), watcher.function(), &watcher, out.data(),
-                                            out.size(), &count, &err);
+    rag_status status = rag_embedder_encode_counted(
+        raw(), lent.data.data(), lent.lengths.data(), all.size(), with.raw(), watcher.function(),
+        &watcher, out.data(), out.size(), &count, &cut, &err);
     finish(watcher, status, err);
+    if (truncated) *truncated = cut;
     return out;
   }
   std::vector<float> encode(const std::string &text, const options &with = {}) const {

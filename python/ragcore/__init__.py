@@ -49,6 +49,7 @@ from .errors import (
     NotFound,
     ReadOnly,
     Timeout,
+    TruncationWarning,
     Unsupported,
     Upstream,
 )
@@ -91,6 +92,7 @@ __all__ = [
     "Steering",
     "SteeringVector",
     "Timeout",
+    "TruncationWarning",
     "Unsupported",
     "Upstream",
     "ValueEstimate",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from typing import Any
 
 from . import _core
@@ -11,7 +12,7 @@ from ._arrays import Vectors, vectors
 from ._progress import Progress, watcher
 from ._texts import texts as as_texts
 from ._texts import texts_or_vectors
-from .errors import InvalidArgument, Unsupported, Upstream
+from .errors import InvalidArgument, TruncationWarning, Unsupported, Upstream
 
 
 class Embedder:
@@ -33,6 +34,10 @@ class Embedder:
 
     >>> embedder.encode("a red apple").shape == (embedder.dim,)
     True
+
+    Calls from many threads share passes: what arrives while the engine is busy is computed
+    together, up to ``max_batch`` tokens. With ``max_wait_ms`` an idle engine waits that long for
+    company.
     """
 
     __slots__ = ("_inner", "_made_by")
@@ -46,9 +51,17 @@ class Embedder:
         precision: str = "auto",
         threads: int | None = None,
         max_tokens: int | None = None,
+        max_wait_ms: int = 0,
+        max_batch: int | None = None,
     ) -> None:
         path = None if model is None else _folder(model)
-        options = {"precision": precision, "threads": threads, "max_tokens": max_tokens}
+        options = {
+            "precision": precision,
+            "threads": threads,
+            "max_tokens": max_tokens,
+            "max_wait_ms": max_wait_ms,
+            "max_batch": max_batch,
+        }
         self._inner = _core.Embedder(path, **options)
         self._made_by = (path, options)
 
@@ -70,12 +83,21 @@ class Embedder:
         """One text to (dim,), a sequence of n texts to (n, dim), float32.
 
         ``kind`` is ``"document"`` or ``"query"``: some models put another prompt before each.
-        With ``normalize`` the vectors have length 1.
+        With ``normalize`` the vectors have length 1. Texts longer than :attr:`max_tokens` are cut
+        there, and a :class:`~ragcore.TruncationWarning` says how many were.
         """
         single = isinstance(texts, str)
         listed = [texts] if single else as_texts(texts, "texts")
         watch = watcher(progress, "encode")
-        encoded = self._inner.encode(listed, watch, kind=kind, normalize=normalize)
+        encoded, cut = self._inner.encode(listed, watch, kind=kind, normalize=normalize)
+        if cut:
+            warnings.warn(
+                f"{cut} of {len(listed)} texts {'is' if cut == 1 else 'are'} longer than "
+                f"{self.max_tokens} tokens and {'was' if cut == 1 else 'were'} cut there; split "
+                "long texts with a Chunker",
+                TruncationWarning,
+                stacklevel=2,
+            )
         return encoded[0].copy() if single else encoded
 
     @property

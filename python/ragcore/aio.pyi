@@ -256,6 +256,8 @@ class Embedder:
         precision: str = "auto",
         threads: int | None = None,
         max_tokens: int | None = None,
+        max_wait_ms: int = 0,
+        max_batch: int | None = None,
     ) -> None: ...
     async def encode(
         self,

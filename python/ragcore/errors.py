@@ -32,6 +32,7 @@ __all__ = [
     "NotFound",
     "ReadOnly",
     "Timeout",
+    "TruncationWarning",
     "Unsupported",
     "Upstream",
 ]
@@ -193,4 +194,11 @@ class NoMeasurableEffect(UserWarning):
     """A dial was learnt, but held-out examples do not show that it does anything.
 
     Its ``effect`` has an interval that reaches 0: give more examples, or clearer ones.
+    """
+
+
+class TruncationWarning(UserWarning):
+    """Texts were longer than the model reads, and what is beyond has no part in their vectors.
+
+    The message says how many of how many texts, and at how many tokens they were cut.
     """

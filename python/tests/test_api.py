@@ -70,7 +70,10 @@ def test_every_table_belongs_to_a_verb() -> None:
 
 #: The contract: parameters in order, then keywords.
 SIGNATURES = {
-    "Embedder": "model=None, *, precision='auto', threads=None, max_tokens=None",
+    "Embedder": (
+        "model=None, *, precision='auto', threads=None, max_tokens=None, max_wait_ms=0, "
+        "max_batch=None"
+    ),
     "Embedder.encode": "texts, *, kind='document', normalize=True, progress=False",
     "Embedder.count_tokens": "text",
     "Chunker": "embedder=None, *, max_tokens=256, overlap=0",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import os
 import pickle
+import subprocess
 import sys
 import types
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +45,58 @@ def test_a_model_folder(model_folder: Path) -> None:
     assert rag.Embedder(str(model_folder), max_tokens=16).max_tokens == 16
     chunks = rag.Chunker(model, max_tokens=12).split("One two three. " * 20)
     assert len(chunks) > 3 and all(model.count_tokens(c.text) <= 14 for c in chunks)
+
+
+def test_texts_that_are_cut_are_counted_in_a_warning(model_folder: Path) -> None:
+    model = rag.Embedder(model_folder, max_tokens=8)
+    long = "one two three four five six seven eight nine"
+    with pytest.warns(rag.TruncationWarning, match=r"^2 of 3 texts are longer than 8 tokens and"):
+        rows = model.encode([long, "short", long + " ten"])
+    assert np.array_equal(rows[0], rows[2])
+    with pytest.warns(
+        rag.TruncationWarning, match=r"^1 of 1 texts is longer than 8 tokens and was"
+    ):
+        assert np.array_equal(model.encode(long), rows[0])
+    model.encode(["short", "one two three"])
+
+
+def test_callers_that_share_passes_get_the_vectors_they_get_alone(model_folder: Path) -> None:
+    texts = [f"text number {i} " * (1 + i % 5) for i in range(32)]
+    alone = rag.Embedder(model_folder, threads=1)
+    want = [alone.encode(text) for text in texts]
+    shared = rag.Embedder(model_folder, max_wait_ms=1, max_batch=256)
+    with ThreadPoolExecutor(32) as pool:
+        for _ in range(3):
+            for got, row in zip(pool.map(shared.encode, texts), want, strict=True):
+                assert np.array_equal(got, row)
+
+
+BUSY_FORK = """
+import os, sys, threading, ragcore as rag
+embedder = rag.Embedder(sys.argv[1], threads=2); want = embedder.encode(["a text"] * 8).tobytes()
+stop = threading.Event()
+def busy():
+    while not stop.is_set():
+        embedder.encode(["some words that take a while " * 9] * 8)
+threads = [threading.Thread(target=busy) for _ in range(4)]
+for t in threads: t.start()
+for round in range(5):
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if embedder.encode(["a text"] * 8).tobytes() == want else 4)
+    _, status = os.waitpid(child, 0)
+    assert status == 0, status
+stop.set()
+for t in threads: t.join()
+print("fine")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_child_has_a_queue_of_its_own(model_folder: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", BUSY_FORK, str(model_folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "fine\n"), done.stderr
 
 
 def test_the_hub_is_asked_only_for_an_id_and_only_when_its_client_is_there(

@@ -90,6 +90,56 @@ fn a_vector_depends_on_its_text_alone() {
 }
 
 #[test]
+fn callers_that_share_passes_get_the_vectors_they_get_alone() {
+    let mut rng = Rng::new(12);
+    let folder = Tiny::random(9, 32, 4, 64, 2).write("callers");
+    let alone = Embedder::open(&folder.0, &EmbedderOptions::default().threads(Some(1))).unwrap();
+    let texts: Vec<String> = (0..64).map(|i| sentence(&mut rng, i % 23).0).collect();
+    let want: Vec<_> = texts.iter().map(|t| encode(&alone, &[t])).collect();
+    for (max_wait_ms, max_batch) in [(0, None), (2, None), (0, Some(1)), (1, Some(40))] {
+        let options = EmbedderOptions::default()
+            .threads(Some(2))
+            .max_wait_ms(max_wait_ms)
+            .max_batch(max_batch);
+        let shared = Embedder::open(&folder.0, &options).unwrap();
+        assert_eq!(shared.fingerprint(), alone.fingerprint());
+        std::thread::scope(|scope| {
+            for (text, want) in texts.iter().zip(&want) {
+                let shared = shared.clone();
+                scope.spawn(move || {
+                    for _ in 0..20 {
+                        assert_eq!(encode(&shared, &[text]), *want);
+                    }
+                });
+            }
+        });
+    }
+}
+
+#[test]
+fn texts_that_are_cut_are_counted() {
+    let folder = Tiny::random(8, 16, 2, 16, 1).write("counted");
+    let count = |max: Option<usize>, texts: &[&str]| {
+        let options = EmbedderOptions::default().max_tokens(max);
+        let embedder = Embedder::open(&folder.0, &options).unwrap();
+        let encoded = embedder.encode_counted(texts, &raw(), Progress::none());
+        encoded.unwrap().truncated
+    };
+    let long = "cat ".repeat(23);
+    assert_eq!(count(None, &["cat", &long, "", &long[..87], &long]), 2);
+    assert_eq!(
+        count(Some(3), &["cat", "cat cat", "cat \u{200b} ", "cats"]),
+        2
+    );
+    // A window of a long call is no border for the count.
+    assert_eq!(count(Some(3), &["cat on"; 3000]), 3000);
+    assert_eq!(count(Some(3), &[]), 0);
+    let built_in = Embedder::built_in(&EmbedderOptions::default()).unwrap();
+    let encoded = built_in.encode_counted(&[long.repeat(99)], &raw(), Progress::none());
+    assert_eq!(encoded.unwrap().truncated, 0);
+}
+
+#[test]
 fn long_texts_are_cut_as_if_they_had_been_read_whole() {
     let mut rng = Rng::new(3);
     let folder = Tiny::random(8, 16, 2, 16, 1).write("long");

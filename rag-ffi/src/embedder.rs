@@ -19,7 +19,7 @@ noun!(rag_embedder => Embedder);
 
 /// Opens the model in the folder `path`, or the built-in model for NULL, and *gives* it.
 ///
-/// Options: `precision`, `threads`, `max_tokens`.
+/// Options: `precision`, `threads`, `max_tokens`, `max_wait_ms`, `max_batch`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_embedder_open(
     path: *const c_char,
@@ -146,6 +146,40 @@ pub unsafe extern "C" fn rag_embedder_encode(
     count: *mut usize,
     err: *mut *mut rag_error,
 ) -> rag_status {
+    let mut truncated = 0;
+    rag_embedder_encode_counted(
+        embedder,
+        texts,
+        lengths,
+        n,
+        options,
+        progress,
+        user,
+        out,
+        capacity,
+        count,
+        &mut truncated,
+        err,
+    )
+}
+
+/// As `rag_embedder_encode`; `truncated` receives how many of the texts were longer than
+/// `rag_embedder_max_tokens` and were cut there.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_embedder_encode_counted(
+    embedder: *const rag_embedder,
+    texts: *const *const c_char,
+    lengths: *const usize,
+    n: usize,
+    options: *const rag_options,
+    progress: rag_progress,
+    user: *mut c_void,
+    out: *mut f32,
+    capacity: usize,
+    count: *mut usize,
+    truncated: *mut usize,
+    err: *mut *mut rag_error,
+) -> rag_status {
     guard(err, || {
         let texts = self::texts(texts, lengths, n, "texts")?;
         let mut chosen = EncodeOptions::default();
@@ -158,8 +192,10 @@ pub unsafe extern "C" fn rag_embedder_encode(
                 return Err(Fail::Buffer("out", floats, capacity));
             }
             writable(count, "count")?;
-            let rows = with_progress(progress, user, |p| e.encode(&texts, &chosen, p))?;
-            fill(rows.rows().data(), out, capacity, count, "out")
+            writable(truncated, "truncated")?;
+            let done = with_progress(progress, user, |p| e.encode_counted(&texts, &chosen, p))?;
+            fill(done.rows.rows().data(), out, capacity, count, "out")?;
+            convert::put(truncated, done.truncated, "truncated")
         })
     })
 }

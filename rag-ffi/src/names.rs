@@ -31,9 +31,11 @@ option_names! {
     RAG_OPT_LANGUAGE = "language";
     RAG_OPT_LOG_SIZE = "log_size";
     RAG_OPT_LOSS = "loss";
+    RAG_OPT_MAX_BATCH = "max_batch";
     RAG_OPT_MAX_DOCUMENTS = "max_documents";
     RAG_OPT_MAX_QUERIES = "max_queries";
     RAG_OPT_MAX_TOKENS = "max_tokens";
+    RAG_OPT_MAX_WAIT_MS = "max_wait_ms";
     RAG_OPT_METHOD = "method";
     RAG_OPT_METRIC = "metric";
     RAG_OPT_MIN_EXAMPLES = "min_examples";

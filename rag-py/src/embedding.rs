@@ -36,14 +36,14 @@ impl Embedder {
         texts: &Bound<'_, PyList>,
         progress: Option<Bound<'_, PyAny>>,
         options: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Bound<'py, PyArray2<f32>>> {
+    ) -> PyResult<(Bound<'py, PyArray2<f32>>, usize)> {
         let mut chosen = EncodeOptions::default();
         set_options(options, |name, value| chosen.set(name, value))?;
         let texts = strings(texts, "texts")?;
-        let rows = long_call(py, progress, |progress| {
-            self.0.encode(&slices(&texts), &chosen, progress)
+        let encoded = long_call(py, progress, |progress| {
+            self.0.encode_counted(&slices(&texts), &chosen, progress)
         })?;
-        matrix(py, rows)
+        Ok((matrix(py, encoded.rows)?, encoded.truncated))
     }
 
     #[getter]

@@ -52,7 +52,7 @@ impl Model for BuiltIn {
         threads: usize,
         progress: &mut Progress<'_>,
         out: &mut [f32],
-    ) -> Result<()> {
+    ) -> Result<usize> {
         let model = StaticModel::built_in();
         let dim = model.dim();
         let mut done = 0;
@@ -69,6 +69,6 @@ impl Model for BuiltIn {
             done += texts_now.len();
             progress.step(done, texts.len())?;
         }
-        Ok(())
+        Ok(0)
     }
 }

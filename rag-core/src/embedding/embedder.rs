@@ -15,6 +15,9 @@ use std::sync::Arc;
 
 /// Turns texts into vectors. A clone is the same model, not a copy of its weights.
 ///
+/// Calls from many threads share passes: texts that arrive while the engine is busy are computed
+/// together, whoever brought them. One [`Embedder`] for a whole server is the fast way.
+///
 /// A text's vector depends on the text alone, to the bit: not on the texts beside it, their
 /// order, or the number of threads.
 ///
@@ -24,14 +27,25 @@ use std::sync::Arc;
 /// let embedder = Embedder::open("all-MiniLM-L6-v2", &EmbedderOptions::default())?;
 /// let rows = embedder.encode(&["a cat", "a dog"], &EncodeOptions::default(), Progress::none())?;
 /// assert_eq!((rows.len(), rows.dim()), (2, embedder.dim()));
-/// // What does not fit is cut, silently: count first where that matters.
-/// assert!(embedder.count_tokens(&"word ".repeat(1000))? > embedder.max_tokens());
+/// // What does not fit is cut: ask how many texts that was.
+/// let long = ["word ".repeat(1000)];
+/// let encoded = embedder.encode_counted(&long, &EncodeOptions::default(), Progress::none())?;
+/// assert_eq!((encoded.rows.len(), encoded.truncated), (1, 1));
 /// # Ok::<(), rag_core::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct Embedder {
     model: Arc<dyn Model>,
     threads: Option<usize>,
+}
+
+/// What [`Embedder::encode_counted`] answers.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    /// One vector for each text, in order.
+    pub rows: Matrix,
+    /// Texts of which only the first [`Embedder::max_tokens`] tokens were read.
+    pub truncated: usize,
 }
 
 impl Embedder {
@@ -95,21 +109,35 @@ impl Embedder {
 
     /// One vector of [`Embedder::dim`] floats for each text, in order.
     ///
-    /// Texts longer than [`Embedder::max_tokens`] are cut there. An empty text has a vector like
-    /// any other; of zeros, where the tokenizer makes no token of it. `progress` is told texts
-    /// done and texts in all; stopping it is `Interrupted`.
+    /// Texts longer than [`Embedder::max_tokens`] are cut there; [`Embedder::encode_counted`] says
+    /// how many were. An empty text has a vector like any other; of zeros, where the tokenizer
+    /// makes no token of it. `progress` is told texts done and texts in all; stopping it is
+    /// `Interrupted`.
+    ///
+    /// Beside the result a call takes bounded memory, however many texts there are.
     pub fn encode(
         &self,
         texts: &[impl AsRef<str>],
         options: &EncodeOptions,
-        mut progress: Progress<'_>,
+        progress: Progress<'_>,
     ) -> Result<Matrix> {
+        Ok(self.encode_counted(texts, options, progress)?.rows)
+    }
+
+    /// [`Embedder::encode`], with the number of texts that were cut.
+    pub fn encode_counted(
+        &self,
+        texts: &[impl AsRef<str>],
+        options: &EncodeOptions,
+        mut progress: Progress<'_>,
+    ) -> Result<Encoded> {
         options.check()?;
         let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
         let dim = self.dim();
         let mut out = Matrix::zeros(texts.len(), dim);
         let threads = threads::resolve(self.threads);
-        (self.model).encode(&texts, options.kind, threads, &mut progress, out.data_mut())?;
+        let truncated =
+            (self.model).encode(&texts, options.kind, threads, &mut progress, out.data_mut())?;
         let unit = options.normalize || self.model.normalizes();
         for (i, row) in out.data_mut().chunks_exact_mut(dim).enumerate() {
             // Zeros have no direction and stay zeros, whatever is asked for.
@@ -122,7 +150,10 @@ impl Embedder {
                 ));
             }
         }
-        Ok(out)
+        Ok(Encoded {
+            rows: out,
+            truncated,
+        })
     }
 
     /// Floats in a vector.

@@ -13,10 +13,11 @@ mod fingerprint;
 mod folder;
 mod model;
 mod options;
+mod queue;
 pub mod static_model;
 mod tokens;
 mod weights;
 mod wordpiece;
 
-pub use embedder::Embedder;
+pub use embedder::{Embedder, Encoded};
 pub use options::{EmbedderOptions, EncodeOptions, Precision, TextKind};

@@ -21,7 +21,7 @@ pub(super) trait Model: Send + Sync {
     fn normalizes(&self) -> bool;
     /// Tokens that the text has, uncut, without a prompt.
     fn count_tokens(&self, text: &str) -> Result<usize>;
-    /// Writes the vector of `texts[i]` to `out[i * dim..]`.
+    /// Writes the vector of `texts[i]` to `out[i * dim..]`; answers how many texts were too long.
     fn encode(
         &self,
         texts: &[&str],
@@ -29,5 +29,5 @@ pub(super) trait Model: Send + Sync {
         threads: usize,
         progress: &mut Progress<'_>,
         out: &mut [f32],
-    ) -> Result<()>;
+    ) -> Result<usize>;
 }

@@ -35,6 +35,10 @@ options! {
         threads: Option<usize> = None, in 1..=256;
         /// Tokens of a text that are read, special ones included; none means the model's own setting.
         max_tokens: Option<usize> = None, in 1..=1_000_000;
+        /// How long a call that finds the engine idle waits for others to share its pass. It never changes a result.
+        max_wait_ms: usize = 0, in 0..=10_000;
+        /// Tokens of several calls that may share a pass; none means the engine's own choice. It never changes a result.
+        max_batch: Option<usize> = None, in 1..=65_536;
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) struct TokenReader {
 }
 
 enum Engine {
-    Bert(BertTokenizer),
+    Bert(Box<BertTokenizer>),
     Other {
         tokenizer: Box<Tokenizer>,
         /// Characters before which a text can be cut without changing the tokens in front.
@@ -67,7 +67,7 @@ impl TokenReader {
         let (engine, largest, special) = match BertTokenizer::read(&bytes) {
             Some(own) => {
                 let (largest, special) = (own.largest(), own.special());
-                (Engine::Bert(own), largest, special)
+                (Engine::Bert(Box::new(own)), largest, special)
             }
             None => other(&bytes).map_err(refuse)?,
         };

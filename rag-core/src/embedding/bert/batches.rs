@@ -2,20 +2,18 @@
 //!
 //! The plan decides time, never results.
 
-use std::sync::{Mutex, PoisonError};
-
 /// Tokens in a batch: enough that packed weights are reused, few enough that the activations
 /// stay in the cache; 4096 lose 14-45% in every engine measured.
-const BUDGET: usize = 512;
+pub(super) const BUDGET: usize = 512;
 
 /// Below this a batch is not split further to feed more threads.
 const LEAST: usize = 64;
 
 /// Groups texts of these lengths, longest first, so that the last batches to run are short.
-pub(super) fn plan(lengths: &[usize], threads: usize) -> Vec<Vec<usize>> {
+pub(super) fn plan(lengths: &[usize], budget: usize, threads: usize) -> Vec<Vec<usize>> {
     let total = lengths.iter().sum::<usize>();
-    let shares = total.div_ceil(BUDGET).next_multiple_of(threads.max(1));
-    let budget = total.div_ceil(shares.max(1)).clamp(LEAST, BUDGET);
+    let shares = total.div_ceil(budget).next_multiple_of(threads.max(1));
+    let budget = (total.div_ceil(shares.max(1))).clamp(LEAST.min(budget), budget);
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|i| (std::cmp::Reverse(lengths[*i]), *i));
     let mut batches: Vec<Vec<usize>> = Vec::new();
@@ -33,26 +31,6 @@ pub(super) fn plan(lengths: &[usize], threads: usize) -> Vec<Vec<usize>> {
     batches
 }
 
-/// The rows of the result, handed to the batch that fills them.
-pub(super) struct Slots<'a>(Vec<Mutex<Vec<&'a mut [f32]>>>);
-
-impl<'a> Slots<'a> {
-    pub(super) fn new(out: &'a mut [f32], dim: usize, batches: &[Vec<usize>]) -> Self {
-        let mut rows: Vec<Option<&mut [f32]>> = out.chunks_exact_mut(dim).map(Some).collect();
-        let slots = batches.iter().map(|batch| {
-            let own = batch.iter().map(|i| rows[*i].take().expect("once planned"));
-            Mutex::new(own.collect())
-        });
-        Self(slots.collect())
-    }
-
-    /// The rows of batch `i`; empty the second time.
-    pub(super) fn take(&self, i: usize) -> Vec<&'a mut [f32]> {
-        let mut slot = self.0[i].lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut slot)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,7 +43,7 @@ mod tests {
                 let lengths: Vec<usize> = (0..count)
                     .map(|_| 2 + (rng.uniform() * 600.0) as usize)
                     .collect();
-                let batches = plan(&lengths, threads);
+                let batches = plan(&lengths, BUDGET, threads);
                 let mut all: Vec<usize> = batches.concat();
                 all.sort_unstable();
                 assert_eq!(all, (0..count).collect::<Vec<_>>());
@@ -75,6 +53,12 @@ mod tests {
                 }
             }
         }
-        assert_eq!(plan(&[90; 8], 2).len(), 2, "both threads get a half");
+        assert_eq!(
+            plan(&[90; 8], BUDGET, 2).len(),
+            2,
+            "both threads get a half"
+        );
+        assert_eq!(plan(&[3; 4], 7, 1).len(), 2, "a small budget is kept");
+        assert_eq!(plan(&[3; 4], 1, 1).len(), 4, "no text is cut by a budget");
     }
 }

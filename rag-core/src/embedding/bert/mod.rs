@@ -3,7 +3,7 @@
 //!
 //! `config` says what the network needs to know of a model, `family` how each family of models
 //! says it; `layers` reads the weights, `forward` is the network, `batches` decides which texts
-//! share a pass.
+//! of a call share a pass, and the room's `queue` which calls share one.
 
 mod batches;
 mod config;
@@ -16,23 +16,24 @@ mod number;
 mod relative;
 mod rotary;
 
-use self::batches::{Slots, plan};
+use self::batches::{BUDGET, plan};
 use self::config::Config;
 use self::engine::Engine;
 use super::fingerprint::Fingerprint;
 use super::folder::{Folder, unsupported};
 use super::model::Model;
 use super::options::{EmbedderOptions, Precision, TextKind};
+use super::queue::{Queue, Request};
 use super::tokens::{TokenReader, Tokens};
 use super::weights::WeightsFile;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::threads;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// Texts tokenised ahead of the passes: bounds the memory that a large corpus takes.
-const WINDOW: usize = 4096;
+const WINDOW: usize = 1024;
 
 /// A BERT model of a folder.
 pub(super) struct Bert {
@@ -41,6 +42,7 @@ pub(super) struct Bert {
     precision: Precision,
     engine: Box<dyn Engine>,
     reader: TokenReader,
+    queue: Queue<Tokens>,
     fingerprint: u64,
 }
 
@@ -91,6 +93,10 @@ impl Bert {
             precision,
             engine,
             reader,
+            queue: Queue::new(
+                options.max_batch.unwrap_or(BUDGET),
+                Duration::from_millis(options.max_wait_ms as u64),
+            ),
             fingerprint: hash.finish(),
         })
     }
@@ -163,30 +169,32 @@ impl Model for Bert {
         threads: usize,
         progress: &mut Progress<'_>,
         out: &mut [f32],
-    ) -> Result<()> {
+    ) -> Result<usize> {
         let prompt = self.folder.prompt(kind);
-        let done = AtomicUsize::new(0);
-        let mut watch = || progress.step(done.load(Ordering::Relaxed), texts.len());
-        for (texts, out) in texts
+        let run = |batch: &[&Tokens], rows: &mut [&mut [f32]]| self.engine.run(batch, rows);
+        let (mut done, mut truncated) = (0, 0);
+        for (window, out) in texts
             .chunks(WINDOW)
             .zip(out.chunks_mut(WINDOW * self.dim()))
         {
-            let tokens = threads::map(threads, texts.len(), &|i| {
-                self.read_tokens(prompt, texts[i])
+            let tokens = threads::map(threads, window.len(), &|i| {
+                self.read_tokens(prompt, window[i])
             })
             .into_iter()
             .collect::<Result<Vec<_>>>()?;
-            let lengths: Vec<usize> = tokens.iter().map(|t| t.ids.len()).collect();
-            let batches = plan(&lengths, threads);
-            let slots = Slots::new(out, self.dim(), &batches);
-            let run = |i: usize| {
-                let batch: Vec<&Tokens> = batches[i].iter().map(|text| &tokens[*text]).collect();
-                let mut rows = slots.take(i);
-                self.engine.run(&batch, &mut rows);
-                done.fetch_add(batch.len(), Ordering::Relaxed);
+            truncated += tokens.iter().filter(|t| t.truncated).count();
+            let costs: Vec<usize> = tokens.iter().map(|t| t.ids.len()).collect();
+            let request = Request {
+                batches: plan(&costs, self.queue.budget(), threads),
+                sequences: tokens,
+                costs,
+                dim: self.dim(),
             };
-            threads::parallel_watched(threads, batches.len(), &run, &mut watch)?;
+            let mut watch = |now: usize| progress.step(done + now, texts.len());
+            self.queue.run(request, threads, &run, &mut watch, out)?;
+            done += window.len();
         }
-        watch()
+        progress.step(done, texts.len())?;
+        Ok(truncated)
     }
 }
