@@ -47,9 +47,7 @@ def _onnx_runtime(model: Path, folder: Path, precision: str, threads: int):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        str(model), options, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
     def forward(ids: list[list[int]]) -> np.ndarray:
         tokens, mask = padded(ids)

@@ -90,7 +90,9 @@ def read(data: Path, model: Path, seed: int, passages: int) -> Texts:
     sentences = [s for text in cut[passages:] + cut for s in re.split(r"(?<=[.!?])\s+", text)]
     sentences = list(dict.fromkeys(sentences))[: passages * 4]
     queries = list(dict.fromkeys(_records(data / "queries.jsonl")))
-    extra = [name for name in ("queries_train.jsonl", "queries_dev.jsonl") if (data / name).exists()]
+    extra = [
+        name for name in ("queries_train.jsonl", "queries_dev.jsonl") if (data / name).exists()
+    ]
     for name in extra:
         queries += list(dict.fromkeys(_records(data / name)))
     return Texts(

@@ -31,6 +31,8 @@ class Worker:
     def __init__(self, name: str, threads: int, setting: Setting) -> None:
         self.name = name
         self.threads = threads
+        self.key = f"{name}/{threads}"
+        self.ours = name.startswith("ours")
         self._vectors = setting.work / f"vectors-{name}-{threads}"
         self._log: IO[str] = (setting.work / f"log-{name}-{threads}.txt").open("w")
         own = environment(threads)
