@@ -38,7 +38,7 @@ class Run:
         self.texts = texts.read(args.data, args.model, args.seed, count)
         self.reasons = self._prepare()
         ragcore = args.ragcore_python and args.ragcore_python.resolve()
-        self.setting = Setting(args.model, args.work, texts.LONGEST, not args.no_amx, ragcore)
+        self.setting = Setting(args.model, args.work, texts.LONGEST, not args.no_amx, bins, ragcore)
         self.flops = Weights(args.model).flops_per_token
         self.workers: dict[tuple[str, int], Worker] = {}
         self.budgets: dict[str, int] = {}

@@ -105,12 +105,7 @@ fn products(row: &'static kernel::Kernels, m: usize, k: usize, n: usize) -> Resu
 
 /// Passages of the collection: processor time, tokens, the share of the f32 peak around them, and
 /// the cosine to the first precision's vectors.
-fn passages(
-    embedder: &Embedder,
-    name: &str,
-    texts: &[String],
-    truth: &mut Vec<f32>,
-) -> Result<()> {
+fn passages(embedder: &Embedder, name: &str, texts: &[String], truth: &mut Vec<f32>) -> Result<()> {
     // Sentences of about 90 tokens.
     let texts: Vec<String> = (texts.iter().step_by(7).take(400))
         .map(|t| t.chars().take(420).collect())
@@ -133,12 +128,16 @@ fn passages(
     let seconds = measure(5, || {
         let encoded = embedder.encode(&texts, &EncodeOptions::default(), Progress::none());
         let encoded = encoded.expect("passages are embedded");
-        rows = (0..encoded.len()).flat_map(|i| encoded.row(i).to_vec()).collect();
+        rows = (0..encoded.len())
+            .flat_map(|i| encoded.row(i).to_vec())
+            .collect();
     })[0];
     if truth.is_empty() {
         truth.clone_from(&rows);
     }
-    let cosines = rows.chunks(embedder.dim()).zip(truth.chunks(embedder.dim()));
+    let cosines = rows
+        .chunks(embedder.dim())
+        .zip(truth.chunks(embedder.dim()));
     let cosines: Vec<f32> = cosines
         .map(|(a, b)| kernel::dot(a, b))
         .collect::<std::result::Result<_, _>>()?;

@@ -37,9 +37,14 @@ fn main() -> Result<(), String> {
         let text = arguments.get(at + 1).map_or("", String::as_str);
         (text.parse().ok())
             .filter(|x: &f64| *x > 0.0 && *x <= 256.0)
-            .ok_or_else(|| format!("{name}: a number above 0, at most 256, expected, got \"{text}\""))
+            .ok_or_else(|| {
+                format!("{name}: a number above 0, at most 256, expected, got \"{text}\"")
+            })
     };
-    let (threads, seconds) = (number("--threads", 1.0)? as usize, number("--seconds", 0.3)?);
+    let (threads, seconds) = (
+        number("--threads", 1.0)? as usize,
+        number("--seconds", 0.3)?,
+    );
     let json = arguments.iter().any(|a| a == "--json");
     let arithmetic = arguments.iter().any(|a| a == "--arithmetic");
     let mut figures = serde_json::Map::new();
@@ -94,7 +99,10 @@ fn run(measure: &Measure, threads: usize, seconds: f64) -> Rate {
     let barrier = Barrier::new(threads);
     let one = || {
         let buffer = vec![1u64; measure.buffer / size_of::<u64>()];
-        let mut best = Rate { cpu: 0.0, wall: 0.0 };
+        let mut best = Rate {
+            cpu: 0.0,
+            wall: 0.0,
+        };
         barrier.wait();
         let start = Instant::now();
         let mut bouts = 0;
@@ -115,7 +123,10 @@ fn run(measure: &Measure, threads: usize, seconds: f64) -> Rate {
     };
     std::thread::scope(|scope| {
         let running: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
-        let mut sum = Rate { cpu: 0.0, wall: 0.0 };
+        let mut sum = Rate {
+            cpu: 0.0,
+            wall: 0.0,
+        };
         for thread in running {
             let rate = thread.join().expect("a measure does not panic");
             sum.cpu += rate.cpu;
