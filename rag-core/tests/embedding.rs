@@ -329,12 +329,12 @@ fn settings_that_cannot_be_run_are_refused_by_name() {
         |name: &str, key: &str, value: serde_json::Value| refusal(name, |m| m.config[key] = value);
     for ((kind, message), (want, words)) in [
         (
-            config("kind", "model_type", json!("roberta")),
-            (ErrorKind::Unsupported, "\"roberta\"; \"bert\""),
+            config("kind", "model_type", json!("t5")),
+            (ErrorKind::Unsupported, "\"t5\"; \"bert\""),
         ),
         (
-            config("act", "hidden_act", json!("relu")),
-            (ErrorKind::Unsupported, "\"relu\""),
+            config("act", "hidden_act", json!("mish")),
+            (ErrorKind::Unsupported, "\"mish\""),
         ),
         (
             config("place", "position_embedding_type", json!("relative_key")),

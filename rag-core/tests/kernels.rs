@@ -3,7 +3,9 @@
 //! Tolerances are derived: a sum of `n` products in any order, fused or not, is off by at most
 //! `eps * (n + 2) * sum |a_i b_i|`, plus the smallest subnormal for each product that underflows.
 
-use rag_core::kernel::{Epilogue, Kernels, PackedB, active, available, l2_squared, normalize};
+use rag_core::kernel::{
+    Epilogue, Kernels, Nonlinearity, PackedB, active, available, l2_squared, normalize,
+};
 use rag_core::{ErrorKind, Rng};
 
 const EPS: f64 = f32::EPSILON as f64;
@@ -136,6 +138,26 @@ fn gelu(x: f64) -> f64 {
     0.5 * x * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2))
 }
 
+/// Each function, and its slope at the steepest.
+const FUNCTIONS: [(Nonlinearity, f64); 4] = [
+    (Nonlinearity::Gelu, 1.13),
+    (Nonlinearity::GeluTanh, 1.13),
+    (Nonlinearity::Relu, 1.0),
+    (Nonlinearity::Silu, 1.1),
+];
+
+fn apply(f: Nonlinearity, x: f64) -> f64 {
+    match f {
+        Nonlinearity::Gelu => gelu(x),
+        Nonlinearity::GeluTanh => {
+            let y = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3));
+            0.5 * x * (1.0 + y.tanh())
+        }
+        Nonlinearity::Relu => x.max(0.0),
+        Nonlinearity::Silu => x / (1.0 + (-x).exp()),
+    }
+}
+
 struct Product {
     a: Vec<f32>,
     b: Vec<f32>,
@@ -189,10 +211,15 @@ impl Product {
                 match e {
                     Epilogue::Store => {}
                     Epilogue::Add => want += before,
-                    Epilogue::Gelu => {
-                        // GELU's slope is below 1.13; erf is off by at most 4e-7.
-                        tolerance = 1.13 * tolerance + 4e-7 * want.abs();
-                        want = gelu(want);
+                    Epilogue::Apply(f) | Epilogue::Gate(f) => {
+                        // erf and the exponential are off by at most 5e-7.
+                        let slope = FUNCTIONS.iter().find(|known| known.0 == f).unwrap().1;
+                        tolerance = slope * tolerance + 5e-7 * want.abs();
+                        want = apply(f, want);
+                        if e == Epilogue::Gate(f) {
+                            tolerance = tolerance * before.abs() + EPS * (want * before).abs();
+                            want *= before;
+                        }
                     }
                 }
                 let what = format!(
@@ -214,7 +241,9 @@ fn products_of_every_edge_stay_within_the_derived_error() {
                 for n in [1, 15, 16, 17, 24, 31, 32, 33, 48, 65] {
                     let product = Product::random(&mut rng, m, k, n);
                     let turn = m + k + n;
-                    let epilogue = [Epilogue::Store, Epilogue::Add, Epilogue::Gelu][turn % 3];
+                    let f = FUNCTIONS[turn / 4 % 4].0;
+                    let each = [Epilogue::Apply(f), Epilogue::Gate(f)];
+                    let epilogue = [Epilogue::Store, Epilogue::Add, each[0], each[1]][turn % 4];
                     product.check(row, turn.is_multiple_of(2), turn % 4 < 2, epilogue);
                 }
             }
@@ -229,7 +258,7 @@ fn a_row_of_a_product_depends_on_its_own_row_alone() {
     let mut rng = Rng::new(4);
     for row in available() {
         let all = Product::random(&mut rng, 29, 70, 50);
-        let together = all.run(row, true, true, Epilogue::Gelu);
+        let together = all.run(row, true, true, Epilogue::Apply(Nonlinearity::Gelu));
         for i in 0..all.m {
             let alone = Product {
                 a: all.a[i * 70..(i + 1) * 70].to_vec(),
@@ -239,46 +268,39 @@ fn a_row_of_a_product_depends_on_its_own_row_alone() {
                 m: 1,
                 ..all
             };
-            let alone = alone.run(row, true, true, Epilogue::Gelu);
+            let alone = alone.run(row, true, true, Epilogue::Apply(Nonlinearity::Gelu));
             assert_eq!(alone, together[i * 50..(i + 1) * 50], "{} {i}", row.name);
         }
     }
 }
 
 #[test]
-fn gelu_holds_over_the_whole_line() {
+fn nonlinear_functions_hold_over_the_whole_line() {
+    let mut inputs: Vec<f32> = (-8000..=8000).map(|i| i as f32 * 1e-3).collect();
+    inputs.extend((-100..=100).map(|i| i as f32));
+    inputs.extend([-1e30, -1e-30, 0.0, 1e-42, 1e30]);
+    inputs.extend([f32::INFINITY, f32::NEG_INFINITY]);
     for row in available() {
-        let mut inputs: Vec<f32> = (-8000..=8000).map(|i| i as f32 * 1e-3).collect();
-        inputs.extend([
-            -1e30,
-            -1e-30,
-            0.0,
-            1e-42,
-            1e30,
-            f32::INFINITY,
-            f32::NEG_INFINITY,
-        ]);
-        let one = PackedB::with(row, &[1.0], 1, 1, false).unwrap();
-        let mut out = vec![0.0; inputs.len()];
-        one.multiply(&inputs, inputs.len(), None, &mut out, Epilogue::Gelu)
-            .unwrap();
-        for (x, got) in inputs.iter().zip(&out) {
-            let x = f64::from(*x);
-            if x.is_infinite() || x.abs() > 100.0 {
-                let want = if x > 0.0 { x } else { 0.0 };
-                assert!(
-                    f64::from(*got) == want || got.abs() < 2e-6,
-                    "{} {x} {got}",
-                    row.name
-                );
-            } else {
-                near(*got, gelu(x), 2e-7 * x.abs() + 1e-12, row.name);
+        for (f, _) in FUNCTIONS {
+            let one = PackedB::with(row, &[1.0], 1, 1, false).unwrap();
+            let mut out = vec![0.0; inputs.len()];
+            one.multiply(&inputs, inputs.len(), None, &mut out, Epilogue::Apply(f))
+                .unwrap();
+            for (x, got) in inputs.iter().zip(&out) {
+                let (name, x) = (row.name, f64::from(*x));
+                if x.abs() > 100.0 {
+                    let want = if x > 0.0 { x } else { 0.0 };
+                    let right = f64::from(*got) == want || x < 0.0 && got.abs() < 2e-6;
+                    assert!(right, "{name} {f:?} {x} {got}");
+                } else {
+                    near(*got, apply(f, x), 5e-7 * x.abs() + 1e-12, name);
+                }
             }
+            let mut nan = [0.0];
+            one.multiply(&[f32::NAN], 1, None, &mut nan, Epilogue::Apply(f))
+                .unwrap();
+            assert!(nan[0].is_nan());
         }
-        let mut nan = [0.0];
-        one.multiply(&[f32::NAN], 1, None, &mut nan, Epilogue::Gelu)
-            .unwrap();
-        assert!(nan[0].is_nan());
     }
 }
 

@@ -31,10 +31,12 @@ fn main() -> Result<()> {
     let Some(model) = after("--model") else {
         return Ok(());
     };
-    let texts = match after("--data") {
-        Some(data) => Collection::read(&data)?.texts,
-        None => Vec::new(),
-    };
+    let (mut texts, mut queries) = (Vec::new(), Vec::new());
+    if let Some(data) = after("--data") {
+        let collection = Collection::read(&data)?;
+        texts = collection.texts;
+        queries = collection.queries.into_iter().map(|(_, q)| q).collect();
+    }
     let mut truth = Vec::new();
     for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
         let options = EmbedderOptions::default()
@@ -42,6 +44,10 @@ fn main() -> Result<()> {
             .precision(precision);
         let embedder = Embedder::open(&model, &options)?;
         let name = precision.name();
+        if precision == Precision::F32 && !texts.is_empty() {
+            tokens(&embedder, "passages", &texts)?;
+            tokens(&embedder, "queries", &queries)?;
+        }
         let encode =
             |texts: &[&str]| embedder.encode(texts, &EncodeOptions::default(), Progress::none());
         let query = ["what does vitamin d do for bone density in old age"];
@@ -56,6 +62,19 @@ fn main() -> Result<()> {
         );
         passages(&embedder, name, &texts, &mut truth)?;
     }
+    Ok(())
+}
+
+/// The tokenizer alone.
+fn tokens(embedder: &Embedder, name: &str, texts: &[String]) -> Result<()> {
+    let texts = &texts[..texts.len().min(2000)];
+    let mut total = 0;
+    let seconds = measure(5, || {
+        let count = |text: &String| embedder.count_tokens(text).expect("any text is read");
+        total = texts.iter().map(count).sum();
+    });
+    let rate = total as f64 / seconds[2];
+    println!("tokens of {} {name}: {rate:.0} tokens/s", texts.len());
     Ok(())
 }
 

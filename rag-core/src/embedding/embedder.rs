@@ -35,7 +35,8 @@ pub struct Embedder {
 }
 
 impl Embedder {
-    /// Opens a model folder: `config.json` of the BERT family, `tokenizer.json`,
+    /// Opens a model folder: `config.json` of a known family (BERT, RoBERTa, XLM-RoBERTa,
+    /// CamemBERT, MPNet, DistilBERT, ModernBERT, NomicBERT), `tokenizer.json`,
     /// `model.safetensors` (f32, f16 or bf16), and the sentence-transformers settings where they
     /// are there: stages, pooling (mean, cls, max, last token), longest text, prompts.
     ///
@@ -95,7 +96,8 @@ impl Embedder {
     /// One vector of [`Embedder::dim`] floats for each text, in order.
     ///
     /// Texts longer than [`Embedder::max_tokens`] are cut there. An empty text has a vector like
-    /// any other. `progress` is told texts done and texts in all; stopping it is `Interrupted`.
+    /// any other; of zeros, where the tokenizer makes no token of it. `progress` is told texts
+    /// done and texts in all; stopping it is `Interrupted`.
     pub fn encode(
         &self,
         texts: &[impl AsRef<str>],

@@ -6,6 +6,7 @@
 //! believed before it is checked, and a setting that is not known is refused, never ignored.
 
 mod bert;
+mod bert_tokenizer;
 mod built_in;
 mod embedder;
 mod fingerprint;
@@ -15,6 +16,7 @@ mod options;
 pub mod static_model;
 mod tokens;
 mod weights;
+mod wordpiece;
 
 pub use embedder::Embedder;
 pub use options::{EmbedderOptions, EncodeOptions, Precision, TextKind};

@@ -2,7 +2,10 @@
 //!
 //! The file's own padding and truncation are ignored: they are settings of its last use, not of
 //! the model. Padding is never wanted here, and where a text is cut is the model's to say.
+//! Files of BERT's own kind are read by `bert_tokenizer`, all others by `tokenizers`: the ids are
+//! the same.
 
+use super::bert_tokenizer::BertTokenizer;
 use super::fingerprint::Fingerprint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file;
@@ -25,17 +28,26 @@ const BYTES_A_TOKEN: usize = 12;
 pub(super) struct Tokens {
     pub(super) ids: Vec<u32>,
     pub(super) types: Vec<u32>,
+    /// Whether the text goes on where these end.
+    pub(super) truncated: bool,
 }
 
 /// A tokenizer and the length to which it cuts.
 pub(super) struct TokenReader {
-    tokenizer: Tokenizer,
+    engine: Engine,
     lowercase: bool,
     max_tokens: usize,
     special: usize,
     vocabulary: usize,
-    /// Characters before which a text can be cut without changing the tokens in front.
-    borders: Option<Vec<char>>,
+}
+
+enum Engine {
+    Bert(BertTokenizer),
+    Other {
+        tokenizer: Box<Tokenizer>,
+        /// Characters before which a text can be cut without changing the tokens in front.
+        borders: Option<Vec<char>>,
+    },
 }
 
 impl TokenReader {
@@ -52,13 +64,13 @@ impl TokenReader {
         let refuse = |message: String| {
             Error::invalid(format!("{}: {message}", path.display())).with_file(path)
         };
-        let mut tokenizer = guarded(|| Tokenizer::from_bytes(&bytes))
-            .map_err(|e| refuse(format!("not a tokenizer that can be read: {e}")))?;
-        tokenizer.with_padding(None);
-        tokenizer
-            .with_truncation(None)
-            .map_err(|e| refuse(e.to_string()))?;
-        let largest = tokenizer.get_vocab(true).into_values().max().unwrap_or(0);
+        let (engine, largest, special) = match BertTokenizer::read(&bytes) {
+            Some(own) => {
+                let (largest, special) = (own.largest(), own.special());
+                (Engine::Bert(own), largest, special)
+            }
+            None => other(&bytes).map_err(refuse)?,
+        };
         let size = u64::from(largest) + 1;
         if size > (vocabulary as u64).min(MAX_VOCABULARY) {
             return Err(refuse(format!(
@@ -66,23 +78,18 @@ impl TokenReader {
                  are they of the same model?"
             )));
         }
-        let special = tokenizer
-            .get_post_processor()
-            .map_or(0, |p| p.added_tokens(false));
         if max_tokens <= special {
             return Err(Error::invalid(format!(
                 "max_tokens must be more than {special}, the special tokens of every text, \
                  got {max_tokens}"
             )));
         }
-        let borders = borders(&tokenizer);
         Ok(Self {
-            tokenizer,
+            engine,
             lowercase,
             max_tokens,
             special,
             vocabulary,
-            borders,
         })
     }
 
@@ -92,7 +99,12 @@ impl TokenReader {
 
     /// Tokens of the whole text, special ones included.
     pub(super) fn count(&self, text: &str) -> Result<usize> {
-        Ok(self.raw(&self.folded(text))?.len() + self.special)
+        let text = self.folded(text);
+        let own = match &self.engine {
+            Engine::Bert(own) => own.count(&text),
+            Engine::Other { tokenizer, .. } => raw(tokenizer, &text)?.len(),
+        };
+        Ok(own + self.special)
     }
 
     /// The tokens of `prompt` and `text` together, cut to the model's length.
@@ -102,23 +114,44 @@ impl TokenReader {
             _ => Cow::Owned(format!("{prompt}{text}")),
         };
         let room = self.max_tokens - self.special;
-        let mut encoding = self.beginning(&whole, room)?;
-        encoding.truncate(room, 0, TruncationDirection::Right);
-        let done = guarded(|| self.tokenizer.post_process(encoding, None, true)).map_err(failed)?;
-        let (ids, types) = (done.get_ids().to_vec(), done.get_type_ids().to_vec());
+        let (ids, types, truncated) = match &self.engine {
+            Engine::Bert(own) => own.tokens(&self.folded(&whole), room),
+            Engine::Other { tokenizer, borders } => {
+                let mut encoding = self.beginning(tokenizer, borders, &whole, room)?;
+                let truncated = encoding.len() > room;
+                encoding.truncate(room, 0, TruncationDirection::Right);
+                let done =
+                    guarded(|| tokenizer.post_process(encoding, None, true)).map_err(failed)?;
+                (
+                    done.get_ids().to_vec(),
+                    done.get_type_ids().to_vec(),
+                    truncated,
+                )
+            }
+        };
         if let Some(id) = ids.iter().find(|id| **id as usize >= self.vocabulary) {
             return Err(failed(format!(
                 "token {id} is outside the model's {} embeddings",
                 self.vocabulary
             )));
         }
-        Ok(Tokens { ids, types })
+        Ok(Tokens {
+            ids,
+            types,
+            truncated,
+        })
     }
 
-    /// At least the first `room` tokens of the text, without reading a long one to its end.
-    fn beginning(&self, text: &str, room: usize) -> Result<Encoding> {
+    /// More than the first `room` tokens of the text, without reading a long one to its end.
+    fn beginning(
+        &self,
+        tokenizer: &Tokenizer,
+        borders: &Option<Vec<char>>,
+        text: &str,
+        room: usize,
+    ) -> Result<Encoding> {
         let mut bytes = room.saturating_mul(BYTES_A_TOKEN).max(64);
-        while let Some(borders) = &self.borders
+        while let Some(borders) = borders
             && bytes < text.len()
         {
             let mut from = bytes;
@@ -128,13 +161,13 @@ impl TokenReader {
             let Some(cut) = text[from..].find(|c| is_border(c, borders)) else {
                 break;
             };
-            let encoding = self.raw(&self.folded(&text[..from + cut]))?;
-            if encoding.len() >= room {
+            let encoding = raw(tokenizer, &self.folded(&text[..from + cut]))?;
+            if encoding.len() > room {
                 return Ok(encoding);
             }
             bytes = (from + cut).saturating_mul(4);
         }
-        self.raw(&self.folded(text))
+        raw(tokenizer, &self.folded(text))
     }
 
     fn folded<'t>(&self, text: &'t str) -> Cow<'t, str> {
@@ -143,10 +176,23 @@ impl TokenReader {
             false => Cow::Borrowed(text),
         }
     }
+}
 
-    fn raw(&self, text: &str) -> Result<Encoding> {
-        guarded(|| self.tokenizer.encode_fast(text, false)).map_err(failed)
-    }
+/// A file that `tokenizers` has to read, its largest id and its special tokens around a text.
+fn other(bytes: &[u8]) -> Result<(Engine, u32, usize), String> {
+    let mut tokenizer = guarded(|| Tokenizer::from_bytes(bytes))
+        .map_err(|e| format!("not a tokenizer that can be read: {e}"))?;
+    tokenizer.with_padding(None);
+    tokenizer.with_truncation(None).map_err(|e| e.to_string())?;
+    let largest = tokenizer.get_vocab(true).into_values().max().unwrap_or(0);
+    let special = (tokenizer.get_post_processor()).map_or(0, |p| p.added_tokens(false));
+    let borders = borders(&tokenizer);
+    let tokenizer = Box::new(tokenizer);
+    Ok((Engine::Other { tokenizer, borders }, largest, special))
+}
+
+fn raw(tokenizer: &Tokenizer, text: &str) -> Result<Encoding> {
+    guarded(|| tokenizer.encode_fast(text, false)).map_err(failed)
 }
 
 fn failed(message: impl std::fmt::Display) -> Error {

@@ -79,6 +79,20 @@ impl Weights<'_> {
         self.tensors.tensor(name).is_ok()
     }
 
+    /// The first prefix under which there is a tensor of this name.
+    pub(super) fn prefix(&self, prefixes: &[&'static str], name: &str) -> Result<&'static str> {
+        let there = |prefix: &&&str| self.has(&format!("{prefix}{name}"));
+        prefixes.iter().find(there).copied().ok_or_else(|| {
+            let tried: Vec<String> = prefixes.iter().map(|p| format!("{p}{name}")).collect();
+            Error::invalid(format!(
+                "{}: no tensor is called {}; the weights are not those of this config",
+                self.path.display(),
+                tried.join(" or ")
+            ))
+            .with_file(self.path)
+        })
+    }
+
     /// The floats of a tensor that must have this shape. f16 and bf16 are widened.
     pub(super) fn get(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let fail = |kind, message: String| {

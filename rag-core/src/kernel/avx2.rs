@@ -64,6 +64,10 @@ impl Lanes for F8 {
         Self(unsafe { _mm256_mul_ps(self.0, b.0) })
     }
     #[inline(always)]
+    unsafe fn div(self, b: Self) -> Self {
+        Self(unsafe { _mm256_div_ps(self.0, b.0) })
+    }
+    #[inline(always)]
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
         Self(unsafe { _mm256_fmadd_ps(self.0, b.0, c.0) })
     }
@@ -115,15 +119,19 @@ impl Lanes for F8 {
         }
     }
     #[inline(always)]
-    unsafe fn store_u8(self, p: *mut u8) {
+    unsafe fn store_byte(self, p: *mut u8) {
         unsafe {
             let whole = _mm256_cvtps_epi32(self.0);
-            let words = _mm256_packus_epi32(whole, whole);
-            let bytes = _mm256_packus_epi16(words, words);
+            let lowest = _mm256_set1_epi32(0x0c08_0400);
+            let bytes = _mm256_shuffle_epi8(whole, lowest);
             let low = _mm256_extract_epi32::<0>(bytes);
             let high = _mm256_extract_epi32::<4>(bytes);
             p.cast::<[i32; 2]>().write_unaligned([low, high]);
         }
+    }
+    #[inline(always)]
+    unsafe fn load_i32(p: *const i32) -> Self {
+        Self(unsafe { _mm256_cvtepi32_ps(_mm256_loadu_si256(p.cast())) })
     }
     #[inline(always)]
     unsafe fn load_difference(p: *const i32, q: *const i32) -> Self {

@@ -57,6 +57,10 @@ impl<const HALF: bool> Lanes for F16<HALF> {
         Self(unsafe { _mm512_mul_ps(self.0, b.0) })
     }
     #[inline(always)]
+    unsafe fn div(self, b: Self) -> Self {
+        Self(unsafe { _mm512_div_ps(self.0, b.0) })
+    }
+    #[inline(always)]
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
         Self(unsafe { _mm512_fmadd_ps(self.0, b.0, c.0) })
     }
@@ -104,11 +108,15 @@ impl<const HALF: bool> Lanes for F16<HALF> {
         }
     }
     #[inline(always)]
-    unsafe fn store_u8(self, p: *mut u8) {
+    unsafe fn store_byte(self, p: *mut u8) {
         unsafe {
             let whole = _mm512_cvtps_epi32(self.0);
             _mm_storeu_si128(p.cast(), _mm512_cvtepi32_epi8(whole));
         }
+    }
+    #[inline(always)]
+    unsafe fn load_i32(p: *const i32) -> Self {
+        Self(unsafe { _mm512_cvtepi32_ps(_mm512_loadu_si512(p.cast())) })
     }
     #[inline(always)]
     unsafe fn load_difference(p: *const i32, q: *const i32) -> Self {

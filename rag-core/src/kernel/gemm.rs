@@ -8,6 +8,7 @@
 
 use super::generic::gelu;
 use super::lanes::Lanes;
+use super::nonlinearity::Nonlinearity;
 
 /// Rows of `a` that are worked through before the next pass over the panels: half of a small
 /// second-level cache.
@@ -20,8 +21,10 @@ pub enum Epilogue {
     Store,
     /// Add it to what is there (a residual connection).
     Add,
-    /// Apply GELU, then write it.
-    Gelu,
+    /// Apply the function, then write it.
+    Apply(Nonlinearity),
+    /// Apply the function, then multiply what is there by it (a gate).
+    Gate(Nonlinearity),
 }
 
 /// One product. `a` is `m` rows of `k` floats, `lda` apart; `out` is `m` rows of `n` floats,
@@ -237,7 +240,10 @@ unsafe fn tile<V: Lanes, const R: usize, const W: usize>(at: Place) {
                 let done = match at.epilogue {
                     Epilogue::Store => sum,
                     Epilogue::Add => sum.add(read(out, w)),
-                    Epilogue::Gelu => gelu(sum),
+                    // The common one by itself: a second choice costs nothing where it is not made.
+                    Epilogue::Apply(Nonlinearity::Gelu) => gelu(sum),
+                    Epilogue::Apply(f) => f.of(sum),
+                    Epilogue::Gate(f) => f.of(sum).mul(read(out, w)),
                 };
                 if full {
                     done.store(out.add(w * V::N));

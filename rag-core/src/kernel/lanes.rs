@@ -56,6 +56,8 @@ pub(super) trait Lanes: Copy {
     unsafe fn sub(self, b: Self) -> Self;
     /// `self * b`.
     unsafe fn mul(self, b: Self) -> Self;
+    /// `self / b`.
+    unsafe fn div(self, b: Self) -> Self;
     /// `self * b + c`, rounded once.
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
     /// The larger; NaN where `self` is NaN.
@@ -70,8 +72,10 @@ pub(super) trait Lanes: Copy {
     unsafe fn load_bf16(p: *const Bf16) -> Self;
     /// Writes the nearest brain floats; NaN stays NaN.
     unsafe fn store_bf16(self, p: *mut Bf16);
-    /// Writes whole numbers in `0..=255` as bytes.
-    unsafe fn store_u8(self, p: *mut u8);
+    /// Writes the nearest whole numbers, which are in `-128..=255`, as their lowest bytes.
+    unsafe fn store_byte(self, p: *mut u8);
+    /// The floats nearest to `p[i]`.
+    unsafe fn load_i32(p: *const i32) -> Self;
     /// The floats nearest to `p[i] - q[i]`, in the integers' own arithmetic.
     unsafe fn load_difference(p: *const i32, q: *const i32) -> Self;
     /// The sum of the lanes, in a fixed order.

@@ -17,6 +17,7 @@ mod generic;
 mod lanes;
 pub mod linalg;
 mod low;
+mod nonlinearity;
 mod packed;
 mod scalar;
 mod sheet;
@@ -34,6 +35,7 @@ pub use gemm::Epilogue;
 pub(crate) use gemm::{Gemm, pack, pack_transposed, packed_len};
 pub(crate) use low::{LowAttention, LowGemm, LowNorm, LowScratch, NormTo, Then};
 pub use low::{LowKind, PackedLow};
+pub use nonlinearity::Nonlinearity;
 pub use packed::PackedB;
 pub use sheet::{Activation, Sheet};
 

@@ -60,6 +60,10 @@ impl Lanes for F4 {
         Self(unsafe { vmulq_f32(self.0, b.0) })
     }
     #[inline(always)]
+    unsafe fn div(self, b: Self) -> Self {
+        Self(unsafe { vdivq_f32(self.0, b.0) })
+    }
+    #[inline(always)]
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
         Self(unsafe { vfmaq_f32(c.0, self.0, b.0) })
     }
@@ -103,13 +107,17 @@ impl Lanes for F4 {
         }
     }
     #[inline(always)]
-    unsafe fn store_u8(self, p: *mut u8) {
+    unsafe fn store_byte(self, p: *mut u8) {
         unsafe {
-            let words = vmovn_u32(vcvtnq_u32_f32(self.0));
+            let words = vreinterpret_u16_s16(vmovn_s32(vcvtnq_s32_f32(self.0)));
             let bytes = vmovn_u16(vcombine_u16(words, words));
             let four = vget_lane_u32::<0>(vreinterpret_u32_u8(bytes));
             p.cast::<u32>().write_unaligned(four);
         }
+    }
+    #[inline(always)]
+    unsafe fn load_i32(p: *const i32) -> Self {
+        Self(unsafe { vcvtq_f32_s32(vld1q_s32(p)) })
     }
     #[inline(always)]
     unsafe fn load_difference(p: *const i32, q: *const i32) -> Self {

@@ -3,6 +3,7 @@
 use super::Kernels;
 use super::gemm::{Epilogue, Gemm};
 use super::generic::{ERF, ERF_EDGE, EXP, EXP_HIGH, EXP_LOW, LN2_HIGH, LN2_LOW};
+use super::nonlinearity::{Nonlinearity, SILU_LOW, TANH, TANH_LOW};
 
 pub(super) static KERNELS: Kernels = Kernels {
     name: "scalar",
@@ -56,6 +57,19 @@ fn gelu(x: f32) -> f32 {
     half * erf + half
 }
 
+fn apply(f: Nonlinearity, x: f32) -> f32 {
+    let at_least = |low: f32| if x < low { low } else { x };
+    match f {
+        Nonlinearity::Gelu => gelu(x),
+        Nonlinearity::Relu => at_least(0.0),
+        Nonlinearity::Silu => at_least(SILU_LOW) / (1.0 + exp(-x)),
+        Nonlinearity::GeluTanh => {
+            let x = at_least(TANH_LOW);
+            x / (1.0 + exp(-x * (x * x * TANH[1] + TANH[0])))
+        }
+    }
+}
+
 fn exp_sum(row: &mut [f32]) -> f32 {
     let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     row.iter_mut().for_each(|x| *x = exp(*x - top));
@@ -93,7 +107,8 @@ fn gemm(call: &mut Gemm<'_>) {
                 *out = match call.epilogue {
                     Epilogue::Store => sum,
                     Epilogue::Add => sum + *out,
-                    Epilogue::Gelu => gelu(sum),
+                    Epilogue::Apply(f) => apply(f, sum),
+                    Epilogue::Gate(f) => apply(f, sum) * *out,
                 };
             }
         }

@@ -1,108 +1,228 @@
-//! config.json of the BERT family.
+//! What the network needs to know of a model, in words that fit every family.
+//!
+//! One network runs them all; a family (see `family`) says where its config.json keeps these
+//! settings and what its tensors are called. Every size is bounded here and checked against the
+//! tensors before it is used.
 
-use crate::embedding::folder::{required, unsupported};
-use crate::error::{Error, Result};
-use serde::Deserialize;
+use super::family::{self, Names};
+use super::fields::Fields;
+use crate::embedding::fingerprint::Fingerprint;
+use crate::error::Result;
+use crate::kernel::Nonlinearity;
 use std::path::Path;
 
-/// The sizes of the model. Every one is checked against the tensors before it is used.
-#[derive(Clone, Debug, Deserialize)]
+const MOST_HIDDEN: usize = 1 << 14;
+const MOST_WIDE: usize = 1 << 16;
+const MOST_HEADS: usize = 1 << 10;
+const MOST_LAYERS: usize = 1 << 10;
+const MOST_WORDS: usize = 4_000_000;
+/// Positions that a text can have.
+pub(super) const MOST_POSITIONS: usize = 1 << 17;
+pub(super) const MOST_TYPES: usize = 1 << 10;
+
+/// Reads the function of the feed-forward part, by the name that transformers gives it.
+pub(super) fn nonlinearity(
+    fields: &Fields<'_>,
+    setting: &str,
+    default: &str,
+) -> Result<Nonlinearity> {
+    match fields.text(setting, default)? {
+        "gelu" | "gelu_python" => Ok(Nonlinearity::Gelu),
+        "gelu_new" | "gelu_pytorch_tanh" | "gelu_python_tanh" | "gelu_fast" | "gelu_accurate" => {
+            Ok(Nonlinearity::GeluTanh)
+        }
+        "relu" => Ok(Nonlinearity::Relu),
+        "silu" | "swish" => Ok(Nonlinearity::Silu),
+        other => Err(fields.unsupported(
+            setting,
+            format!("\"{other}\""),
+            "one of gelu, gelu_new, gelu_pytorch_tanh, relu and silu",
+        )),
+    }
+}
+
+/// How a token knows its place in the text.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Positions {
+    /// A learnt vector for each place, added to the token's.
+    Table {
+        /// Rows of the table.
+        rows: usize,
+        /// The padding token, where the family counts from behind its id and leaves it out.
+        pad: Option<u32>,
+    },
+    /// Queries and keys turned by angles that grow with the place (Su and others, 2021).
+    Rotary {
+        /// The base of the angles in layers that see the whole text.
+        theta: f64,
+        /// The same in layers that see a window.
+        local_theta: f64,
+    },
+}
+
+impl Positions {
+    /// Counts the places of a text's tokens, from its first on.
+    pub(super) fn count(&self) -> Places {
+        let pad = match self {
+            Self::Table { pad, .. } => *pad,
+            Self::Rotary { .. } => None,
+        };
+        Places {
+            pad,
+            next: pad.map_or(0, |pad| pad as usize + 1),
+        }
+    }
+}
+
+/// See [`Positions::count`].
+pub(super) struct Places {
+    pad: Option<u32>,
+    next: usize,
+}
+
+impl Places {
+    /// The row of the next token's place. A padding token that a text spells out has the row of
+    /// its own id and is not counted.
+    pub(super) fn next(&mut self, id: u32) -> usize {
+        match self.pad {
+            Some(pad) if pad == id => pad as usize,
+            _ => {
+                self.next += 1;
+                self.next - 1
+            }
+        }
+    }
+}
+
+/// Which linear layers and norms have an addend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Biases {
+    pub(super) attention: bool,
+    pub(super) widen: bool,
+    pub(super) narrow: bool,
+    pub(super) norms: bool,
+}
+
+impl Biases {
+    pub(super) const ALL: Self = Self {
+        attention: true,
+        widen: true,
+        narrow: true,
+        norms: true,
+    };
+}
+
+/// A model's sizes and choices.
+#[derive(Clone, Debug)]
 pub(super) struct Config {
-    #[serde(default)]
-    hidden_act: String,
-    position_embedding_type: Option<String>,
+    pub(super) names: &'static Names,
     pub(super) hidden_size: usize,
     pub(super) intermediate_size: usize,
     pub(super) num_attention_heads: usize,
     pub(super) num_hidden_layers: usize,
     pub(super) vocab_size: usize,
-    pub(super) max_position_embeddings: usize,
-    #[serde(default = "two")]
+    /// Kinds of token that have a vector of their own; 0: the family has none.
     pub(super) type_vocab_size: usize,
-    #[serde(default = "tiny")]
     pub(super) layer_norm_eps: f32,
-}
-
-fn two() -> usize {
-    2
-}
-
-fn tiny() -> f32 {
-    1e-12
+    pub(super) activation: Nonlinearity,
+    /// Whether the widened vector is a product of two, one of them activated (Shazeer, 2020).
+    pub(super) gated: bool,
+    /// Whether norms stand before attention and the feed-forward part, with one more at the end,
+    /// and none before the first attention; else they stand behind each.
+    pub(super) norm_first: bool,
+    pub(super) positions: Positions,
+    /// Whether scores have an addend that is learnt for the distance of query and key.
+    pub(super) relative: bool,
+    /// How far a token sees to either side in the layers that `local` names.
+    pub(super) window: usize,
+    /// Layers that see only the window.
+    pub(super) local: Vec<bool>,
+    pub(super) biases: Biases,
+    /// Tokens of the longest text.
+    pub(super) longest: usize,
 }
 
 impl Config {
+    /// Reads a config.json; the family is its `model_type`.
     pub(super) fn read(path: &Path) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Kind {
-            #[serde(default)]
-            model_type: String,
-        }
-        // The kind first: another architecture's config lacks some of the fields.
-        let kind: Kind = required(path)?;
-        if kind.model_type != "bert" {
-            return Err(unsupported(
-                path,
-                format!("model_type is \"{}\"; \"bert\" can be run", kind.model_type),
-            ));
-        }
-        let config: Self = required(path)?;
-        config.check(path)?;
+        let fields = Fields::read(path)?;
+        let config = family::read(&fields)?;
+        config.check(&fields)?;
         Ok(config)
     }
 
-    fn check(&self, path: &Path) -> Result<()> {
-        if self.hidden_act != "gelu" {
-            return Err(unsupported(
-                path,
-                format!("hidden_act is \"{}\"; \"gelu\" can be run", self.hidden_act),
-            ));
-        }
-        if let Some(other) = self.position_embedding_type.as_deref()
-            && other != "absolute"
-        {
-            return Err(unsupported(
-                path,
-                format!("position_embedding_type is \"{other}\"; \"absolute\" can be run"),
-            ));
-        }
-        let refuse = |name: &str, value: String, wanted: &str| {
-            Err(Error::invalid(format!(
-                "{}: {name} must be {wanted}, got {value}",
-                path.display()
-            ))
-            .with_file(path))
-        };
-        for (name, value, most) in [
-            ("hidden_size", self.hidden_size, 1 << 14),
-            ("intermediate_size", self.intermediate_size, 1 << 16),
-            ("num_attention_heads", self.num_attention_heads, 1 << 10),
-            ("num_hidden_layers", self.num_hidden_layers, 1 << 10),
-            ("vocab_size", self.vocab_size, 4_000_000),
-            (
+    /// The sizes that all families have, under the names that most of them use; all else is as
+    /// in BERT (Devlin and others, 2019).
+    pub(super) fn sizes(fields: &Fields<'_>, names: &'static Names, keys: Keys) -> Result<Self> {
+        let num_hidden_layers = fields.size(keys.layers, MOST_LAYERS)?;
+        let longest = fields.size(keys.positions, MOST_POSITIONS)?;
+        Ok(Self {
+            names,
+            hidden_size: fields.size(keys.hidden, MOST_HIDDEN)?,
+            intermediate_size: fields.size(keys.wide, MOST_WIDE)?,
+            num_attention_heads: fields.size(keys.heads, MOST_HEADS)?,
+            num_hidden_layers,
+            vocab_size: fields.size(&["vocab_size"], MOST_WORDS)?,
+            type_vocab_size: 0,
+            layer_norm_eps: 1e-12,
+            activation: Nonlinearity::Gelu,
+            gated: false,
+            norm_first: false,
+            positions: Positions::Table {
+                rows: longest,
+                pad: None,
+            },
+            relative: false,
+            window: 0,
+            local: vec![false; num_hidden_layers],
+            biases: Biases::ALL,
+            longest,
+        })
+    }
+
+    /// Counts positions from behind the padding token's id, as fairseq does: a table of 514 rows
+    /// then serves texts of 512 tokens.
+    pub(super) fn count_from_padding(&mut self, fields: &Fields<'_>, pad: usize) -> Result<()> {
+        let rows = self.longest;
+        if rows <= pad + 1 {
+            return fields.invalid(
                 "max_position_embeddings",
-                self.max_position_embeddings,
-                1 << 17,
-            ),
-            ("type_vocab_size", self.type_vocab_size, 1 << 10),
-        ] {
-            if !(1..=most).contains(&value) {
-                return refuse(name, value.to_string(), &format!("in 1..={most}"));
-            }
+                &format!(
+                    "more than {}, as positions begin behind pad_token_id",
+                    pad + 1
+                ),
+                rows,
+            );
         }
+        self.longest = rows - pad - 1;
+        self.positions = Positions::Table {
+            rows,
+            pad: Some(pad as u32),
+        };
+        Ok(())
+    }
+
+    pub(super) fn eps(fields: &Fields<'_>, name: &str, default: f64) -> Result<f32> {
+        Ok(fields.between(name, 0.0, 1.0, default)? as f32)
+    }
+
+    fn check(&self, fields: &Fields<'_>) -> Result<()> {
         if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
-            return refuse(
+            return fields.invalid(
                 "hidden_size",
-                self.hidden_size.to_string(),
                 &format!(
                     "a multiple of the {} attention heads",
                     self.num_attention_heads
                 ),
+                self.hidden_size,
             );
         }
-        let eps = self.layer_norm_eps;
-        if !(eps > 0.0 && eps < 1.0) {
-            return refuse("layer_norm_eps", eps.to_string(), "between 0 and 1");
+        if matches!(self.positions, Positions::Rotary { .. }) && self.head_size() % 2 == 1 {
+            return fields.invalid(
+                "hidden_size / num_attention_heads",
+                "even, as rotary positions turn pairs of numbers",
+                self.head_size(),
+            );
         }
         Ok(())
     }
@@ -111,4 +231,50 @@ impl Config {
     pub(super) fn head_size(&self) -> usize {
         self.hidden_size / self.num_attention_heads
     }
+
+    /// Adds what decides the vectors and cannot be seen from the weights. BERT's own choices
+    /// leave no trace.
+    pub(super) fn fingerprint(&self, hash: &mut Fingerprint) {
+        hash.word(self.num_attention_heads as u64);
+        hash.word(u64::from(self.layer_norm_eps.to_bits()));
+        let choices = format!(
+            "{:?} {} {} {:?} {} {} {:?}",
+            self.activation,
+            self.gated,
+            self.norm_first,
+            self.positions,
+            self.relative,
+            self.window,
+            self.local
+        );
+        let berts = matches!(self.positions, Positions::Table { pad: None, .. })
+            && self.activation == Nonlinearity::Gelu
+            && !self.gated
+            && !self.norm_first
+            && !self.relative;
+        if !berts {
+            hash.bytes(choices.as_bytes());
+        }
+    }
+}
+
+/// What a family calls its sizes in config.json; where there are several names, the first that
+/// is there counts.
+#[derive(Clone, Copy)]
+pub(super) struct Keys {
+    pub(super) hidden: &'static [&'static str],
+    pub(super) wide: &'static [&'static str],
+    pub(super) heads: &'static [&'static str],
+    pub(super) layers: &'static [&'static str],
+    pub(super) positions: &'static [&'static str],
+}
+
+impl Keys {
+    pub(super) const USUAL: Self = Self {
+        hidden: &["hidden_size"],
+        wide: &["intermediate_size"],
+        heads: &["num_attention_heads"],
+        layers: &["num_hidden_layers"],
+        positions: &["max_position_embeddings"],
+    };
 }

@@ -1,9 +1,10 @@
 //! The network in one of its precisions, with room for every thread that runs it.
 
-use super::config::Config;
+use super::config::{Config, Positions};
 use super::forward::{Arena, Network};
 use super::layers::{self, Packing};
 use super::number::Number;
+use super::rotary::Rotary;
 use crate::embedding::folder::Pooling;
 use crate::embedding::options::Precision;
 use crate::embedding::tokens::Tokens;
@@ -28,11 +29,12 @@ pub(super) trait Engine: Send + Sync {
     fn run(&self, batch: &[&Tokens], out: &mut [&mut [f32]]);
 }
 
-/// Reads a network in this precision, never `Auto`.
+/// Reads a network in this precision, never `Auto`, for texts of at most `longest` tokens.
 pub(super) fn read(
     tensors: &Weights<'_>,
     precision: Precision,
     config: &Config,
+    longest: usize,
     pooling: Pooling,
 ) -> Result<Box<dyn Engine>> {
     let row = kernel::active();
@@ -42,8 +44,12 @@ pub(super) fn read(
     };
     let packing = Packing { row, kind };
     match precision {
-        Precision::Auto | Precision::F32 => build::<f32>(tensors, packing, config, pooling),
-        Precision::Bf16 | Precision::Int8 => build::<Bf16>(tensors, packing, config, pooling),
+        Precision::Auto | Precision::F32 => {
+            build::<f32>(tensors, packing, config, longest, pooling)
+        }
+        Precision::Bf16 | Precision::Int8 => {
+            build::<Bf16>(tensors, packing, config, longest, pooling)
+        }
     }
 }
 
@@ -51,14 +57,22 @@ fn build<T: Number>(
     tensors: &Weights<'_>,
     packing: Packing,
     config: &Config,
+    longest: usize,
     pooling: Pooling,
 ) -> Result<Box<dyn Engine>> {
-    let (tables, layers) = layers::read::<T>(tensors, packing, config)?;
+    let (tables, layers) = layers::read::<T>(tensors, packing, config, longest)?;
+    let rotary = match config.positions {
+        Positions::Table { .. } => None,
+        Positions::Rotary { theta, local_theta } => {
+            Some([theta, local_theta].map(|theta| Rotary::new(theta, config.head_size())))
+        }
+    };
     Ok(Box::new(Running {
         network: Network {
             config: config.clone(),
             tables,
             layers,
+            rotary,
             pooling,
             row: packing.row,
         },

@@ -6,6 +6,7 @@
 use super::config::Config;
 use super::layers::{Layer, Tables};
 use super::number::{Attention, Number};
+use super::rotary::{Angles, Rotary};
 use crate::embedding::folder::Pooling;
 use crate::embedding::tokens::Tokens;
 use crate::kernel::{Kernels, Sheet, Then};
@@ -20,6 +21,8 @@ pub(super) struct Arena<T: Number> {
     context: Sheet<T>,
     wide: Sheet<T>,
     scratch: T::Scratch,
+    /// Of the layers that see everything, and of those that see a window.
+    angles: [Angles; 2],
 }
 
 impl<T: Number> Default for Arena<T> {
@@ -31,6 +34,7 @@ impl<T: Number> Default for Arena<T> {
             context: Sheet::default(),
             wide: Sheet::default(),
             scratch: T::Scratch::default(),
+            angles: Default::default(),
         }
     }
 }
@@ -40,6 +44,8 @@ pub(super) struct Network<T: Number> {
     pub(super) config: Config,
     pub(super) tables: Tables<T>,
     pub(super) layers: Vec<Layer<T>>,
+    /// As for [`Arena`]'s angles.
+    pub(super) rotary: Option<[Rotary; 2]>,
     pub(super) pooling: Pooling,
     pub(super) row: &'static Kernels,
 }
@@ -56,6 +62,7 @@ impl<T: Number> Network<T> {
             context,
             wide,
             scratch,
+            angles,
         } = arena;
         hidden.shape(tokens, size);
         input.shape(tokens, size);
@@ -63,32 +70,43 @@ impl<T: Number> Network<T> {
         context.shape(tokens, size);
         wide.shape(tokens, self.config.intermediate_size);
         self.embed(batch, hidden);
-        T::norm(self.row, hidden, self.tables.norm.replacing(input));
+        T::norm(self.row, hidden, self.tables.norm.to(input));
         for layer in &self.layers {
             T::linear(&layer.qkv, input, Then::Store(qkv), scratch);
+            let local = usize::from(layer.reach != usize::MAX);
             let mut first = 0;
-            for sequence in batch {
+            for sequence in batch.iter().filter(|s| !s.ids.is_empty()) {
+                if let Some(rotary) = &self.rotary {
+                    rotary[local].turn(qkv, first, sequence.ids.len(), &mut angles[local]);
+                }
                 let call = Attention {
                     qkv,
                     out: context,
                     first,
                     length: sequence.ids.len(),
                     heads: self.config.num_attention_heads,
-                    reach: usize::MAX,
-                    bias: None,
+                    reach: layer.reach,
+                    bias: self.tables.relative.as_deref(),
                 };
                 T::attend(self.row, call, scratch);
                 first += sequence.ids.len();
             }
-            let normed = Some(layer.attention_norm.replacing(input));
+            let normed = Some(layer.attention_norm.to(input));
             T::linear(
                 &layer.after_attention,
                 context,
                 Then::Add(hidden, normed),
                 scratch,
             );
-            T::linear(&layer.widen, input, Then::Gelu(wide), scratch);
-            let normed = Some(layer.output_norm.replacing(input));
+            let f = self.config.activation;
+            match &layer.gate {
+                None => T::linear(&layer.widen, input, Then::Apply(wide, f), scratch),
+                Some(gate) => {
+                    T::linear(&layer.widen, input, Then::Store(wide), scratch);
+                    T::linear(gate, input, Then::Gate(wide, f), scratch);
+                }
+            }
+            let normed = Some(layer.output_norm.to(input));
             T::linear(&layer.narrow, wide, Then::Add(hidden, normed), scratch);
         }
         let mut first = 0;
@@ -100,16 +118,24 @@ impl<T: Number> Network<T> {
 
     fn embed(&self, batch: &[&Tokens], hidden: &mut Sheet<f32>) {
         let size = self.config.hidden_size;
+        let tables = &self.tables;
         let mut next = 0;
         for sequence in batch {
-            let tokens = sequence.ids.iter().zip(&sequence.types);
-            for (position, (id, kind)) in tokens.enumerate() {
-                let word = &self.tables.words[*id as usize * size..][..size];
-                let kind = &self.tables.types[*kind as usize * size..][..size];
-                let place = &self.tables.positions[position * size..][..size];
-                let row = hidden.row_mut(next).iter_mut();
-                for (x, ((w, k), p)) in row.zip(word.iter().zip(kind).zip(place)) {
-                    *x = w.to_f32() + k.to_f32() + p.to_f32();
+            let mut places = self.config.positions.count();
+            for (id, kind) in sequence.ids.iter().zip(&sequence.types) {
+                let row = hidden.row_mut(next);
+                let word = &tables.words[*id as usize * size..][..size];
+                for (x, y) in row.iter_mut().zip(word) {
+                    *x = y.to_f32();
+                }
+                let place = places.next(*id);
+                for (table, at) in [(&tables.types, *kind as usize), (&tables.positions, place)] {
+                    if !table.is_empty() {
+                        let addends = &table[at * size..][..size];
+                        for (x, y) in row.iter_mut().zip(addends) {
+                            *x += y.to_f32();
+                        }
+                    }
                 }
                 next += 1;
             }
@@ -118,6 +144,10 @@ impl<T: Number> Network<T> {
 
     /// Pools `length` rows from `first` on.
     fn pool(&self, hidden: &Sheet<f32>, first: usize, length: usize, out: &mut [f32]) {
+        // A tokenizer without special tokens makes nothing of an empty text.
+        if length == 0 {
+            return out.fill(0.0);
+        }
         let rows = (first..first + length).map(|i| hidden.row(i));
         match self.pooling {
             Pooling::Cls => out.copy_from_slice(hidden.row(first)),

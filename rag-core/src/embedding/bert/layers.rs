@@ -1,7 +1,11 @@
-//! The weights of a BERT encoder (Devlin and others, 2019), packed for the kernels.
+//! The weights of an encoder, packed for the kernels.
+//!
+//! Whatever a family calls its tensors and however it joins them, they end up as the same four
+//! linear layers and two norms a block.
 
-use super::config::Config;
+use super::config::{Config, Positions};
 use super::number::Number;
+use super::relative;
 use crate::embedding::weights::Weights;
 use crate::error::Result;
 use crate::kernel::{Kernels, LowKind, NormTo, Sheet};
@@ -13,38 +17,164 @@ pub(super) struct Packing {
     pub(super) kind: LowKind,
 }
 
-impl Packing {
-    fn linear<T: Number>(
-        self,
-        tensors: &Weights<'_>,
+/// The tensors of a model, and what they are called.
+struct Source<'a> {
+    tensors: &'a Weights<'a>,
+    packing: Packing,
+    config: &'a Config,
+    /// Stands before every name.
+    prefix: &'static str,
+}
+
+impl Source<'_> {
+    /// The weights and the bias of a layer with these inputs and outputs; without a bias, zeros.
+    fn linear(
+        &self,
         name: &str,
         inputs: usize,
         outputs: usize,
-    ) -> Result<T::Linear> {
-        let weights = tensors.get(&format!("{name}.weight"), &[outputs, inputs])?;
-        let bias = tensors.get(&format!("{name}.bias"), &[outputs])?;
-        T::pack(self.row, self.kind, &weights, &bias, inputs)
+        biased: bool,
+    ) -> Result<(Vec<f32>, Vec<f32>)> {
+        let weights = self
+            .tensors
+            .get(&format!("{name}.weight"), &[outputs, inputs])?;
+        let bias = match biased {
+            true => self.tensors.get(&format!("{name}.bias"), &[outputs])?,
+            false => vec![0.0; outputs],
+        };
+        Ok((weights, bias))
+    }
+
+    fn pack<T: Number>(&self, weights: &[f32], bias: &[f32], inputs: usize) -> Result<T::Linear> {
+        T::pack(self.packing.row, self.packing.kind, weights, bias, inputs)
     }
 
     /// Query, key and value as one layer. The 1 / sqrt(head size) of attention goes into the
     /// queries here, where it costs nothing a text.
-    fn fused<T: Number>(
-        self,
-        tensors: &Weights<'_>,
-        name: &str,
-        config: &Config,
-    ) -> Result<T::Linear> {
-        let size = config.hidden_size;
-        let scale = 1.0 / (config.head_size() as f32).sqrt();
-        let mut weights = Vec::new();
-        let mut bias = Vec::new();
-        for (part, factor) in [("query", scale), ("key", 1.0), ("value", 1.0)] {
-            let w = tensors.get(&format!("{name}.{part}.weight"), &[size, size])?;
-            let b = tensors.get(&format!("{name}.{part}.bias"), &[size])?;
-            weights.extend(w.iter().map(|x| x * factor));
-            bias.extend(b.iter().map(|x| x * factor));
+    fn qkv<T: Number>(&self, at: &str) -> Result<T::Linear> {
+        let size = self.config.hidden_size;
+        let parts = self.config.names.qkv;
+        let (mut weights, mut bias) = (Vec::new(), Vec::new());
+        for part in parts {
+            let outputs = 3 * size / parts.len();
+            let biased = self.config.biases.attention;
+            let (w, b) = self.linear(&format!("{at}{part}"), size, outputs, biased)?;
+            weights.extend(w);
+            bias.extend(b);
         }
-        T::pack(self.row, self.kind, &weights, &bias, size)
+        let scale = 1.0 / (self.config.head_size() as f32).sqrt();
+        let queries = weights[..size * size].iter_mut().chain(&mut bias[..size]);
+        queries.for_each(|x| *x *= scale);
+        self.pack::<T>(&weights, &bias, size)
+    }
+
+    /// The widening layer and, where there is one, its gate.
+    fn widen<T: Number>(&self, at: &str) -> Result<(T::Linear, Option<T::Linear>)> {
+        let (size, wide) = (self.config.hidden_size, self.config.intermediate_size);
+        let biased = self.config.biases.widen;
+        let layer =
+            |part: &str, outputs| self.linear(&format!("{at}{part}"), size, outputs, biased);
+        let (gate, value) = match self.config.names.widen {
+            [both] if self.config.gated => {
+                let (weights, bias) = layer(both, 2 * wide)?;
+                let (gate, value) = weights.split_at(wide * size);
+                let (gate_bias, bias) = bias.split_at(wide);
+                (
+                    Some(self.pack::<T>(gate, gate_bias, size)?),
+                    self.pack::<T>(value, bias, size)?,
+                )
+            }
+            [gate, value] => {
+                let ((w, b), (weights, bias)) = (layer(gate, wide)?, layer(value, wide)?);
+                (
+                    Some(self.pack::<T>(&w, &b, size)?),
+                    self.pack::<T>(&weights, &bias, size)?,
+                )
+            }
+            parts => {
+                let (weights, bias) = layer(parts[0], wide)?;
+                (None, self.pack::<T>(&weights, &bias, size)?)
+            }
+        };
+        Ok((value, gate))
+    }
+
+    /// A norm; `replace`: whether what it makes is also what the residual stream goes on with.
+    fn norm(&self, name: &str, replace: bool) -> Result<Norm> {
+        // Conversions from old TensorFlow checkpoints kept its names.
+        let old = self.tensors.has(&format!("{name}.gamma"));
+        let (gain, shift) = if old {
+            ("gamma", "beta")
+        } else {
+            ("weight", "bias")
+        };
+        let size = self.config.hidden_size;
+        Ok(Norm {
+            gain: self.tensors.get(&format!("{name}.{gain}"), &[size])?,
+            shift: match self.config.biases.norms {
+                true => self.tensors.get(&format!("{name}.{shift}"), &[size])?,
+                false => vec![0.0; size],
+            },
+            eps: self.config.layer_norm_eps,
+            replace,
+        })
+    }
+
+    fn layer<T: Number>(&self, i: usize) -> Result<Layer<T>> {
+        let (config, names) = (self.config, self.config.names);
+        let (size, wide, biases) = (config.hidden_size, config.intermediate_size, config.biases);
+        let at = format!("{}{}{i}.", self.prefix, names.layers);
+        let linear = |part: &str, inputs, outputs, biased| {
+            let (weights, bias) = self.linear(&format!("{at}{part}"), inputs, outputs, biased)?;
+            self.pack::<T>(&weights, &bias, inputs)
+        };
+        let qkv = self.qkv::<T>(&at)?;
+        let after_attention = linear(names.after_attention, size, size, biases.attention)?;
+        let (widen, gate) = self.widen::<T>(&at)?;
+        let narrow = linear(names.narrow, wide, size, biases.narrow)?;
+        // With norms in front, what stands behind attention is the norm in front of the
+        // feed-forward part, and behind that the one of the next block, or the model's last.
+        let (attention_norm, output_norm) = if !config.norm_first {
+            (
+                self.norm(&format!("{at}{}", names.attention_norm), true)?,
+                self.norm(&format!("{at}{}", names.output_norm), true)?,
+            )
+        } else {
+            let last = i + 1 == config.num_hidden_layers;
+            let next = match last {
+                true => format!("{}{}", self.prefix, names.final_norm),
+                false => format!(
+                    "{}{}{}.{}",
+                    self.prefix,
+                    names.layers,
+                    i + 1,
+                    names.attention_norm
+                ),
+            };
+            (
+                self.norm(&format!("{at}{}", names.output_norm), false)?,
+                self.norm(&next, last)?,
+            )
+        };
+        Ok(Layer {
+            qkv,
+            after_attention,
+            attention_norm,
+            widen,
+            gate,
+            narrow,
+            output_norm,
+            reach: match config.local[i] {
+                true => config.window,
+                false => usize::MAX,
+            },
+        })
+    }
+
+    fn table<T: Number>(&self, name: &str, rows: usize) -> Result<Vec<T>> {
+        let name = format!("{}{name}.weight", self.prefix);
+        let floats = self.tensors.get(&name, &[rows, self.config.hidden_size])?;
+        Ok(floats.into_iter().map(T::from_f32).collect())
     }
 }
 
@@ -53,103 +183,86 @@ pub(super) struct Norm {
     gain: Vec<f32>,
     shift: Vec<f32>,
     eps: f32,
+    replace: bool,
 }
 
 impl Norm {
-    fn read(tensors: &Weights<'_>, name: &str, config: &Config) -> Result<Self> {
-        // Conversions from old TensorFlow checkpoints kept its names.
-        let old = tensors.has(&format!("{name}.gamma"));
-        let (gain, shift) = if old {
-            ("gamma", "beta")
-        } else {
-            ("weight", "bias")
-        };
-        let size = [config.hidden_size];
-        Ok(Self {
-            gain: tensors.get(&format!("{name}.{gain}"), &size)?,
-            shift: tensors.get(&format!("{name}.{shift}"), &size)?,
-            eps: config.layer_norm_eps,
-        })
-    }
-
-    /// The normalisation that leaves its result in the row and in `to`.
-    pub(super) fn replacing<'a, T: Number>(&'a self, to: &'a mut Sheet<T>) -> NormTo<'a, T> {
+    /// The normalisation that leaves its result in `to`, and in the row where it replaces it.
+    pub(super) fn to<'a, T: Number>(&'a self, to: &'a mut Sheet<T>) -> NormTo<'a, T> {
         NormTo {
             gain: &self.gain,
             shift: &self.shift,
             eps: self.eps,
-            replace: true,
+            replace: self.replace,
             to,
         }
     }
 }
 
-/// One block: attention, then the two layers of the feed-forward part.
+/// One block: attention, then the layers of the feed-forward part.
 pub(super) struct Layer<T: Number> {
     pub(super) qkv: T::Linear,
     pub(super) after_attention: T::Linear,
     pub(super) attention_norm: Norm,
     pub(super) widen: T::Linear,
+    pub(super) gate: Option<T::Linear>,
     pub(super) narrow: T::Linear,
     pub(super) output_norm: Norm,
+    /// How far a token sees.
+    pub(super) reach: usize,
 }
 
-impl<T: Number> Layer<T> {
-    fn read(tensors: &Weights<'_>, packing: Packing, name: &str, config: &Config) -> Result<Self> {
-        let (hidden, wide) = (config.hidden_size, config.intermediate_size);
-        let linear = |part: &str, inputs, outputs| {
-            packing.linear::<T>(tensors, &format!("{name}.{part}"), inputs, outputs)
-        };
-        let norm = |part: &str| Norm::read(tensors, &format!("{name}.{part}"), config);
-        Ok(Self {
-            qkv: packing.fused::<T>(tensors, &format!("{name}.attention.self"), config)?,
-            after_attention: linear("attention.output.dense", hidden, hidden)?,
-            attention_norm: norm("attention.output.LayerNorm")?,
-            widen: linear("intermediate.dense", hidden, wide)?,
-            narrow: linear("output.dense", wide, hidden)?,
-            output_norm: norm("output.LayerNorm")?,
-        })
-    }
-}
-
-/// The tables that a token's first vector is summed from.
+/// The tables that a token's first vector is summed from, and those of distances.
 pub(super) struct Tables<T> {
     pub(super) words: Vec<T>,
+    /// Empty where the family has none, like `types`.
     pub(super) positions: Vec<T>,
     pub(super) types: Vec<T>,
     pub(super) norm: Norm,
+    /// For each head an addend for every distance, as attention wants them.
+    pub(super) relative: Option<Vec<f32>>,
 }
 
-/// Reads all weights; names may begin with `bert.`, as those of a model with a head do.
+/// Reads all weights, for texts of at most `longest` tokens.
 pub(super) fn read<T: Number>(
     tensors: &Weights<'_>,
     packing: Packing,
     config: &Config,
+    longest: usize,
 ) -> Result<(Tables<T>, Vec<Layer<T>>)> {
-    let prefix = match tensors.has("bert.embeddings.word_embeddings.weight") {
-        true => "bert.",
-        false => "",
+    let names = config.names;
+    let source = Source {
+        tensors,
+        packing,
+        config,
+        prefix: tensors.prefix(names.prefixes, &format!("{}.weight", names.words))?,
     };
-    let table = |part: &str, rows| -> Result<Vec<T>> {
-        let name = format!("{prefix}embeddings.{part}_embeddings.weight");
-        let floats = tensors.get(&name, &[rows, config.hidden_size])?;
-        Ok(floats.into_iter().map(T::from_f32).collect())
+    let positions = match config.positions {
+        Positions::Table { rows, .. } => source.table(names.positions, rows)?,
+        Positions::Rotary { .. } => Vec::new(),
+    };
+    let types = match config.type_vocab_size {
+        0 => Vec::new(),
+        kinds => source.table(names.types, kinds)?,
+    };
+    let relative = match config.relative {
+        false => None,
+        true => {
+            let heads = config.num_attention_heads;
+            let name = format!("{}{}.weight", source.prefix, names.relative);
+            let buckets = tensors.get(&name, &[relative::BUCKETS, heads])?;
+            Some(relative::by_distance(&buckets, heads, longest))
+        }
     };
     let tables = Tables {
-        words: table("word", config.vocab_size)?,
-        positions: table("position", config.max_position_embeddings)?,
-        types: table("token_type", config.type_vocab_size)?,
-        norm: Norm::read(tensors, &format!("{prefix}embeddings.LayerNorm"), config)?,
+        words: source.table(names.words, config.vocab_size)?,
+        positions,
+        types,
+        norm: source.norm(&format!("{}{}", source.prefix, names.norm), true)?,
+        relative,
     };
     let layers = (0..config.num_hidden_layers)
-        .map(|i| {
-            Layer::read(
-                tensors,
-                packing,
-                &format!("{prefix}encoder.layer.{i}"),
-                config,
-            )
-        })
+        .map(|i| source.layer(i))
         .collect::<Result<_>>()?;
     Ok((tables, layers))
 }

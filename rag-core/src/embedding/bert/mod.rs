@@ -1,14 +1,20 @@
-//! The BERT engine: a folder's weights, packed once, and batches run on the CPU.
+//! The engine for encoders of BERT's kind: a folder's weights, packed once, and batches run on
+//! the CPU.
 //!
-//! `config` and `layers` read the folder, `forward` is the network, `batches` decides which
-//! texts share a pass.
+//! `config` says what the network needs to know of a model, `family` how each family of models
+//! says it; `layers` reads the weights, `forward` is the network, `batches` decides which texts
+//! share a pass.
 
 mod batches;
 mod config;
 mod engine;
+mod family;
+mod fields;
 mod forward;
 mod layers;
 mod number;
+mod relative;
+mod rotary;
 
 use self::batches::{Slots, plan};
 use self::config::Config;
@@ -42,7 +48,7 @@ impl Bert {
     pub(super) fn open(path: &Path, options: &EmbedderOptions) -> Result<Self> {
         let folder = Folder::open(path)?;
         let config = Config::read(&folder.transformer.join("config.json"))?;
-        let longest = config.max_position_embeddings;
+        let longest = config.longest;
         let max_tokens = match options.max_tokens {
             Some(wanted) if wanted > longest => {
                 return Err(Error::invalid(format!(
@@ -68,10 +74,15 @@ impl Bert {
             &mut hash,
         )?;
         let file = WeightsFile::read(&weights_path(&folder.transformer)?)?;
-        let engine = engine::read(&file.tensors()?, precision, &config, folder.pooling)?;
+        let engine = engine::read(
+            &file.tensors()?,
+            precision,
+            &config,
+            max_tokens,
+            folder.pooling,
+        )?;
         hash.bytes(file.bytes());
-        hash.word(config.num_attention_heads as u64);
-        hash.word(u64::from(config.layer_norm_eps.to_bits()));
+        config.fingerprint(&mut hash);
         hash.word(max_tokens as u64);
         folder.fingerprint(&mut hash);
         Ok(Self {
@@ -87,10 +98,15 @@ impl Bert {
     fn read_tokens(&self, prompt: &str, text: &str) -> Result<Tokens> {
         let tokens = self.reader.read(prompt, text)?;
         let kinds = self.config.type_vocab_size;
-        if tokens.ids.is_empty() || tokens.types.iter().any(|kind| *kind as usize >= kinds) {
+        if kinds > 0
+            && let Some(kind) = tokens.types.iter().find(|kind| **kind as usize >= kinds)
+        {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                "the tokenizer gives no tokens, or more kinds of them than the model knows",
+                format!(
+                    "the tokenizer gives a token of kind {kind}, the model knows {kinds} kinds; \
+                     are they of the same model?"
+                ),
             ));
         }
         Ok(tokens)

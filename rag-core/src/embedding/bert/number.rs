@@ -135,7 +135,8 @@ impl Number for f32 {
     fn linear(b: &FullLinear, a: &Sheet<f32>, then: Then<'_, f32>, _: &mut FullScratch) {
         let (out, epilogue, norm) = match then {
             Then::Store(out) => (out, Epilogue::Store, None),
-            Then::Gelu(out) => (out, Epilogue::Gelu, None),
+            Then::Apply(out, f) => (out, Epilogue::Apply(f), None),
+            Then::Gate(out, f) => (out, Epilogue::Gate(f), None),
             Then::Add(out, norm) => (out, Epilogue::Add, norm),
         };
         let stride = out.stride();

@@ -4,8 +4,8 @@
 //! needs them. For the same reason the checksum is left to a test: a compiled-in file cannot be
 //! damaged without the program being so.
 
+use super::super::wordpiece::WordPiece;
 use super::sum::{MAX_DIM, MAX_MULTIPLIER};
-use super::wordpiece::Vocabulary;
 use crate::error::{Error, ErrorKind, Result};
 
 const MAGIC: &[u8; 8] = b"RAGSTAT\0";
@@ -16,7 +16,7 @@ const HEADER: usize = 64;
 pub(super) struct Blob<'a> {
     pub(super) fingerprint: u64,
     pub(super) dim: usize,
-    pub(super) vocabulary: Vocabulary<'a>,
+    pub(super) vocabulary: WordPiece<'a>,
     /// The two rows of each pair, `left << 16 | right`, ascending.
     pub(super) pairs: Vec<u32>,
     /// One weight for each row: pieces, pairs, and last the empty text.
@@ -78,7 +78,7 @@ impl<'a> Blob<'a> {
         Ok(Blob {
             fingerprint: u64::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|i| header[16 + i])),
             dim,
-            vocabulary: Vocabulary::new(lengths, text)
+            vocabulary: WordPiece::of_lengths(lengths, text)
                 .ok_or_else(|| damaged("its vocabulary does not fit its sizes"))?,
             pairs: keys
                 .as_chunks()

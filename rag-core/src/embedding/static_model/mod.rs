@@ -7,12 +7,12 @@
 //! sum where two pieces mean something else together.
 //!
 //! Sums are whole numbers until the last step: a text gives the same bits on every machine,
-//! whatever the instruction set. `wordpiece` cuts the text, `blob` reads the file.
+//! whatever the instruction set. The room's `wordpiece` cuts the text, `blob` reads the file.
 
 mod blob;
 mod sum;
-pub(crate) mod wordpiece;
 
+use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
@@ -79,7 +79,7 @@ impl StaticModel {
     /// How many pieces a text is cut into.
     pub fn count_tokens(&self, text: &str) -> usize {
         let mut count = 0;
-        self.blob.vocabulary.cut(text, &mut |_| count += 1);
+        self.cut(text, |_| count += 1);
         count
     }
 
@@ -93,7 +93,7 @@ impl StaticModel {
         }
         let mut sum = Sum::new(self.dim());
         let mut left = None;
-        self.blob.vocabulary.cut(text, &mut |row| {
+        self.cut(text, |row| {
             self.add(&mut sum, row);
             if let Some(pair) = left.and_then(|left| self.pair(left, row)) {
                 self.add(&mut sum, pair);
@@ -106,6 +106,14 @@ impl StaticModel {
             empty.unit_into(out);
         }
         Ok(())
+    }
+
+    /// Calls `each` with the row of every piece of the text.
+    fn cut(&self, text: &str, mut each: impl FnMut(u32)) {
+        let _ = self.blob.vocabulary.cut(text, &mut |row| {
+            each(row);
+            ControlFlow::Continue(())
+        });
     }
 
     /// The row of a pair of neighbours, where there is one.

@@ -30,8 +30,7 @@ fn reference() -> Tokenizer {
 
 fn ours(text: &str) -> Vec<u32> {
     let mut rows = Vec::new();
-    let vocabulary = &StaticModel::built_in().blob.vocabulary;
-    vocabulary.cut(text, &mut |row| rows.push(row));
+    StaticModel::built_in().cut(text, |row| rows.push(row));
     rows
 }
 

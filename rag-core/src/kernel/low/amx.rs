@@ -5,7 +5,7 @@
 //! Linux hands the tiles' memory out on request, once a process.
 #![allow(unsafe_code)]
 
-use super::product::{Block, Product};
+use super::product::{Block, DEPTH, PANEL, Product};
 use crate::kernel::avx512::F16;
 use std::arch::asm;
 use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
@@ -86,7 +86,9 @@ pub(in crate::kernel) struct Tiles;
 impl Product for Tiles {
     type Wide = F16<true>;
     const ROWS: usize = 32;
-    const PANELS: usize = 4;
+    const PANELS: usize = 2;
+    const FLAT_PANELS: usize = 4;
+    const SIGNED: bool = true;
 
     #[inline(always)]
     unsafe fn open() {
@@ -103,176 +105,157 @@ impl Product for Tiles {
     #[inline(always)]
     unsafe fn bf16(block: Block) {
         // SAFETY: the caller's promise.
-        unsafe { tiles::<Brain>(block) }
+        unsafe { by_tiles::<Brain>(block) }
     }
 
     #[inline(always)]
     unsafe fn int8(block: Block) {
         // SAFETY: the caller's promise.
-        unsafe { tiles::<Bytes>(block) }
+        unsafe { by_tiles::<Bytes>(block) }
     }
 }
 
-/// Tiles of a block's sums that are in registers at once: two by two, or one by one to four.
-trait Multiply {
-    unsafe fn two_by_two(block: Block);
-    unsafe fn two_by_one(block: Block);
-    unsafe fn one_by_four(block: Block);
-    unsafe fn one_by_two(block: Block);
-    unsafe fn one_by_one(block: Block);
+/// Tiles 0 to 3 are sums, the others come and go: two by two sums for tall blocks, one by four
+/// for flat ones, so that four chains of products hide the latency of each.
+#[inline(always)]
+unsafe fn by_tiles<M: Multiply>(block: Block) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match (block.rows > 16, block.panels) {
+            (true, 2) => tall::<M, 2>(block),
+            (true, _) => tall::<M, 1>(block),
+            (false, 4) => flat::<M, 4>(block),
+            (false, 3) => flat::<M, 3>(block),
+            (false, 2) => flat::<M, 2>(block),
+            (false, _) => flat::<M, 1>(block),
+        }
+    }
 }
 
 #[inline(always)]
-unsafe fn tiles<M: Multiply>(mut block: Block) {
-    // SAFETY: the caller's promise; each piece is of panels that are left.
+unsafe fn tall<M: Multiply, const WIDE: usize>(block: Block) {
+    // SAFETY: the caller promises 32 rows of `depth` bytes, `WIDE` panels, and room for the sums.
     unsafe {
-        let next = |block: &mut Block, panels: usize| {
-            block.b = block.b.add(panels * block.panel_bytes);
-            block.sums = block.sums.add(panels * 16);
-            block.panels -= panels;
-        };
-        let tall = block.rows > 16;
-        if !tall && block.panels == 4 {
-            return M::one_by_four(block);
-        }
-        while block.panels >= 2 {
-            if tall {
-                M::two_by_two(block);
-            } else {
-                M::one_by_two(block);
+        zero::<0>();
+        zero::<1>();
+        zero::<2>();
+        zero::<3>();
+        let low = block.a.add(16 * block.lda);
+        for at in (0..block.depth).step_by(DEPTH) {
+            let b = block.b.add(at * PANEL);
+            load::<6>(b, DEPTH);
+            load::<4>(block.a.add(at), block.lda);
+            load::<5>(low.add(at), block.lda);
+            M::multiply::<0, 4, 6>();
+            M::multiply::<2, 5, 6>();
+            if WIDE == 2 {
+                load::<7>(b.add(block.panel_bytes), DEPTH);
+                M::multiply::<1, 4, 7>();
+                M::multiply::<3, 5, 7>();
             }
-            next(&mut block, 2);
         }
-        if block.panels == 1 {
-            if tall {
-                M::two_by_one(block);
-            } else {
-                M::one_by_one(block);
-            }
+        let under = block.sums.add(16 * block.ld);
+        store::<0>(block.sums, block.ld);
+        store::<2>(under, block.ld);
+        if WIDE == 2 {
+            store::<1>(block.sums.add(PANEL), block.ld);
+            store::<3>(under.add(PANEL), block.ld);
         }
     }
 }
 
-/// One piece in assembly: zero the sums, walk down the inner dimension a tile at a time, store.
-macro_rules! piece {
-    ($name:ident,
-     zero [$($zero:literal),*], step [$($step:expr),*], store [$($store:literal),*]) => {
-        #[inline(always)]
-        unsafe fn $name(block: Block) {
-            // SAFETY: the caller's promise: `depth / 64` tiles in each of the rows and panels
-            // that the piece names, and room for its sums. Tiles are in no other use: the
-            // compiler has none.
-            unsafe {
-                asm!(
-                    "# {low} {under} {panel} {panel3}",
-                    $($zero,)*
-                    "2:",
-                    $($step,)*
-                    "add {a}, 64",
-                    "add {low}, 64",
-                    "add {b}, 1024",
-                    "dec {steps}",
-                    "jnz 2b",
-                    $($store,)*
-                    a = inout(reg) block.a => _,
-                    low = inout(reg) block.a.add(16 * block.lda) => _,
-                    b = inout(reg) block.b => _,
-                    panel = in(reg) block.panel_bytes,
-                    panel3 = in(reg) 3 * block.panel_bytes,
-                    lda = in(reg) block.lda,
-                    line = in(reg) 64usize,
-                    steps = inout(reg) block.depth / 64 => _,
-                    c = in(reg) block.sums,
-                    under = in(reg) block.sums.add(16 * block.ld),
-                    ldc = in(reg) 4 * block.ld,
-                    options(nostack),
-                );
+#[inline(always)]
+unsafe fn flat<M: Multiply, const WIDE: usize>(block: Block) {
+    // SAFETY: the caller promises 16 rows of `depth` bytes, `WIDE` panels, and room for the sums.
+    unsafe {
+        zero::<0>();
+        zero::<1>();
+        zero::<2>();
+        zero::<3>();
+        for at in (0..block.depth).step_by(DEPTH) {
+            let b = block.b.add(at * PANEL);
+            load::<4>(block.a.add(at), block.lda);
+            load::<5>(b, DEPTH);
+            M::multiply::<0, 4, 5>();
+            if WIDE > 1 {
+                load::<6>(b.add(block.panel_bytes), DEPTH);
+                M::multiply::<1, 4, 6>();
+            }
+            if WIDE > 2 {
+                load::<7>(b.add(2 * block.panel_bytes), DEPTH);
+                M::multiply::<2, 4, 7>();
+            }
+            if WIDE > 3 {
+                load::<5>(b.add(3 * block.panel_bytes), DEPTH);
+                M::multiply::<3, 4, 5>();
             }
         }
-    };
-}
-
-macro_rules! multiply {
-    ($kind:ident, $instruction:literal) => {
-        struct $kind;
-
-        impl Multiply for $kind {
-            piece!(two_by_two,
-                zero ["tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3"],
-                step [
-                    "tileloadd tmm6, [{b} + {line}]",
-                    "tileloadd tmm4, [{a} + {lda}]",
-                    "tileloadd tmm5, [{low} + {lda}]",
-                    concat!($instruction, " tmm0, tmm4, tmm6"),
-                    concat!($instruction, " tmm2, tmm5, tmm6"),
-                    "add {b}, {panel}",
-                    "tileloadd tmm7, [{b} + {line}]",
-                    "sub {b}, {panel}",
-                    concat!($instruction, " tmm1, tmm4, tmm7"),
-                    concat!($instruction, " tmm3, tmm5, tmm7")
-                ],
-                store [
-                    "tilestored [{c} + {ldc}], tmm0",
-                    "tilestored [{c} + {ldc} + 64], tmm1",
-                    "tilestored [{under} + {ldc}], tmm2",
-                    "tilestored [{under} + {ldc} + 64], tmm3"
-                ]);
-            piece!(two_by_one,
-                zero ["tilezero tmm0", "tilezero tmm2"],
-                step [
-                    "tileloadd tmm6, [{b} + {line}]",
-                    "tileloadd tmm4, [{a} + {lda}]",
-                    "tileloadd tmm5, [{low} + {lda}]",
-                    concat!($instruction, " tmm0, tmm4, tmm6"),
-                    concat!($instruction, " tmm2, tmm5, tmm6")
-                ],
-                store ["tilestored [{c} + {ldc}], tmm0", "tilestored [{under} + {ldc}], tmm2"]);
-            piece!(one_by_four,
-                zero ["tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3"],
-                step [
-                    "tileloadd tmm4, [{a} + {lda}]",
-                    "tileloadd tmm5, [{b} + {line}]",
-                    concat!($instruction, " tmm0, tmm4, tmm5"),
-                    "add {b}, {panel}",
-                    "tileloadd tmm6, [{b} + {line}]",
-                    concat!($instruction, " tmm1, tmm4, tmm6"),
-                    "add {b}, {panel}",
-                    "tileloadd tmm7, [{b} + {line}]",
-                    concat!($instruction, " tmm2, tmm4, tmm7"),
-                    "add {b}, {panel}",
-                    "tileloadd tmm5, [{b} + {line}]",
-                    concat!($instruction, " tmm3, tmm4, tmm5"),
-                    "sub {b}, {panel3}"
-                ],
-                store [
-                    "tilestored [{c} + {ldc}], tmm0",
-                    "tilestored [{c} + {ldc} + 64], tmm1",
-                    "tilestored [{c} + {ldc} + 128], tmm2",
-                    "tilestored [{c} + {ldc} + 192], tmm3"
-                ]);
-            piece!(one_by_two,
-                zero ["tilezero tmm0", "tilezero tmm1"],
-                step [
-                    "tileloadd tmm4, [{a} + {lda}]",
-                    "tileloadd tmm6, [{b} + {line}]",
-                    concat!($instruction, " tmm0, tmm4, tmm6"),
-                    "add {b}, {panel}",
-                    "tileloadd tmm7, [{b} + {line}]",
-                    "sub {b}, {panel}",
-                    concat!($instruction, " tmm1, tmm4, tmm7")
-                ],
-                store ["tilestored [{c} + {ldc}], tmm0", "tilestored [{c} + {ldc} + 64], tmm1"]);
-            piece!(one_by_one,
-                zero ["tilezero tmm0"],
-                step [
-                    "tileloadd tmm4, [{a} + {lda}]",
-                    "tileloadd tmm6, [{b} + {line}]",
-                    concat!($instruction, " tmm0, tmm4, tmm6")
-                ],
-                store ["tilestored [{c} + {ldc}], tmm0"]);
+        store::<0>(block.sums, block.ld);
+        if WIDE > 1 {
+            store::<1>(block.sums.add(PANEL), block.ld);
         }
-    };
+        if WIDE > 2 {
+            store::<2>(block.sums.add(2 * PANEL), block.ld);
+        }
+        if WIDE > 3 {
+            store::<3>(block.sums.add(3 * PANEL), block.ld);
+        }
+    }
 }
 
-multiply!(Brain, "tdpbf16ps");
-multiply!(Bytes, "tdpbusd");
+/// `C += A * B` of three tiles.
+trait Multiply {
+    unsafe fn multiply<const C: usize, const A: usize, const B: usize>();
+}
+
+struct Brain;
+
+impl Multiply for Brain {
+    #[inline(always)]
+    unsafe fn multiply<const C: usize, const A: usize, const B: usize>() {
+        // SAFETY: registers only; tiles are configured.
+        unsafe {
+            asm!("tdpbf16ps tmm{c}, tmm{a}, tmm{b}", c = const C, a = const A, b = const B,
+                 options(nostack, nomem, preserves_flags))
+        }
+    }
+}
+
+struct Bytes;
+
+impl Multiply for Bytes {
+    #[inline(always)]
+    unsafe fn multiply<const C: usize, const A: usize, const B: usize>() {
+        // SAFETY: registers only; tiles are configured.
+        unsafe {
+            asm!("tdpbssd tmm{c}, tmm{a}, tmm{b}", c = const C, a = const A, b = const B,
+                 options(nostack, nomem, preserves_flags))
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn zero<const T: usize>() {
+    // SAFETY: registers only; tiles are configured.
+    unsafe { asm!("tilezero tmm{t}", t = const T, options(nostack, nomem, preserves_flags)) }
+}
+
+/// Reads sixteen rows of 64 bytes, `stride` bytes apart.
+#[inline(always)]
+unsafe fn load<const T: usize>(from: *const u8, stride: usize) {
+    // SAFETY: the caller promises the bytes; tiles are configured.
+    unsafe {
+        asm!("tileloadd tmm{t}, [{from} + {stride}]", t = const T, from = in(reg) from,
+             stride = in(reg) stride, options(nostack, readonly, preserves_flags))
+    }
+}
+
+/// Writes sixteen rows of sixteen numbers, `ld` numbers apart.
+#[inline(always)]
+unsafe fn store<const T: usize>(to: *mut u32, ld: usize) {
+    // SAFETY: the caller promises the room; tiles are configured.
+    unsafe {
+        asm!("tilestored [{to} + {stride}], tmm{t}", t = const T, to = in(reg) to,
+             stride = in(reg) 4 * ld, options(nostack, preserves_flags))
+    }
+}

@@ -107,7 +107,7 @@ pub(super) unsafe fn run<P: Product>(call: &mut LowAttention<'_>) {
                 let to = length.min((row + rows).saturating_add(call.reach));
                 let wide = (to - from).next_multiple_of(STEP);
                 for panel in (0..wide.div_ceil(PANEL)).step_by(P::PANELS) {
-                    P::bf16(Block {
+                    let block = Block {
                         a: q.add(row * q_stride).cast(),
                         lda: 2 * q_stride,
                         rows,
@@ -117,7 +117,8 @@ pub(super) unsafe fn run<P: Product>(call: &mut LowAttention<'_>) {
                         depth: 2 * deep,
                         sums: scores.as_mut_ptr().add(panel * PANEL).cast(),
                         ld: wide,
-                    });
+                    };
+                    P::bf16(block);
                 }
                 let mut totals = [0.0f32; MOST_ROWS];
                 for (i, total) in totals[..rows].iter_mut().enumerate() {
@@ -183,11 +184,15 @@ fn pack_keys(
         if keys < PANEL || head < deep {
             panel.fill(Bf16::default());
         }
+        let (lines, _) = panel.as_chunks_mut::<{ 2 * PANEL }>();
         for key in 0..keys {
             let key_row = &from[(p * PANEL + key) * stride..][..head];
-            let lines = panel.chunks_exact_mut(2 * PANEL);
-            for (pair, line) in key_row.chunks(2).zip(lines) {
-                line[2 * key..][..pair.len()].copy_from_slice(pair);
+            let (pairs, odd) = key_row.as_chunks::<2>();
+            for (pair, line) in pairs.iter().zip(lines.iter_mut()) {
+                [line[2 * key], line[2 * key + 1]] = *pair;
+            }
+            if let [last] = odd {
+                lines[pairs.len()][2 * key] = *last;
             }
         }
     }

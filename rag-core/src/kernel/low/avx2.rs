@@ -11,6 +11,7 @@ impl Product for Avx2 {
     type Wide = F8;
     const ROWS: usize = 16;
     const PANELS: usize = 4;
+    const SIGNED: bool = true;
 
     #[inline(always)]
     unsafe fn bf16(block: Block) {
@@ -88,8 +89,8 @@ impl Dot for Bytes {
         unsafe {
             let a = _mm256_set1_epi32(a.cast::<i32>().read_unaligned());
             // Even and odd bytes as 16-bit numbers; sums of their products fit 32 bits.
-            let a0 = _mm256_and_si256(a, _mm256_set1_epi16(0xff));
-            let a1 = _mm256_srli_epi16::<8>(a);
+            let a0 = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(a));
+            let a1 = _mm256_srai_epi16::<8>(a);
             for (half, sums) in sums.iter_mut().enumerate() {
                 let b = _mm256_loadu_si256(line.add(half * 32).cast());
                 let b0 = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(b));

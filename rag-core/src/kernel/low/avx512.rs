@@ -15,6 +15,7 @@ impl<const VNNI: bool, const HALF: bool> Product for Avx512<VNNI, HALF> {
     type Wide = F16<HALF>;
     const ROWS: usize = 24;
     const PANELS: usize = 4;
+    const SIGNED: bool = !VNNI;
 
     #[inline(always)]
     unsafe fn bf16(block: Block) {
@@ -47,8 +48,8 @@ impl<const VNNI: bool, const HALF: bool> Product for Avx512<VNNI, HALF> {
             } else {
                 by_rows::<6>(block, |sum, a, b| {
                     // Even and odd bytes as 16-bit numbers; their products' sums fit 32 bits.
-                    let even = _mm512_set1_epi16(0xff);
-                    let (a0, a1) = (_mm512_and_si512(a, even), _mm512_srli_epi16::<8>(a));
+                    let a0 = _mm512_srai_epi16::<8>(_mm512_slli_epi16::<8>(a));
+                    let a1 = _mm512_srai_epi16::<8>(a);
                     let b0 = _mm512_srai_epi16::<8>(_mm512_slli_epi16::<8>(b));
                     let b1 = _mm512_srai_epi16::<8>(b);
                     let two =

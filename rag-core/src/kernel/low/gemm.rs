@@ -5,8 +5,8 @@ use super::packed::{LowKind, PackedLow};
 use super::product::{Block, MOST_PANELS, MOST_ROWS, PANEL, Product};
 use crate::kernel::aligned::Aligned;
 use crate::kernel::bf16::Bf16;
-use crate::kernel::generic::gelu;
 use crate::kernel::lanes::Lanes;
+use crate::kernel::nonlinearity::Nonlinearity;
 use crate::kernel::sheet::{Activation, SLACK, Sheet};
 
 /// Bytes of weights that are worked through before the rows are gone over again: half of a
@@ -18,8 +18,10 @@ const CHUNK: usize = 1 << 20;
 pub(crate) enum Then<'a, T: Activation> {
     /// Write them.
     Store(&'a mut Sheet<T>),
-    /// Apply GELU, then write them.
-    Gelu(&'a mut Sheet<T>),
+    /// Apply the function, then write them.
+    Apply(&'a mut Sheet<T>, Nonlinearity),
+    /// Apply the function, then multiply what is there by them (a gate).
+    Gate(&'a mut Sheet<T>, Nonlinearity),
     /// Add them to what is there (a residual connection), then perhaps normalise the row.
     Add(&'a mut Sheet<f32>, Option<NormTo<'a, T>>),
 }
@@ -40,7 +42,9 @@ impl LowGemm<'_> {
         let (rows, n) = (self.a.rows(), self.b.n);
         assert_eq!(self.a.width(), self.b.k, "inputs");
         let (out_rows, width) = match &self.then {
-            Then::Store(out) | Then::Gelu(out) => (out.rows(), out.width()),
+            Then::Store(out) | Then::Apply(out, _) | Then::Gate(out, _) => {
+                (out.rows(), out.width())
+            }
             Then::Add(out, norm) => {
                 if let Some(norm) = norm {
                     norm.check(out);
@@ -52,72 +56,35 @@ impl LowGemm<'_> {
     }
 }
 
+const BLOCK: usize = MOST_ROWS * MOST_PANELS * PANEL;
+
 #[repr(C, align(64))]
-struct Sums([u32; MOST_ROWS * MOST_PANELS * PANEL]);
+struct Sums([u32; BLOCK]);
 
 /// # Safety
 /// The processor has the instruction set of `P`.
 #[inline(always)]
 pub(super) unsafe fn run<P: Product>(call: &mut LowGemm<'_>) {
-    const { assert!(P::ROWS <= MOST_ROWS && P::ROWS <= SLACK && P::PANELS <= MOST_PANELS) };
+    const {
+        assert!(P::ROWS <= MOST_ROWS && P::ROWS <= SLACK);
+        assert!(P::PANELS <= MOST_PANELS && P::FLAT_PANELS <= MOST_PANELS);
+    }
     call.check();
-    let b = call.b;
-    let panels = b.n.div_ceil(PANEL);
-    let panel_bytes = b.depth * PANEL;
-    let chunk = (CHUNK / panel_bytes.max(1))
-        .max(1)
-        .next_multiple_of(P::PANELS);
-    let bytes = match b.kind {
-        LowKind::Bf16 => &mut [][..],
-        LowKind::Int8 => call.bytes.at_least(MOST_ROWS * b.depth),
-    };
-    let mut sums = Sums([0; MOST_ROWS * MOST_PANELS * PANEL]);
-    let mut scales = [0.0f32; MOST_ROWS];
-    // SAFETY: the set is the caller's promise. `check` has the sheets' shapes fit the layer's;
-    // sheets have `SLACK` rows behind the last, rows padded like the layer's inner dimension, and
-    // whole registers up to the stride; the layer's vectors have a number for every column of
-    // every panel.
+    let LowGemm { a, b, then, bytes } = call;
+    // SAFETY: the set is the caller's promise, and `check` has the sheets' shapes fit the layer.
     unsafe {
         P::open();
-        for first in (0..panels).step_by(chunk) {
-            let last = panels.min(first + chunk);
-            for row in (0..call.a.rows()).step_by(P::ROWS) {
-                let rows = P::ROWS.min(call.a.rows() - row);
-                let (a, lda) = match b.kind {
-                    LowKind::Bf16 => (
-                        call.a.data()[row * call.a.stride()..].as_ptr().cast(),
-                        2 * call.a.stride(),
-                    ),
-                    LowKind::Int8 => {
-                        for i in 0..rows {
-                            let to = &mut bytes[i * b.depth..][..b.depth];
-                            scales[i] = quantize::<P::Wide>(call.a.row(row + i), to);
-                        }
-                        (bytes.as_ptr(), b.depth)
-                    }
-                };
-                for panel in (first..last).step_by(P::PANELS) {
-                    let block = Block {
-                        a,
-                        lda,
-                        rows,
-                        b: b.data.as_ptr().add(panel * panel_bytes),
-                        panels: P::PANELS.min(last - panel),
-                        panel_bytes,
-                        depth: b.depth,
-                        sums: sums.0.as_mut_ptr(),
-                        ld: MOST_PANELS * PANEL,
-                    };
-                    match b.kind {
-                        LowKind::Bf16 => P::bf16(block),
-                        LowKind::Int8 => P::int8(block),
-                    }
-                    finish::<P>(b, &block, &scales, row, panel * PANEL, &mut call.then);
-                }
-                if last == panels
-                    && let Then::Add(hidden, Some(norm)) = &mut call.then
-                {
-                    for i in row..row + rows {
+        match then {
+            Then::Store(out) => walk::<P>(a, b, bytes, &Store(Out::new(out))),
+            Then::Apply(out, Nonlinearity::Gelu) => {
+                walk::<P>(a, b, bytes, &Gelu(Out::new(out)));
+            }
+            Then::Apply(out, f) => walk::<P>(a, b, bytes, &Apply(Out::new(out), *f)),
+            Then::Gate(out, f) => walk::<P>(a, b, bytes, &Gate(Out::new(out), *f)),
+            Then::Add(hidden, norm) => {
+                walk::<P>(a, b, bytes, &Add(Out::new(hidden)));
+                if let Some(norm) = norm {
+                    for i in 0..hidden.rows() {
                         norm_row::<P::Wide>(norm, hidden.row_mut(i), i);
                     }
                 }
@@ -127,78 +94,210 @@ pub(super) unsafe fn run<P: Product>(call: &mut LowGemm<'_>) {
     }
 }
 
-/// Turns a block's sums into results and puts them where they belong.
+/// What becomes of results.
+trait Put {
+    /// Takes the register of results at a row and from a column on.
+    ///
+    /// # Safety
+    /// The processor has the instruction set of `V`, the place is in the sheet or in the padding
+    /// of a row.
+    unsafe fn put<V: Lanes>(&self, row: usize, column: usize, x: V);
+}
+
+struct Store(Out<Bf16>);
+
+impl Put for Store {
+    #[inline(always)]
+    unsafe fn put<V: Lanes>(&self, row: usize, column: usize, x: V) {
+        // SAFETY: the caller's promise.
+        unsafe { x.store_bf16(self.0.at(row, column)) }
+    }
+}
+
+struct Gelu(Out<Bf16>);
+
+impl Put for Gelu {
+    #[inline(always)]
+    unsafe fn put<V: Lanes>(&self, row: usize, column: usize, x: V) {
+        // SAFETY: the caller's promise.
+        unsafe { gelu(x).store_bf16(self.0.at(row, column)) }
+    }
+}
+
+/// The rarer functions, chosen anew for each register.
+struct Apply(Out<Bf16>, Nonlinearity);
+
+impl Put for Apply {
+    #[inline(always)]
+    unsafe fn put<V: Lanes>(&self, row: usize, column: usize, x: V) {
+        // SAFETY: the caller's promise.
+        unsafe { self.1.of(x).store_bf16(self.0.at(row, column)) }
+    }
+}
+
+struct Gate(Out<Bf16>, Nonlinearity);
+
+impl Put for Gate {
+    #[inline(always)]
+    unsafe fn put<V: Lanes>(&self, row: usize, column: usize, x: V) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let at = self.0.at(row, column);
+            self.1.of(x).mul(V::load_bf16(at)).store_bf16(at);
+        }
+    }
+}
+
+struct Add(Out<f32>);
+
+impl Put for Add {
+    #[inline(always)]
+    unsafe fn put<V: Lanes>(&self, row: usize, column: usize, x: V) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let at = self.0.at(row, column);
+            x.add(V::load(at)).store(at);
+        }
+    }
+}
+
+/// (erf(x / sqrt 2) / 2) / x as a polynomial in x^2, for |x| up to 4: minimax in the error of GELU
+/// (7e-6 there, 1.3e-4 at the edges and beyond), by reweighted least squares (Lawson, 1961).
+const GELU: [f32; 9] = [
+    0.398_881_02,
+    -0.066_323_63,
+    0.009_815_802,
+    -0.001_112_856_3,
+    9.494_029e-5,
+    -5.860_604_7e-6,
+    2.440_848_2e-7,
+    -6.066_917e-9,
+    6.740_410_3e-11,
+];
+const GELU_EDGE: f32 = 4.0;
+
+/// GELU (Hendrycks and Gimpel, 2016) as exact as a brain float needs it.
 ///
 /// # Safety
-/// As in `run`: the block is of the layer `b`, and its results begin at `(row, column)`.
+/// The processor has the instruction set of `V`.
 #[inline(always)]
-unsafe fn finish<P: Product>(
-    b: &PackedLow,
-    block: &Block,
-    scales: &[f32; MOST_ROWS],
-    row: usize,
-    column: usize,
-    then: &mut Then<'_, Bf16>,
-) {
-    // SAFETY: the caller's promise; every read and write is of a register inside a panel.
+unsafe fn gelu<V: Lanes>(x: V) -> V {
+    // SAFETY: arithmetic only; the set is the caller's promise.
     unsafe {
-        match b.kind {
-            LowKind::Bf16 => put::<P::Wide>(block, row, column, then, |i, j| {
-                let sum = P::Wide::load(block.sums.add(i * block.ld + j).cast());
-                sum.add(P::Wide::load(b.bias.as_ptr().add(column + j)))
-            }),
-            LowKind::Int8 => put::<P::Wide>(block, row, column, then, |i, j| {
-                let sum = P::Wide::load_difference(
-                    block.sums.add(i * block.ld + j).cast(),
-                    b.offsets.as_ptr().add(column + j),
-                );
-                let scale = P::Wide::load(b.scales.as_ptr().add(column + j));
-                sum.mul(P::Wide::splat(scales[i]))
-                    .mul_add(scale, P::Wide::load(b.bias.as_ptr().add(column + j)))
-            }),
+        let x_above = x.max(V::splat(-GELU_EDGE));
+        let z = x_above.min(V::splat(GELU_EDGE));
+        let square = z.mul(z);
+        let mut p = V::splat(GELU[8]);
+        for c in GELU[..8].iter().rev() {
+            p = p.mul_add(square, V::splat(*c));
         }
+        x_above.mul(z.mul_add(p, V::splat(0.5)))
     }
 }
 
+/// Where results are written.
+struct Out<T> {
+    start: *mut T,
+    stride: usize,
+}
+
+impl<T: Activation> Out<T> {
+    fn new(sheet: &mut Sheet<T>) -> Self {
+        Self {
+            stride: sheet.stride(),
+            start: sheet.data_mut().as_mut_ptr(),
+        }
+    }
+
+    /// # Safety
+    /// The place is in the sheet, or in the padding of a row.
+    #[inline(always)]
+    unsafe fn at(&self, row: usize, column: usize) -> *mut T {
+        // SAFETY: the caller's promise.
+        unsafe { self.start.add(row * self.stride + column) }
+    }
+}
+
+/// Computes all blocks.
+///
 /// # Safety
-/// As in `finish`; `result(i, j)` is the register at row `i` and column `j` of the block.
+/// The processor has the instruction set of `P`, which is open; `a` fits `b`.
 #[inline(always)]
-unsafe fn put<V: Lanes>(
-    block: &Block,
-    row: usize,
-    column: usize,
-    then: &mut Then<'_, Bf16>,
-    result: impl Fn(usize, usize) -> V,
+unsafe fn walk<P: Product>(
+    a: &Sheet<Bf16>,
+    b: &PackedLow,
+    bytes: &mut Aligned<u8>,
+    put: &impl Put,
 ) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let columns = block.panels * PANEL;
-        match then {
-            Then::Store(out) => {
-                let stride = out.stride();
-                let to = out.data_mut()[row * stride + column..].as_mut_ptr();
-                for i in 0..block.rows {
-                    for j in (0..columns).step_by(V::N) {
-                        result(i, j).store_bf16(to.add(i * stride + j));
+    let panels = b.n.div_ceil(PANEL);
+    let panel_bytes = b.depth * PANEL;
+    let chunk = (CHUNK / panel_bytes.max(1)).max(1);
+    let chunk = chunk.next_multiple_of(P::PANELS.max(P::FLAT_PANELS));
+    let mut sums = Sums([0; BLOCK]);
+    let bytes = match b.kind {
+        LowKind::Bf16 => &mut [][..],
+        LowKind::Int8 => bytes.at_least(MOST_ROWS * b.depth),
+    };
+    let mut scales = [0.0; MOST_ROWS];
+    for first in (0..panels).step_by(chunk) {
+        let last = panels.min(first + chunk);
+        for row in (0..a.rows()).step_by(P::ROWS) {
+            let rows = P::ROWS.min(a.rows() - row);
+            let wide = if rows > 16 { P::PANELS } else { P::FLAT_PANELS };
+            // SAFETY: the set is the caller's promise. Sheets have `SLACK` rows behind the last
+            // and rows padded like the layer's inner dimension; the layer's vectors have a
+            // number for every column of every panel, the sums room for every block.
+            unsafe {
+                let (start, lda) = match b.kind {
+                    LowKind::Bf16 => (a.row(row).as_ptr().cast(), 2 * a.stride()),
+                    LowKind::Int8 => {
+                        for (i, to) in bytes.chunks_exact_mut(b.depth).take(rows).enumerate() {
+                            scales[i] = quantize::<P::Wide>(a.row(row + i), to, P::SIGNED);
+                        }
+                        (bytes.as_ptr(), b.depth)
                     }
-                }
-            }
-            Then::Gelu(out) => {
-                let stride = out.stride();
-                let to = out.data_mut()[row * stride + column..].as_mut_ptr();
-                for i in 0..block.rows {
-                    for j in (0..columns).step_by(V::N) {
-                        gelu(result(i, j)).store_bf16(to.add(i * stride + j));
+                };
+                for panel in (first..last).step_by(wide) {
+                    let block = Block {
+                        a: start,
+                        lda,
+                        rows,
+                        b: b.data.as_ptr().add(panel * panel_bytes),
+                        panels: wide.min(last - panel),
+                        panel_bytes,
+                        depth: b.depth,
+                        sums: sums.0.as_mut_ptr(),
+                        ld: P::FLAT_PANELS * PANEL,
+                    };
+                    match b.kind {
+                        LowKind::Bf16 => P::bf16(block),
+                        LowKind::Int8 => P::int8(block),
                     }
-                }
-            }
-            Then::Add(out, _) => {
-                let stride = out.stride();
-                let to = out.data_mut()[row * stride + column..].as_mut_ptr();
-                for i in 0..block.rows {
-                    for j in (0..columns).step_by(V::N) {
-                        let to = to.add(i * stride + j);
-                        result(i, j).add(V::load(to)).store(to);
+                    for j in (0..block.panels * PANEL).step_by(P::Wide::N) {
+                        let column = panel * PANEL + j;
+                        let bias = P::Wide::load(b.bias.as_ptr().add(column));
+                        let sums = block.sums.add(j);
+                        match b.kind {
+                            LowKind::Bf16 => {
+                                for i in 0..rows {
+                                    let x = P::Wide::load(sums.add(i * block.ld).cast());
+                                    put.put(row + i, column, x.add(bias));
+                                }
+                            }
+                            LowKind::Int8 => {
+                                let worth = P::Wide::load(b.scales.as_ptr().add(column));
+                                let offsets = b.offsets.as_ptr().add(column);
+                                for (i, scale) in scales[..rows].iter().enumerate() {
+                                    let sums = sums.add(i * block.ld).cast::<i32>();
+                                    let x = match P::SIGNED {
+                                        true => P::Wide::load_i32(sums),
+                                        false => P::Wide::load_difference(sums, offsets),
+                                    };
+                                    let scale = P::Wide::splat(*scale);
+                                    put.put(row + i, column, x.mul(worth).mul_add(scale, bias));
+                                }
+                            }
+                        }
                     }
                 }
             }
@@ -206,14 +305,15 @@ unsafe fn put<V: Lanes>(
     }
 }
 
-/// Writes a row as bytes, 128 more than they mean, and answers what one of them is worth.
+/// Writes a row as bytes, which unless `signed` are 128 more than they mean, and answers what one
+/// of them is worth.
 ///
 /// The largest of the row in size becomes 127 (symmetric, a scale for each token).
 ///
 /// # Safety
 /// The processor has the instruction set of `V`; `to` is at least as long as the row's padding.
 #[inline(always)]
-unsafe fn quantize<V: Lanes>(row: &[Bf16], to: &mut [u8]) -> f32 {
+unsafe fn quantize<V: Lanes>(row: &[Bf16], to: &mut [u8], signed: bool) -> f32 {
     let padded = row.len().next_multiple_of(PANEL);
     assert!(to.len() >= padded);
     // SAFETY: a sheet's rows are padded with zeros to whole registers, and `to` is long enough.
@@ -226,10 +326,12 @@ unsafe fn quantize<V: Lanes>(row: &[Bf16], to: &mut [u8]) -> f32 {
         }
         let largest = top.largest();
         let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
-        let (inverse, middle) = (V::splat(inverse), V::splat(128.0));
+        let middle = V::splat(if signed { 0.0 } else { 128.0 });
+        let inverse = V::splat(inverse);
         for i in (0..padded).step_by(V::N) {
             let x = V::load_bf16(row.as_ptr().add(i));
-            x.mul_add(inverse, middle).store_u8(to.as_mut_ptr().add(i));
+            x.mul_add(inverse, middle)
+                .store_byte(to.as_mut_ptr().add(i));
         }
         largest / 127.0
     }

@@ -43,7 +43,7 @@ pub(crate) struct Low {
     /// Whether brain floats are multiplied by an instruction of their own, and so are faster
     /// than f32.
     pub multiplies_bf16: bool,
-    /// Whether the set's byte products take 128 off their left side.
+    /// Whether the left bytes of the set's products are signed.
     pub signed: bool,
 }
 

@@ -90,7 +90,7 @@ impl<const DOT: bool> Dot for Bytes<DOT> {
     unsafe fn add(sums: &mut Self::Sums, a: *const u8, line: *const u8) {
         unsafe {
             let a = vdupq_n_u32(a.cast::<u32>().read_unaligned());
-            let a = vreinterpretq_s8_u8(veorq_u8(vreinterpretq_u8_u32(a), vdupq_n_u8(0x80)));
+            let a = vreinterpretq_s8_u32(a);
             for (quarter, sum) in sums.iter_mut().enumerate() {
                 let b = vld1q_s8(line.add(quarter * 16).cast());
                 if DOT {

@@ -41,7 +41,8 @@ pub(in crate::kernel) struct Block {
 ///
 /// # Safety
 /// The processor has the instruction set; `open` has been called on this thread and `close` not
-/// yet; `rows` is in `1..=ROWS`, `panels` in `1..=PANELS`; `a` has `ROWS` readable rows of
+/// yet; `rows` is in `1..=ROWS`, `panels` in `1..=PANELS`, or
+/// `1..=FLAT_PANELS` for at most sixteen rows; `a` has `ROWS` readable rows of
 /// `depth` bytes, `b` its panels, and `sums` `ROWS` writable rows of `panels * PANEL` numbers.
 /// Rows behind `rows` may be read and written; what they hold decides nothing else.
 pub(in crate::kernel) trait Product {
@@ -51,8 +52,11 @@ pub(in crate::kernel) trait Product {
     const ROWS: usize;
     /// Panels of a full block.
     const PANELS: usize;
+    /// Panels of a block of at most sixteen rows.
+    const FLAT_PANELS: usize = Self::PANELS;
 
-    /// Whether `int8` takes the 128 off by itself.
+    /// Whether bytes of `a` are signed; else they are 128 more than they mean, because the
+    /// instruction wants them so.
     const SIGNED: bool = false;
 
     /// Before a series of blocks.
@@ -61,8 +65,7 @@ pub(in crate::kernel) trait Product {
     unsafe fn close() {}
     /// `a` and `b` hold brain floats; sums in f32, in the order of the inner dimension.
     unsafe fn bf16(block: Block);
-    /// `a` holds bytes 128 more than they mean, `b` signed bytes: `sum a * b` in i32, exactly,
-    /// or `sum (a - 128) * b` where the set is `SIGNED`.
+    /// `b` holds signed bytes, `a` bytes as `SIGNED` says; sums in i32, exactly.
     unsafe fn int8(block: Block);
 }
 

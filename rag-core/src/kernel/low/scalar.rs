@@ -39,6 +39,9 @@ impl Lanes for F1 {
     unsafe fn mul(self, b: Self) -> Self {
         Self(self.0 * b.0)
     }
+    unsafe fn div(self, b: Self) -> Self {
+        Self(self.0 / b.0)
+    }
     // Not fused: without the instruction that is a function call.
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
         Self(self.0 * b.0 + c.0)
@@ -61,8 +64,11 @@ impl Lanes for F1 {
     unsafe fn store_bf16(self, p: *mut Bf16) {
         unsafe { p.write(Bf16::from_f32(self.0)) }
     }
-    unsafe fn store_u8(self, p: *mut u8) {
-        unsafe { p.write(self.0.round_ties_even() as u8) }
+    unsafe fn store_byte(self, p: *mut u8) {
+        unsafe { p.write(self.0.round_ties_even() as i32 as u8) }
+    }
+    unsafe fn load_i32(p: *const i32) -> Self {
+        Self(unsafe { p.read() } as f32)
     }
     unsafe fn load_difference(p: *const i32, q: *const i32) -> Self {
         Self(unsafe { p.read().wrapping_sub(q.read()) } as f32)
@@ -81,12 +87,13 @@ impl Product for Scalar {
     type Wide = F1;
     const ROWS: usize = 8;
     const PANELS: usize = 4;
+    const SIGNED: bool = true;
 
     unsafe fn bf16(block: Block) {
         // SAFETY: the caller's promise is that of `each`.
         unsafe {
             each(block, |a, b| {
-                let mut sum = 0.0;
+                let mut sum = 0.0f32;
                 for group in 0..block.depth / GROUP {
                     let (a, b) = (a.add(group * GROUP), b.add(group * GROUP * PANEL));
                     sum += read_bf16(a) * read_bf16(b);
@@ -104,7 +111,8 @@ impl Product for Scalar {
                 let mut sum = 0i32;
                 for at in 0..block.depth {
                     let b = b.add(at / GROUP * GROUP * PANEL + at % GROUP);
-                    sum += i32::from(a.add(at).read()) * i32::from(b.cast::<i8>().read());
+                    sum +=
+                        i32::from(a.add(at).cast::<i8>().read()) * i32::from(b.cast::<i8>().read());
                 }
                 sum as u32
             });
