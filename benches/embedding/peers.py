@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -87,11 +88,15 @@ def main() -> None:
     bootstrap(args)
     args.work.mkdir(parents=True, exist_ok=True)
     # What follows needs the packages of the environment.
-    from extras import cold_starts, qualities
-    from report import Measured, whole
+    from extras import Starts, cold_starts, qualities
+    from report import Measured, Quality, whole
     from rounds import Run
 
+    # Asked to end, the run still tells what it has measured so far.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("asked to end"))
     run = Run(args, binaries(args.bins))
+    quality: dict[str, Quality] = {}
+    cold: Starts = {}
     try:
         run.start()
         run.tune()
@@ -109,10 +114,8 @@ def main() -> None:
         if args.out is not None:
             lines = [json.dumps(record._asdict()) for record in run.records]
             args.out.write_text("".join(line + "\n" for line in lines))
-    measured = Measured(
-        run.records, run.peaks, quality, cold, run.memory, run.budgets, run.reasons, not args.no_amx
-    )
-    print(whole(measured))
+        figures = run.records, run.peaks, quality, cold, run.memory, run.budgets, run.reasons
+        print(whole(Measured(*figures, amx=not args.no_amx)), flush=True)
 
 
 if __name__ == "__main__":

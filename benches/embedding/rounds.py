@@ -122,7 +122,9 @@ class Run:
                 worker.encode(batches)
                 seconds[budget] = worker.encode(batches)["cpu" if threads == 1 else "wall"]
             self.budgets[worker.key] = min(seconds, key=lambda budget: seconds[budget])
-        print("batch budgets:", {k: b for k, b in self.budgets.items() if b}, flush=True)
+            tokens = self.set_of("passages").tokens(self.rows["passages"])
+            rates = {budget: round(tokens / s) for budget, s in seconds.items()}
+            print(f"warm: {worker.key}, tokens/s by batch budget {rates}", flush=True)
 
     def round(self, number: int) -> None:
         """Every workload on every engine, once; after the first round it stops when time is up."""
