@@ -19,12 +19,12 @@ COMPARED_BUDGET = 1024
 
 
 def neighbours(vectors: np.ndarray) -> np.ndarray:
-    """The ten nearest other rows of every row."""
-    out = []
+    """The ten nearest other rows of every row; all others, where they are fewer."""
+    count, out = min(10, len(vectors) - 1), []
     for at in range(0, len(vectors), 1000):
         scores = vectors[at : at + 1000] @ vectors.T
         scores[np.arange(len(scores)), at + np.arange(len(scores))] = -2
-        out.append(np.argpartition(-scores, 10, axis=1)[:, :10])
+        out.append(np.argpartition(-scores, count, axis=1)[:, :count])
     return np.concatenate(out)
 
 
@@ -50,7 +50,9 @@ def qualities(run: Run) -> dict[str, Quality]:
         pairs = zip(near, neighbours(vectors), strict=True)
         shared = [len(np.intersect1d(one, other)) for one, other in pairs]
         found[name] = Quality(
-            float(cosines.mean()), float(cosines.min()), float(np.mean(shared)) / near.shape[1]
+            float(cosines.mean()),
+            float(cosines.min()),
+            float(np.mean(shared)) / max(1, near.shape[1]),
         )
     return found
 
