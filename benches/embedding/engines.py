@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+CANDLE = "candle_f32"
+
 Encode = Callable[[list[str]], np.ndarray]
 
 
@@ -47,9 +49,7 @@ def _onnx_runtime(model: Path, folder: Path, precision: str, threads: int):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        str(model), options, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
     def forward(ids: list[list[int]]) -> np.ndarray:
         tokens, mask = padded(ids)
@@ -112,7 +112,7 @@ def _torch(model: Path, folder: Path, precision: str, threads: int):
 
 
 def _own_tokenizer(*_):
-    """Engines that take texts are opened by `encoder`."""
+    """Engines that take texts are opened by `encoder`; candle is a program of its own."""
 
 
 ENGINES = [
@@ -130,6 +130,7 @@ ENGINES = [
     Engine("ct2_int8", "int8", "ct2", _ctranslate2),
     Engine("torch_bf16", "bf16", "", _torch),
     Engine("st_f32", "f32", "", _own_tokenizer),
+    Engine(CANDLE, "f32", "", _own_tokenizer),
 ]
 BY_NAME = {engine.name: engine for engine in ENGINES}
 

@@ -32,7 +32,7 @@ class Quality(NamedTuple):
     overlap: float
 
 
-class Run(NamedTuple):
+class Measured(NamedTuple):
     """All that a run measured."""
 
     records: list[Record]
@@ -45,11 +45,7 @@ class Run(NamedTuple):
     amx: bool
 
     def of(self, item: str, threads: int, engine: str) -> list[Record]:
-        return [
-            r
-            for r in self.records
-            if (r.item, r.threads, r.engine) == (item, threads, engine)
-        ]
+        return [r for r in self.records if (r.item, r.threads, r.engine) == (item, threads, engine)]
 
     def engines(self, item: str, threads: int) -> list[str]:
         there = {r.engine for r in self.records if (r.item, r.threads) == (item, threads)}
@@ -94,14 +90,16 @@ def median(values: Iterable[float]) -> float:
     return float(np.median(kept)) if kept else float("nan")
 
 
-def ours_of(run: Run, item: str, threads: int, engine: str) -> str | None:
+def ours_of(run: Measured, item: str, threads: int, engine: str) -> str | None:
     """The row of ours that an engine is compared with: the same precision, else the best."""
     there = [n for n in run.engines(item, threads) if n.startswith("ours")]
     same = "ours_" + BY_NAME[engine].precision
     return same if same in there else (there[-1] if there else None)
 
 
-def ratios(run: Run, item: str, threads: int, engine: str, other: str, rate: Rate) -> list[float]:
+def ratios(
+    run: Measured, item: str, threads: int, engine: str, other: str, rate: Rate
+) -> list[float]:
     """`engine` over `other`, round by round."""
     base = {r.round: rate(r) for r in run.of(item, threads, other)}
     mine = {r.round: rate(r) for r in run.of(item, threads, engine)}
@@ -124,7 +122,7 @@ def table(title: str, head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(["", f"## {title}", "", line(head), rule, *map(line, rows)])
 
 
-def throughput(run: Run, item: str, threads: int, title: str, unit: str) -> str:
+def throughput(run: Measured, item: str, threads: int, title: str, unit: str) -> str:
     """Rates of a workload; `unit` is "tokens" or "texts"."""
     head = ["engine", f"{unit}/s cpu", f"{unit}/s wall", "of ours, cpu", "of ours, wall"]
     head += ["of the peak", "batch budget"]
@@ -133,9 +131,7 @@ def throughput(run: Run, item: str, threads: int, title: str, unit: str) -> str:
         own = run.of(item, threads, engine)
         count = [r.tokens if unit == "tokens" else r.texts for r in own]
         other = ours_of(run, item, threads, engine)
-        share = median(
-            r.flops / r.cpu / run.peak(r.round, BY_NAME[engine].precision) for r in own
-        )
+        share = median(r.flops / r.cpu / run.peak(r.round, BY_NAME[engine].precision) for r in own)
         budget = run.budgets.get(f"{engine}/{threads}")
         compared = [
             spread(ratios(run, item, threads, engine, other, rate)) if other else "-"
@@ -164,7 +160,7 @@ def percentiles(records: list[Record]) -> tuple[float, float, float, float]:
     )  # type: ignore[return-value]
 
 
-def queries(run: Run, threads: int) -> str:
+def queries(run: Measured, threads: int) -> str:
     head = ["engine", "p50 / p99 cpu ms", "p50 / p99 wall ms", "speed of ours, cpu", "wall"]
     rows = []
     for engine in run.engines("query", threads):
@@ -178,7 +174,7 @@ def queries(run: Run, threads: int) -> str:
     return table(f"One query, {threads} thread(s)", head, rows)
 
 
-def scaling(run: Run) -> str:
+def scaling(run: Measured) -> str:
     head = ["engine", "two threads / one, wall", "as processor time allows"]
     rows = []
     for engine in run.engines("passages", 2):
@@ -190,7 +186,7 @@ def scaling(run: Run) -> str:
     return table("Scaling, passages", head, rows)
 
 
-def others(run: Run) -> str:
+def others(run: Measured) -> str:
     """Quality, cold start and memory."""
     head = ["engine", "cosine mean / min", "top-10 overlap", "first vector, s wall (best / median)"]
     head += ["s cpu", "MB loaded (now / peak)", "MB under load (peak)"]
@@ -206,7 +202,9 @@ def others(run: Run) -> str:
                 engine,
                 f"{q.cosine_mean:.6f} / {q.cosine_min:.6f}" if q else "-",
                 f"{q.overlap:.4f}" if q else "-",
-                f"{min(w for w, _ in cold):.3f} / {median(w for w, _ in cold):.3f}" if cold else "-",
+                f"{min(w for w, _ in cold):.3f} / {median(w for w, _ in cold):.3f}"
+                if cold
+                else "-",
                 f"{median(c for _, c in cold):.3f}" if cold else "-",
                 f"{m['now']:.0f} / {m['peak']:.0f}" if "now" in m else "-",
                 f"{m['load']:.0f}" if "load" in m else "-",
@@ -215,7 +213,7 @@ def others(run: Run) -> str:
     return table("Neighbours, start and memory (one thread)", head, rows)
 
 
-def _best(run: Run, item: str, threads: int, precision: str | None, rate: Rate) -> str | None:
+def _best(run: Measured, item: str, threads: int, precision: str | None, rate: Rate) -> str | None:
     peers = [
         name
         for name in run.engines(item, threads)
@@ -226,7 +224,7 @@ def _best(run: Run, item: str, threads: int, precision: str | None, rate: Rate) 
     return max(peers, key=lambda name: median(rate(r) for r in run.of(item, threads, name)))
 
 
-def summary(run: Run) -> str:
+def summary(run: Measured) -> str:
     """Ours against the best peer of each measure, in processor time."""
     head = ["measure", "best peer", "its figure", "ours", "ours / peer", "quality of ours", "peak"]
     rows = []
@@ -259,7 +257,7 @@ def summary(run: Run) -> str:
     return table("Ours against the best peer, one thread, processor time", head, rows)
 
 
-def whole(run: Run) -> str:
+def whole(run: Measured) -> str:
     """Every table of the run."""
     parts = []
     for threads in (1, 2):

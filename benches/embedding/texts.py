@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 LONGEST = 256
-MEAN_WORDS = 80
+MEAN_WORDS = 92
 SPREAD = 0.65
 
 
@@ -50,18 +50,24 @@ def _records(path: Path) -> Iterator[str]:
 
 def _passages(documents: list[str], rng: random.Random) -> Iterator[str]:
     for document in documents:
-        sentences = re.split(r"(?<=[.!?])\s+", document)
         held: list[str] = []
-        wished = 0.0
-        for sentence in sentences:
+        words, wished = 0, 0.0
+        for sentence in _sentences(document):
+            own = len(sentence.split())
+            # A sentence goes where the passage ends up nearer to its wished-for length.
+            if held and words + own / 2 > wished:
+                yield " ".join(held)
+                held, words = [], 0
             if not held:
                 wished = MEAN_WORDS * math.exp(rng.gauss(-(SPREAD**2) / 2, SPREAD))
             held.append(sentence)
-            if sum(len(s.split()) for s in held) >= wished:
-                yield " ".join(held)
-                held = []
+            words += own
         if held:
             yield " ".join(held)
+
+
+def _sentences(text: str) -> list[str]:
+    return re.split(r"(?<=[.!?])\s+", text)
 
 
 def read(data: Path, model: Path, seed: int, passages: int) -> Texts:
@@ -87,10 +93,12 @@ def read(data: Path, model: Path, seed: int, passages: int) -> Texts:
     calibration, cut = cut[-300:], cut[:-300]
     if len(cut) < passages:
         raise SystemExit(f"{data}: {passages} passages wanted, {len(cut)} found")
-    sentences = [s for text in cut[passages:] + cut for s in re.split(r"(?<=[.!?])\s+", text)]
+    sentences = [s for text in cut[passages:] + cut for s in _sentences(text)]
     sentences = list(dict.fromkeys(sentences))[: passages * 4]
     queries = list(dict.fromkeys(_records(data / "queries.jsonl")))
-    extra = [name for name in ("queries_train.jsonl", "queries_dev.jsonl") if (data / name).exists()]
+    extra = [
+        name for name in ("queries_train.jsonl", "queries_dev.jsonl") if (data / name).exists()
+    ]
     for name in extra:
         queries += list(dict.fromkeys(_records(data / name)))
     return Texts(

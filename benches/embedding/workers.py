@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 import numpy as np
-from engines import environment
+from engines import CANDLE, environment
 
 HERE = Path(__file__).parent
 
@@ -22,6 +22,7 @@ class Setting(NamedTuple):
     work: Path
     longest: int
     amx: bool
+    bins: Path
     ragcore: Path | None
 
 
@@ -31,14 +32,24 @@ class Worker:
     def __init__(self, name: str, threads: int, setting: Setting) -> None:
         self.name = name
         self.threads = threads
+        self.reason: str | None = None
+        self.key = f"{name}/{threads}"
+        self.ours = name.startswith("ours")
         self._vectors = setting.work / f"vectors-{name}-{threads}"
-        self._log: IO[str] = (setting.work / f"log-{name}-{threads}.txt").open("w")
         own = environment(threads)
         if setting.ragcore is not None:
             own["PYTHONPATH"] = str(setting.ragcore)
         folders = [str(setting.model), str(setting.work)]
-        command = [sys.executable, str(HERE / "worker.py"), name, *folders]
-        command += [str(threads), str(setting.longest)] + ([] if setting.amx else ["--no-amx"])
+        program = [sys.executable, str(HERE / "worker.py")]
+        if name == CANDLE:
+            program = [str(setting.bins / "candle_worker")]
+            if not Path(program[0]).exists():
+                self.reason = f"{program[0]} is not built"
+                return
+        command = [*program, name, *folders, str(threads), str(setting.longest)]
+        if not setting.amx and name != CANDLE:
+            command.append("--no-amx")
+        self._log: IO[str] = (setting.work / f"log-{name}-{threads}.txt").open("w")
         start = time.perf_counter()
         self._process = subprocess.Popen(
             command,
@@ -50,7 +61,7 @@ class Worker:
         )
         first = self._read()
         self.start_wall = time.perf_counter() - start
-        self.reason: str | None = first.get("error")
+        self.reason = first.get("error")
         if self.reason is None:
             self.start_cpu: float = first["cpu"]
             self.memory_loaded: dict[str, float] = first["memory"]

@@ -6,27 +6,50 @@ use std::time::Instant;
 /// Seconds that this thread has spent on a processor, where the system tells (64-bit Linux);
 /// else the seconds since `start`.
 pub fn thread_seconds(start: Instant) -> f64 {
-    #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-    {
-        #[repr(C)]
-        struct Timespec {
-            seconds: i64,
-            nanoseconds: i64,
-        }
-        const THREAD_CPUTIME: i32 = 3;
-        unsafe extern "C" {
-            fn clock_gettime(clock: i32, time: *mut Timespec) -> i32;
-        }
-        let mut time = Timespec {
-            seconds: 0,
-            nanoseconds: 0,
-        };
-        // SAFETY: `time` is laid out as the 64-bit C library's timespec, and writable.
-        if unsafe { clock_gettime(THREAD_CPUTIME, &mut time) } == 0 {
-            return time.seconds as f64 + time.nanoseconds as f64 / 1e9;
-        }
+    const THREAD_CPUTIME: i32 = 3;
+    clock(THREAD_CPUTIME).unwrap_or_else(|| start.elapsed().as_secs_f64())
+}
+
+/// The same for all threads of this process together.
+pub fn process_seconds(start: Instant) -> f64 {
+    const PROCESS_CPUTIME: i32 = 2;
+    clock(PROCESS_CPUTIME).unwrap_or_else(|| start.elapsed().as_secs_f64())
+}
+
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+fn clock(id: i32) -> Option<f64> {
+    #[repr(C)]
+    struct Timespec {
+        seconds: i64,
+        nanoseconds: i64,
     }
-    start.elapsed().as_secs_f64()
+    unsafe extern "C" {
+        fn clock_gettime(clock: i32, time: *mut Timespec) -> i32;
+    }
+    let mut time = Timespec {
+        seconds: 0,
+        nanoseconds: 0,
+    };
+    // SAFETY: `time` is laid out as the 64-bit C library's timespec, and writable.
+    let answer = unsafe { clock_gettime(id, &mut time) };
+    (answer == 0).then(|| time.seconds as f64 + time.nanoseconds as f64 / 1e9)
+}
+
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+fn clock(_: i32) -> Option<f64> {
+    None
+}
+
+/// Megabytes of this process in memory: now, and at most so far (Linux; elsewhere zeros).
+pub fn memory() -> (f64, f64) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let megabytes = |name: &str| {
+        (status.lines().find_map(|line| line.strip_prefix(name)))
+            .and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok())
+            .unwrap_or(0.0)
+            / 1024.0
+    };
+    (megabytes("VmRSS:"), megabytes("VmHWM:"))
 }
 
 /// Runs `body` `times` times and answers the processor seconds of each run, ascending.

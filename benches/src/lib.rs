@@ -1,4 +1,6 @@
-//! Measurements: retrieval test collections, their figures, and clocks that survive a busy machine.
+//! Measurements: retrieval test collections and their figures, texts to time with, and clocks that
+//! survive a busy machine.
 
 pub mod collection;
 pub mod cpu;
+pub mod texts;

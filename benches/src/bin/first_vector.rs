@@ -7,6 +7,7 @@
 use rag_core::Progress;
 use rag_core::embedding::{Embedder, EmbedderOptions, EncodeOptions, Precision};
 use ragcore_benches::collection::Result;
+use ragcore_benches::cpu::memory;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -22,16 +23,7 @@ fn main() -> Result<()> {
         &EncodeOptions::default(),
         Progress::none(),
     )?;
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let megabytes = |name: &str| {
-        (status.lines().find_map(|line| line.strip_prefix(name)))
-            .and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok())
-            .unwrap_or(0.0)
-            / 1024.0
-    };
-    println!(
-        "{}",
-        serde_json::json!({"now": megabytes("VmRSS:"), "peak": megabytes("VmHWM:")})
-    );
+    let (now, peak) = memory();
+    println!("{}", serde_json::json!({"now": now, "peak": peak}));
     Ok(())
 }
