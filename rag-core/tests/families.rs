@@ -583,3 +583,16 @@ fn nomic_settings_are_read_in_both_notations() {
         100
     );
 }
+
+#[test]
+fn an_added_token_of_absurd_length_is_refused_at_once() {
+    let mut model = Model::read("camembert");
+    model.data["tokenizer"]["added_tokens"][0]["content"] = json!("x".repeat(1 << 20));
+    let started = std::time::Instant::now();
+    let error = model.open("added", Precision::F32).unwrap_err();
+    assert!(
+        error.to_string().contains("1048576 bytes; at most 1024"),
+        "{error}"
+    );
+    assert!(started.elapsed().as_secs() < 5);
+}
