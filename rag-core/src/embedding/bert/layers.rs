@@ -45,13 +45,20 @@ impl Source<'_> {
         Ok((weights, bias))
     }
 
-    fn pack<T: Number>(&self, weights: &[f32], bias: &[f32], inputs: usize) -> Result<T::Linear> {
-        T::pack(self.packing.row, self.packing.kind, weights, bias, inputs)
+    fn pack<T: Number>(
+        &self,
+        weights: &[f32],
+        bias: &[f32],
+        inputs: usize,
+        sizes: Option<&[f32]>,
+    ) -> Result<T::Linear> {
+        let Packing { row, kind } = self.packing;
+        T::pack(row, kind, weights, bias, inputs, sizes)
     }
 
     /// Query, key and value as one layer. The 1 / sqrt(head size) of attention goes into the
     /// queries here, where it costs nothing a text.
-    fn qkv<T: Number>(&self, at: &str) -> Result<T::Linear> {
+    fn qkv<T: Number>(&self, at: &str, input: &Norm) -> Result<T::Linear> {
         let size = self.config.hidden_size;
         let parts = self.config.names.qkv;
         let (mut weights, mut bias) = (Vec::new(), Vec::new());
@@ -65,13 +72,15 @@ impl Source<'_> {
         let scale = 1.0 / (self.config.head_size() as f32).sqrt();
         let queries = weights[..size * size].iter_mut().chain(&mut bias[..size]);
         queries.for_each(|x| *x *= scale);
-        self.pack::<T>(&weights, &bias, size)
+        self.pack::<T>(&weights, &bias, size, Some(&input.sizes()))
     }
 
     /// The widening layer and, where there is one, its gate.
-    fn widen<T: Number>(&self, at: &str) -> Result<(T::Linear, Option<T::Linear>)> {
+    fn widen<T: Number>(&self, at: &str, input: &Norm) -> Result<(T::Linear, Option<T::Linear>)> {
         let (size, wide) = (self.config.hidden_size, self.config.intermediate_size);
         let biased = self.config.biases.widen;
+        let sizes = &input.sizes();
+        let sizes = Some(&sizes[..]);
         let layer =
             |part: &str, outputs| self.linear(&format!("{at}{part}"), size, outputs, biased);
         let (gate, value) = match self.config.names.widen {
@@ -80,20 +89,20 @@ impl Source<'_> {
                 let (gate, value) = weights.split_at(wide * size);
                 let (gate_bias, bias) = bias.split_at(wide);
                 (
-                    Some(self.pack::<T>(gate, gate_bias, size)?),
-                    self.pack::<T>(value, bias, size)?,
+                    Some(self.pack::<T>(gate, gate_bias, size, sizes)?),
+                    self.pack::<T>(value, bias, size, sizes)?,
                 )
             }
             [gate, value] => {
                 let ((w, b), (weights, bias)) = (layer(gate, wide)?, layer(value, wide)?);
                 (
-                    Some(self.pack::<T>(&w, &b, size)?),
-                    self.pack::<T>(&weights, &bias, size)?,
+                    Some(self.pack::<T>(&w, &b, size, sizes)?),
+                    self.pack::<T>(&weights, &bias, size, sizes)?,
                 )
             }
             parts => {
                 let (weights, bias) = layer(parts[0], wide)?;
-                (None, self.pack::<T>(&weights, &bias, size)?)
+                (None, self.pack::<T>(&weights, &bias, size, sizes)?)
             }
         };
         Ok((value, gate))
@@ -120,17 +129,16 @@ impl Source<'_> {
         })
     }
 
-    fn layer<T: Number>(&self, i: usize) -> Result<Layer<T>> {
+    fn layer<T: Number>(&self, i: usize, input: &Norm) -> Result<Layer<T>> {
         let (config, names) = (self.config, self.config.names);
         let (size, wide, biases) = (config.hidden_size, config.intermediate_size, config.biases);
         let at = format!("{}{}{i}.", self.prefix, names.layers);
         let linear = |part: &str, inputs, outputs, biased| {
             let (weights, bias) = self.linear(&format!("{at}{part}"), inputs, outputs, biased)?;
-            self.pack::<T>(&weights, &bias, inputs)
+            self.pack::<T>(&weights, &bias, inputs, None)
         };
-        let qkv = self.qkv::<T>(&at)?;
+        let qkv = self.qkv::<T>(&at, input)?;
         let after_attention = linear(names.after_attention, size, size, biases.attention)?;
-        let (widen, gate) = self.widen::<T>(&at)?;
         let narrow = linear(names.narrow, wide, size, biases.narrow)?;
         // With norms in front, what stands behind attention is the norm in front of the
         // feed-forward part, and behind that the one of the next block, or the model's last.
@@ -156,6 +164,7 @@ impl Source<'_> {
                 self.norm(&next, last)?,
             )
         };
+        let (widen, gate) = self.widen::<T>(&at, &attention_norm)?;
         Ok(Layer {
             qkv,
             after_attention,
@@ -187,6 +196,13 @@ pub(super) struct Norm {
 }
 
 impl Norm {
+    /// How large the results usually are: the root of their mean square, since what is scaled and
+    /// shifted has mean 0 and variance 1.
+    fn sizes(&self) -> Vec<f32> {
+        let both = self.gain.iter().zip(&self.shift);
+        both.map(|(gain, shift)| gain.hypot(*shift)).collect()
+    }
+
     /// The normalisation that leaves its result in `to`, and in the row where it replaces it.
     pub(super) fn to<'a, T: Number>(&'a self, to: &'a mut Sheet<T>) -> NormTo<'a, T> {
         NormTo {
@@ -261,8 +277,12 @@ pub(super) fn read<T: Number>(
         norm: source.norm(&format!("{}{}", source.prefix, names.norm), true)?,
         relative,
     };
-    let layers = (0..config.num_hidden_layers)
-        .map(|i| source.layer(i))
-        .collect::<Result<_>>()?;
+    let mut layers = Vec::with_capacity(config.num_hidden_layers);
+    for i in 0..config.num_hidden_layers {
+        let input = layers
+            .last()
+            .map_or(&tables.norm, |l: &Layer<T>| &l.output_norm);
+        layers.push(source.layer(i, input)?);
+    }
     Ok((tables, layers))
 }

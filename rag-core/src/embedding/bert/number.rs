@@ -30,13 +30,15 @@ pub(super) trait Number: Activation {
     /// What a thread needs besides the activations.
     type Scratch: Default + Send;
 
-    /// Packs `weights`, a row of `k` for each number of `bias`.
+    /// Packs `weights`, a row of `k` for each number of `bias`; `sizes` is how large inputs are,
+    /// as [`PackedLow::with`] wants it.
     fn pack(
         row: &'static Kernels,
         kind: LowKind,
         weights: &[f32],
         bias: &[f32],
         k: usize,
+        sizes: Option<&[f32]>,
     ) -> Result<Self::Linear>;
     /// Applies the layer to the rows of `a`.
     fn linear(
@@ -68,8 +70,9 @@ impl Number for Bf16 {
         weights: &[f32],
         bias: &[f32],
         k: usize,
+        sizes: Option<&[f32]>,
     ) -> Result<PackedLow> {
-        PackedLow::with(row, kind, weights, bias, k)
+        PackedLow::with(row, kind, weights, bias, k, sizes)
     }
 
     fn linear(b: &PackedLow, a: &Sheet<Self>, then: Then<'_, Self>, scratch: &mut SmallScratch) {
@@ -124,6 +127,7 @@ impl Number for f32 {
         weights: &[f32],
         bias: &[f32],
         k: usize,
+        _sizes: Option<&[f32]>,
     ) -> Result<FullLinear> {
         Ok(FullLinear {
             weights: PackedB::with(row, weights, k, bias.len(), true)?,

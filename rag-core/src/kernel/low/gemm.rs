@@ -252,7 +252,7 @@ unsafe fn walk<P: Product>(
                     LowKind::Bf16 => (a.row(row).as_ptr().cast(), 2 * a.stride()),
                     LowKind::Int8 => {
                         for (i, to) in bytes.chunks_exact_mut(b.depth).take(rows).enumerate() {
-                            scales[i] = quantize::<P::Wide>(a.row(row + i), to, P::SIGNED);
+                            scales[i] = quantize::<P>(a.row(row + i), &b.divided, to);
                         }
                         (bytes.as_ptr(), b.depth)
                     }
@@ -305,32 +305,56 @@ unsafe fn walk<P: Product>(
     }
 }
 
-/// Writes a row as bytes, which unless `signed` are 128 more than they mean, and answers what one
-/// of them is worth.
+/// Writes a row, times `divided` where that is not empty, as bytes as the set wants them, and
+/// answers what one of them is worth.
 ///
 /// The largest of the row in size becomes 127 (symmetric, a scale for each token).
 ///
 /// # Safety
-/// The processor has the instruction set of `V`; `to` is at least as long as the row's padding.
+/// The processor has the instruction set of `P`; the row is a sheet's.
 #[inline(always)]
-unsafe fn quantize<V: Lanes>(row: &[Bf16], to: &mut [u8], signed: bool) -> f32 {
+unsafe fn quantize<P: Product>(row: &[Bf16], divided: &[f32], to: &mut [u8]) -> f32 {
+    match divided.is_empty() {
+        // SAFETY: the caller's promise.
+        true => unsafe { quantize_each::<P>(row, to, |i| P::Wide::load_bf16(row.as_ptr().add(i))) },
+        false => {
+            assert!(divided.len() >= row.len().next_multiple_of(PANEL));
+            // SAFETY: the caller's promise, and `divided` has a number for each of the row's.
+            unsafe {
+                quantize_each::<P>(row, to, |i| {
+                    let x = P::Wide::load_bf16(row.as_ptr().add(i));
+                    x.mul(P::Wide::load(divided.as_ptr().add(i)))
+                })
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As for [`quantize`]; `at(i)` reads the register of numbers at `i`.
+#[inline(always)]
+unsafe fn quantize_each<P: Product>(
+    row: &[Bf16],
+    to: &mut [u8],
+    at: impl Fn(usize) -> P::Wide,
+) -> f32 {
     let padded = row.len().next_multiple_of(PANEL);
     assert!(to.len() >= padded);
     // SAFETY: a sheet's rows are padded with zeros to whole registers, and `to` is long enough.
     unsafe {
-        let zero = V::splat(0.0);
+        let zero = P::Wide::splat(0.0);
         let mut top = zero;
-        for i in (0..padded).step_by(V::N) {
-            let x = V::load_bf16(row.as_ptr().add(i));
+        for i in (0..padded).step_by(P::Wide::N) {
+            let x = at(i);
             top = top.max(x.max(zero.sub(x)));
         }
         let largest = top.largest();
         let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
-        let middle = V::splat(if signed { 0.0 } else { 128.0 });
-        let inverse = V::splat(inverse);
-        for i in (0..padded).step_by(V::N) {
-            let x = V::load_bf16(row.as_ptr().add(i));
-            x.mul_add(inverse, middle)
+        let middle = P::Wide::splat(if P::SIGNED { 0.0 } else { 128.0 });
+        let inverse = P::Wide::splat(inverse);
+        for i in (0..padded).step_by(P::Wide::N) {
+            at(i)
+                .mul_add(inverse, middle)
                 .store_byte(to.as_mut_ptr().add(i));
         }
         largest / 127.0

@@ -52,6 +52,8 @@ pub struct PackedLow {
     pub(super) scales: Aligned<f32>,
     /// What 128 too many in every input adds to a sum.
     pub(super) offsets: Vec<i32>,
+    /// What inputs are multiplied by before they become bytes; empty for nothing.
+    pub(super) divided: Aligned<f32>,
     pub(super) row: &'static Kernels,
 }
 
@@ -59,16 +61,22 @@ impl PackedLow {
     /// Packs for the kernels in use: `weights` is a row of `k` numbers for each output, `bias` a
     /// number for each.
     pub fn new(kind: LowKind, weights: &[f32], bias: &[f32], k: usize) -> Result<Self> {
-        Self::with(active(), kind, weights, bias, k)
+        Self::with(active(), kind, weights, bias, k, None)
     }
 
     /// [`PackedLow::new`] for a row of kernels of one's choice.
+    ///
+    /// `sizes` says how large each of the `k` inputs usually is. Bytes then share the difficulty
+    /// between the two sides: an input that is much larger than the others would take the scale
+    /// of the whole row, so it is divided by the root of its size over that of its weights, and
+    /// the weights are multiplied (SmoothQuant, Xiao and others, 2023).
     pub fn with(
         row: &'static Kernels,
         kind: LowKind,
         weights: &[f32],
         bias: &[f32],
         k: usize,
+        sizes: Option<&[f32]>,
     ) -> Result<Self> {
         let n = bias.len();
         if k.checked_mul(n) != Some(weights.len()) {
@@ -76,6 +84,11 @@ impl PackedLow {
                 "{n} outputs of {k} inputs were announced, {} weights given",
                 weights.len()
             )));
+        }
+        if let Some(sizes) = sizes
+            && sizes.len() != k
+        {
+            return Err(Error::dimension("sizes of inputs", k, sizes.len()));
         }
         let panels = n.div_ceil(PANEL);
         let depth = (k * kind.bytes()).next_multiple_of(DEPTH);
@@ -88,14 +101,29 @@ impl PackedLow {
             bias: Aligned::zeros(panels * PANEL),
             scales: Aligned::zeros(panels * PANEL),
             offsets: vec![0; panels * PANEL],
+            divided: Aligned::default(),
             row,
         };
+        let mut factors = Vec::new();
+        if let (LowKind::Int8, Some(sizes)) = (kind, sizes) {
+            factors = shares(weights, sizes);
+            packed.divided = Aligned::zeros(k.next_multiple_of(PANEL));
+            for (to, factor) in packed.divided.iter_mut().zip(&factors) {
+                *to = 1.0 / factor;
+            }
+        }
+        let mut row = Vec::new();
         packed.bias[..n].copy_from_slice(bias);
         let mut bytes = Vec::new();
         for (j, weights) in weights.chunks_exact(k.max(1)).enumerate() {
             match kind {
                 LowKind::Bf16 => packed.put_bf16(j, weights, &mut bytes),
-                LowKind::Int8 => packed.put_int8(j, weights, &mut bytes),
+                LowKind::Int8 if factors.is_empty() => packed.put_int8(j, weights, &mut bytes),
+                LowKind::Int8 => {
+                    row.clear();
+                    row.extend(weights.iter().zip(&factors).map(|(w, f)| w * f));
+                    packed.put_int8(j, &row, &mut bytes);
+                }
             }
         }
         Ok(packed)
@@ -121,7 +149,9 @@ impl PackedLow {
         let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
         self.scales[j] = largest / 127.0;
         bytes.clear();
-        bytes.extend((weights.iter()).map(|w| (w * inverse).round_ties_even() as i8 as u8));
+        // Added to this, a number's last byte is the nearest whole number, ties to even.
+        const ROUND: f32 = 12_582_912.0;
+        bytes.extend((weights.iter()).map(|w| (w * inverse + ROUND).to_bits() as u8));
         if !self.row.low.signed {
             self.offsets[j] = 128 * bytes.iter().map(|b| i32::from(*b as i8)).sum::<i32>();
         }
@@ -157,4 +187,19 @@ impl PackedLow {
         });
         Ok(())
     }
+}
+
+/// What each input's weights are multiplied by: `sqrt(size / largest weight)`, 1 where either is 0.
+fn shares(weights: &[f32], sizes: &[f32]) -> Vec<f32> {
+    let mut largest = vec![0.0f32; sizes.len()];
+    for row in weights.chunks_exact(sizes.len().max(1)) {
+        for (top, w) in largest.iter_mut().zip(row) {
+            *top = top.max(w.abs());
+        }
+    }
+    let share = |(size, top): (&f32, &f32)| match (size / top).sqrt() {
+        share if share.is_normal() => share,
+        _ => 1.0,
+    };
+    sizes.iter().zip(&largest).map(share).collect()
 }
