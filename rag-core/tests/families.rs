@@ -476,7 +476,7 @@ fn weights_of_another_shape_or_name_are_refused() {
             "modernbert",
             "intermediate_size",
             json!(56),
-            "config.json asks for 112 by 96",
+            "layers.0.mlp.W",
         ),
         ("nomic", "n_inner", json!(352), "asks for 352 by 64"),
         (
