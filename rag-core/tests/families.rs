@@ -478,7 +478,7 @@ fn weights_of_another_shape_or_name_are_refused() {
             json!(56),
             "layers.0.mlp.W",
         ),
-        ("nomic", "n_inner", json!(352), "asks for 352 by 64"),
+        ("nomic", "n_inner", json!(352), "layers.0.mlp.fc"),
         (
             "xlm_roberta",
             "max_position_embeddings",
@@ -595,4 +595,51 @@ fn an_added_token_of_absurd_length_is_refused_at_once() {
         "{error}"
     );
     assert!(started.elapsed().as_secs() < 5);
+}
+
+#[test]
+fn the_answers_tell_every_choice_of_a_family_apart() {
+    let swapped = |model: &mut Model, one: &str, other: &str| {
+        for (name, ..) in &mut model.tensors {
+            *name = match name.contains(one) {
+                true => name.replace(one, other),
+                false => name.replace(other, one),
+            };
+        }
+    };
+    type Change<'a> = &'a dyn Fn(&mut Model);
+    let set = |setting: &'static str, value: Value| {
+        move |model: &mut Model| model.data["config"][setting] = value.clone()
+    };
+    let changes: [(&str, Change<'_>); 11] = [
+        ("bert", &set("hidden_act", json!("gelu_new"))),
+        ("bert", &set("layer_norm_eps", json!(1e-2))),
+        ("roberta", &set("pad_token_id", json!(0))),
+        ("mpnet", &|model| {
+            model.tensor("relative_attention").2.reverse()
+        }),
+        ("distilbert", &set("n_heads", json!(2))),
+        ("modernbert", &set("local_attention", json!(18))),
+        ("modernbert", &set("local_attention", json!(14))),
+        ("modernbert", &set("local_rope_theta", json!(12_000.0))),
+        ("modernbert", &set("global_rope_theta", json!(150_000.0))),
+        ("nomic", &set("rotary_emb_base", json!(1010))),
+        ("nomic", &|model| swapped(model, "fc11", "fc12")),
+    ];
+    for (i, (name, change)) in changes.into_iter().enumerate() {
+        let mut model = Model::read(name);
+        change(&mut model);
+        let mut answers = model.answers("mean");
+        // What fits every change of positions.
+        answers.truncate(8);
+        let texts: Vec<&str> = answers.iter().map(|(text, _)| text.as_str()).collect();
+        let embedder = model.open(&format!("other-{i}"), Precision::F32).unwrap();
+        let rows = encode(&embedder, &texts);
+        let differences = (answers.iter().zip(&rows)).flat_map(|((_, want), got)| {
+            let pairs = got.iter().zip(want);
+            pairs.map(|(got, want)| (got - want).abs())
+        });
+        let largest = differences.fold(0.0, f32::max);
+        assert!(largest > 3e-4, "{name}, change {i}: {largest}");
+    }
 }
