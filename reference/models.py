@@ -2,7 +2,7 @@
 
 Writes rag-core/tests/models/<name>.json: the config as such models publish it, a tokenizer of the family's kind, the names
 and shapes of the tensors, texts, and what Hugging Face transformers computes for them in float64. No weights are stored:
-a weight is a hash of its tensor's name and its place, the same here and in rag-core/tests/families.rs.
+a weight is a hash of its tensor's name and its place, the same here and in rag-core/tests/families/model.rs.
 
     pip install torch==2.15.0 transformers==5.23.0 tokenizers==0.23.3 numpy==2.4.6
     python reference/models.py

@@ -9,6 +9,7 @@ use super::bert_tokenizer::BertTokenizer;
 use super::fingerprint::Fingerprint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file;
+use serde::Deserialize;
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -19,6 +20,8 @@ use tokenizers::{Encoding, PostProcessor, Tokenizer, TruncationDirection};
 
 const MAX_FILE: u64 = 64 << 20;
 const MAX_VOCABULARY: u64 = 4_000_000;
+/// Bytes of an added token: the search for them is built in a time that grows with its square.
+const MAX_ADDED: usize = 1024;
 
 /// Bytes of text a token, taken generously: the first guess of how much of a long text is read.
 const BYTES_A_TOKEN: usize = 12;
@@ -178,8 +181,35 @@ impl TokenReader {
     }
 }
 
+/// Refuses added tokens that no model has and that would take forever to prepare for.
+fn check_added(bytes: &[u8]) -> Result<(), String> {
+    #[derive(Deserialize)]
+    struct File {
+        #[serde(default)]
+        added_tokens: Vec<Added>,
+    }
+    #[derive(Deserialize)]
+    struct Added {
+        content: String,
+    }
+    let file: File = serde_json::from_slice(bytes)
+        .map_err(|e| format!("not a tokenizer that can be read: {e}"))?;
+    match file
+        .added_tokens
+        .iter()
+        .find(|t| t.content.len() > MAX_ADDED)
+    {
+        Some(token) => Err(format!(
+            "an added token of {} bytes; at most {MAX_ADDED} are read",
+            token.content.len()
+        )),
+        None => Ok(()),
+    }
+}
+
 /// A file that `tokenizers` has to read, its largest id and its special tokens around a text.
 fn other(bytes: &[u8]) -> Result<(Engine, u32, usize), String> {
+    check_added(bytes)?;
     let mut tokenizer = guarded(|| Tokenizer::from_bytes(bytes))
         .map_err(|e| format!("not a tokenizer that can be read: {e}"))?;
     tokenizer.with_padding(None);

@@ -21,7 +21,7 @@ pub enum Nonlinearity {
 pub(super) const SILU_LOW: f32 = -87.0;
 pub(super) const TANH_LOW: f32 = -9.0;
 /// `2 sqrt(2 / pi)`, and the same times 0.044715.
-pub(super) const TANH: [f32; 2] = [1.595_769_1, 0.071_354_814];
+pub(super) const TANH: [f32; 2] = [1.595_769_2, 0.071_354_814];
 
 impl Nonlinearity {
     /// # Safety
