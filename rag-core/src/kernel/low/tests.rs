@@ -24,7 +24,6 @@ fn value(x: &Bf16) -> f64 {
 struct Case {
     rows: usize,
     k: usize,
-    n: usize,
     a: Vec<f32>,
     weights: Vec<f32>,
     bias: Vec<f32>,
@@ -35,7 +34,6 @@ impl Case {
         Self {
             rows,
             k,
-            n,
             a: numbers(rng, rows * k),
             weights: numbers(rng, n * k),
             bias: numbers(rng, n),
