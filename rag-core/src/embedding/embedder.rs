@@ -177,7 +177,8 @@ impl Embedder {
     }
 
     /// A hash of everything that decides the vectors: weights, tokenizer, settings, longest text
-    /// and precision. The folder's name and place do not matter.
+    /// and precision, where f32 and brain floats count as one: each may search what the other has
+    /// stored. The folder's name and place do not matter.
     pub fn fingerprint(&self) -> u64 {
         self.model.fingerprint()
     }

@@ -39,7 +39,7 @@ impl Activation for Bf16 {
 }
 
 /// A matrix of activations: rows a fixed distance apart, zeros between a row's end and the next
-/// row, and [`SLACK`] readable rows behind the last. It grows, and never shrinks.
+/// row, and readable rows behind the last. It grows, and never shrinks.
 #[derive(Clone, Debug)]
 pub struct Sheet<T: Activation> {
     data: Aligned<T>,

@@ -317,5 +317,9 @@ pub fn pool(mode: &str, hidden: &[Vec<f64>]) -> Vec<f64> {
 }
 
 pub fn open(folder: &Path) -> rag_core::Result<rag_core::embedding::Embedder> {
-    rag_core::embedding::Embedder::open(folder, &Default::default())
+    use rag_core::embedding::{Embedder, EmbedderOptions, Precision};
+    Embedder::open(
+        folder,
+        &EmbedderOptions::default().precision(Precision::F32),
+    )
 }

@@ -194,8 +194,9 @@ impl Model for Bert {
             let mut watch = |now: usize| progress.step(done + now, texts.len());
             self.queue.run(request, threads, &run, &mut watch, out)?;
             done += window.len();
+            // Where other threads ran every batch, nothing has been told yet.
+            progress.step(done, texts.len())?;
         }
-        progress.step(done, texts.len())?;
         Ok(truncated)
     }
 }

@@ -23,8 +23,12 @@ impl<const VNNI: bool, const HALF: bool> Product for Avx512<VNNI, HALF> {
         unsafe {
             if HALF {
                 by_rows::<6>(block, |sum, a, b| {
-                    let (a, b) = (std::mem::transmute(a), std::mem::transmute(b));
-                    _mm512_castps_si512(_mm512_dpbf16_ps(_mm512_castsi512_ps(sum), a, b))
+                    let pairs = |x| std::mem::transmute::<__m512i, __m512bh>(x);
+                    _mm512_castps_si512(_mm512_dpbf16_ps(
+                        _mm512_castsi512_ps(sum),
+                        pairs(a),
+                        pairs(b),
+                    ))
                 });
             } else {
                 by_rows::<6>(block, |sum, a, b| {

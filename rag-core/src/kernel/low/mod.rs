@@ -13,6 +13,8 @@ mod norm;
 mod packed;
 mod product;
 mod scalar;
+#[cfg(test)]
+mod tests;
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
