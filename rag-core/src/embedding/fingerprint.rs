@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn pieces_make_no_difference() {
-        let bytes: Vec<u8> = (0..1000u32).map(|i| (i * i >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..1000u32).map(|i| ((i * i) >> 3) as u8).collect();
         let whole = {
             let mut digest = Digest::default();
             digest.add(&bytes);
