@@ -80,11 +80,43 @@ pub(crate) fn pack_transposed(
         if columns < panel {
             to.fill(0.0);
         }
-        for j in 0..columns {
-            let row = &rows[(p * panel + j) * ld..][..k];
-            for (x, to) in row.iter().zip(to[j..].iter_mut().step_by(panel)) {
-                *to = *x;
+        let rows = &rows[p * panel * ld..];
+        for (b, to) in to.chunks_mut(panel * TURN_ROWS).enumerate() {
+            let depth = b * TURN_ROWS..k.min((b + 1) * TURN_ROWS);
+            let mut j = 0;
+            while j + TURN <= columns {
+                turn::<TURN>(rows, ld, depth.clone(), j, panel, to);
+                j += TURN;
             }
+            while j < columns {
+                turn::<1>(rows, ld, depth.clone(), j, panel, to);
+                j += 1;
+            }
+        }
+    }
+}
+
+/// Columns that are turned together, and how many of their numbers: what is written stays in the
+/// first-level cache until its lines are full.
+const TURN: usize = 8;
+const TURN_ROWS: usize = 64;
+
+/// Writes `C` rows from row `j` on, of which these numbers, as columns.
+#[inline(always)]
+fn turn<const C: usize>(
+    rows: &[f32],
+    ld: usize,
+    depth: std::ops::Range<usize>,
+    j: usize,
+    panel: usize,
+    to: &mut [f32],
+) {
+    let count = depth.len();
+    let from: [&[f32]; C] = std::array::from_fn(|c| &rows[(j + c) * ld + depth.start..][..count]);
+    for (i, to) in to.chunks_exact_mut(panel).enumerate().take(count) {
+        let to = &mut to[j..][..C];
+        for c in 0..C {
+            to[c] = from[c][i];
         }
     }
 }
@@ -249,6 +281,30 @@ unsafe fn tile<V: Lanes, const R: usize, const W: usize>(at: Place) {
                     done.store(out.add(w * V::N));
                 } else if width(w) > 0 {
                     done.store_part_or_all(out.add(w * V::N), width(w));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_packed_where_the_layout_says() {
+        for panel in [1, 4, 8, 16, 48] {
+            for (k, n) in [(1, 1), (3, 50), (64, 48), (65, 7), (200, 17), (128, 96)] {
+                let ld = k + 3;
+                let rows: Vec<f32> = (0..n * ld).map(|i| i as f32 + 1.0).collect();
+                let mut to = vec![f32::NAN; packed_len(k, n, panel)];
+                pack_transposed(&rows[..(n - 1) * ld + k], ld, k, n, panel, &mut to);
+                for j in 0..n.next_multiple_of(panel) {
+                    for i in 0..k {
+                        let got = to[(j / panel * k + i) * panel + j % panel];
+                        let want = if j < n { rows[j * ld + i] } else { 0.0 };
+                        assert_eq!(got, want, "panel {panel}, {k} by {n}: {i}, {j}");
+                    }
                 }
             }
         }

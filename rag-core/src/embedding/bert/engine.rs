@@ -30,19 +30,21 @@ pub(super) trait Engine: Send + Sync {
 }
 
 /// Reads a network in this precision, never `Auto`, for texts of at most `longest` tokens.
+/// `threads` decides time, never results.
 pub(super) fn read(
-    tensors: &Weights<'_>,
+    tensors: &Weights,
     precision: Precision,
     config: &Config,
     longest: usize,
     pooling: Pooling,
+    threads: usize,
 ) -> Result<Box<dyn Engine>> {
     let row = kernel::active();
     let kind = match precision {
         Precision::Int8 => LowKind::Int8,
         _ => LowKind::Bf16,
     };
-    let packing = Packing { row, kind };
+    let packing = Packing { row, kind, threads };
     match precision {
         Precision::Auto | Precision::F32 => {
             build::<f32>(tensors, packing, config, longest, pooling)
@@ -54,7 +56,7 @@ pub(super) fn read(
 }
 
 fn build<T: Number>(
-    tensors: &Weights<'_>,
+    tensors: &Weights,
     packing: Packing,
     config: &Config,
     longest: usize,

@@ -9,17 +9,19 @@ use super::relative;
 use crate::embedding::weights::Weights;
 use crate::error::Result;
 use crate::kernel::{Kernels, LowKind, NormTo, Sheet};
+use crate::threads;
 
-/// How weights are read: for which kernels, in which precision.
+/// How weights are read: for which kernels, in which precision, by how many threads.
 #[derive(Clone, Copy)]
 pub(super) struct Packing {
     pub(super) row: &'static Kernels,
     pub(super) kind: LowKind,
+    pub(super) threads: usize,
 }
 
 /// The tensors of a model, and what they are called.
 struct Source<'a> {
-    tensors: &'a Weights<'a>,
+    tensors: &'a Weights,
     packing: Packing,
     config: &'a Config,
     /// Stands before every name.
@@ -27,22 +29,26 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// The weights and the bias of a layer with these inputs and outputs; without a bias, zeros.
-    fn linear(
-        &self,
-        name: &str,
-        inputs: usize,
-        outputs: usize,
-        biased: bool,
-    ) -> Result<(Vec<f32>, Vec<f32>)> {
-        let weights = self
-            .tensors
-            .get(&format!("{name}.weight"), &[outputs, inputs])?;
-        let bias = match biased {
-            true => self.tensors.get(&format!("{name}.bias"), &[outputs])?,
-            false => vec![0.0; outputs],
+    /// Appends the weights and the bias of a layer with these inputs and outputs; without a bias,
+    /// zeros.
+    fn append(&self, name: &str, inputs: usize, outputs: usize, to: &mut Plain) -> Result<()> {
+        let shape = [outputs, inputs];
+        let (weights, bias) = (&mut to.weights, &mut to.bias);
+        (self.tensors).append(&format!("{name}.weight"), &shape, weights, |x| x)?;
+        if to.biased {
+            return (self.tensors).append(&format!("{name}.bias"), &[outputs], bias, |x| x);
+        }
+        bias.resize(bias.len() + outputs, 0.0);
+        Ok(())
+    }
+
+    fn linear(&self, name: &str, inputs: usize, outputs: usize, biased: bool) -> Result<Plain> {
+        let mut plain = Plain {
+            biased,
+            ..Plain::default()
         };
-        Ok((weights, bias))
+        self.append(name, inputs, outputs, &mut plain)?;
+        Ok(plain)
     }
 
     fn pack<T: Number>(
@@ -52,7 +58,7 @@ impl Source<'_> {
         inputs: usize,
         sizes: Option<&[f32]>,
     ) -> Result<T::Linear> {
-        let Packing { row, kind } = self.packing;
+        let Packing { row, kind, .. } = self.packing;
         T::pack(row, kind, weights, bias, inputs, sizes)
     }
 
@@ -61,18 +67,23 @@ impl Source<'_> {
     fn qkv<T: Number>(&self, at: &str, input: &Norm) -> Result<T::Linear> {
         let size = self.config.hidden_size;
         let parts = self.config.names.qkv;
-        let (mut weights, mut bias) = (Vec::new(), Vec::new());
+        let mut plain = Plain {
+            weights: Vec::new(),
+            bias: Vec::new(),
+            biased: self.config.biases.attention,
+        };
         for part in parts {
             let outputs = 3 * size / parts.len();
-            let biased = self.config.biases.attention;
-            let (w, b) = self.linear(&format!("{at}{part}"), size, outputs, biased)?;
-            weights.extend(w);
-            bias.extend(b);
+            self.append(&format!("{at}{part}"), size, outputs, &mut plain)?;
+            plain
+                .weights
+                .reserve_exact(3 * size * size - plain.weights.len());
         }
+        let Plain { weights, bias, .. } = &mut plain;
         let scale = 1.0 / (self.config.head_size() as f32).sqrt();
         let queries = weights[..size * size].iter_mut().chain(&mut bias[..size]);
         queries.for_each(|x| *x *= scale);
-        self.pack::<T>(&weights, &bias, size, Some(&input.sizes()))
+        self.pack::<T>(weights, bias, size, Some(&input.sizes()))
     }
 
     /// The widening layer and, where there is one, its gate.
@@ -85,24 +96,27 @@ impl Source<'_> {
             |part: &str, outputs| self.linear(&format!("{at}{part}"), size, outputs, biased);
         let (gate, value) = match self.config.names.widen {
             [both] if self.config.gated => {
-                let (weights, bias) = layer(both, 2 * wide)?;
-                let (gate, value) = weights.split_at(wide * size);
-                let (gate_bias, bias) = bias.split_at(wide);
+                let both = layer(both, 2 * wide)?;
+                let (gate, value) = both.weights.split_at(wide * size);
+                let (gate_bias, bias) = both.bias.split_at(wide);
                 (
                     Some(self.pack::<T>(gate, gate_bias, size, sizes)?),
                     self.pack::<T>(value, bias, size, sizes)?,
                 )
             }
             [gate, value] => {
-                let ((w, b), (weights, bias)) = (layer(gate, wide)?, layer(value, wide)?);
-                (
-                    Some(self.pack::<T>(&w, &b, size, sizes)?),
-                    self.pack::<T>(&weights, &bias, size, sizes)?,
-                )
+                let pack = |part| {
+                    let plain = layer(part, wide)?;
+                    self.pack::<T>(&plain.weights, &plain.bias, size, sizes)
+                };
+                (Some(pack(gate)?), pack(value)?)
             }
             parts => {
-                let (weights, bias) = layer(parts[0], wide)?;
-                (None, self.pack::<T>(&weights, &bias, size, sizes)?)
+                let plain = layer(parts[0], wide)?;
+                (
+                    None,
+                    self.pack::<T>(&plain.weights, &plain.bias, size, sizes)?,
+                )
             }
         };
         Ok((value, gate))
@@ -129,41 +143,41 @@ impl Source<'_> {
         })
     }
 
-    fn layer<T: Number>(&self, i: usize, input: &Norm) -> Result<Layer<T>> {
+    /// The norms behind attention and behind the feed-forward part of a block.
+    fn norms(&self, i: usize) -> Result<[Norm; 2]> {
+        let (config, names) = (self.config, self.config.names);
+        let at = |i: usize, name| format!("{}{}{i}.{name}", self.prefix, names.layers);
+        if !config.norm_first {
+            return Ok([
+                self.norm(&at(i, names.attention_norm), true)?,
+                self.norm(&at(i, names.output_norm), true)?,
+            ]);
+        }
+        // With norms in front, what stands behind attention is the norm in front of the
+        // feed-forward part, and behind that the one of the next block, or the model's last.
+        let last = i + 1 == config.num_hidden_layers;
+        let next = match last {
+            true => format!("{}{}", self.prefix, names.final_norm),
+            false => at(i + 1, names.attention_norm),
+        };
+        Ok([
+            self.norm(&at(i, names.output_norm), false)?,
+            self.norm(&next, last)?,
+        ])
+    }
+
+    fn layer<T: Number>(&self, i: usize, input: &Norm, norms: &[Norm; 2]) -> Result<Layer<T>> {
+        let [attention_norm, output_norm] = norms.clone();
         let (config, names) = (self.config, self.config.names);
         let (size, wide, biases) = (config.hidden_size, config.intermediate_size, config.biases);
         let at = format!("{}{}{i}.", self.prefix, names.layers);
         let linear = |part: &str, inputs, outputs, biased| {
-            let (weights, bias) = self.linear(&format!("{at}{part}"), inputs, outputs, biased)?;
-            self.pack::<T>(&weights, &bias, inputs, None)
+            let plain = self.linear(&format!("{at}{part}"), inputs, outputs, biased)?;
+            self.pack::<T>(&plain.weights, &plain.bias, inputs, None)
         };
         let qkv = self.qkv::<T>(&at, input)?;
         let after_attention = linear(names.after_attention, size, size, biases.attention)?;
         let narrow = linear(names.narrow, wide, size, biases.narrow)?;
-        // With norms in front, what stands behind attention is the norm in front of the
-        // feed-forward part, and behind that the one of the next block, or the model's last.
-        let (attention_norm, output_norm) = if !config.norm_first {
-            (
-                self.norm(&format!("{at}{}", names.attention_norm), true)?,
-                self.norm(&format!("{at}{}", names.output_norm), true)?,
-            )
-        } else {
-            let last = i + 1 == config.num_hidden_layers;
-            let next = match last {
-                true => format!("{}{}", self.prefix, names.final_norm),
-                false => format!(
-                    "{}{}{}.{}",
-                    self.prefix,
-                    names.layers,
-                    i + 1,
-                    names.attention_norm
-                ),
-            };
-            (
-                self.norm(&format!("{at}{}", names.output_norm), false)?,
-                self.norm(&next, last)?,
-            )
-        };
         let (widen, gate) = self.widen::<T>(&at, &attention_norm)?;
         Ok(Layer {
             qkv,
@@ -182,12 +196,23 @@ impl Source<'_> {
 
     fn table<T: Number>(&self, name: &str, rows: usize) -> Result<Vec<T>> {
         let name = format!("{}{name}.weight", self.prefix);
-        let floats = self.tensors.get(&name, &[rows, self.config.hidden_size])?;
-        Ok(floats.into_iter().map(T::from_f32).collect())
+        let mut numbers = Vec::new();
+        let shape = [rows, self.config.hidden_size];
+        (self.tensors).append(&name, &shape, &mut numbers, T::from_f32)?;
+        Ok(numbers)
     }
 }
 
+/// A linear layer as it was read.
+#[derive(Default)]
+struct Plain {
+    weights: Vec<f32>,
+    bias: Vec<f32>,
+    biased: bool,
+}
+
 /// Layer normalisation.
+#[derive(Clone)]
 pub(super) struct Norm {
     gain: Vec<f32>,
     shift: Vec<f32>,
@@ -241,7 +266,7 @@ pub(super) struct Tables<T> {
 
 /// Reads all weights, for texts of at most `longest` tokens.
 pub(super) fn read<T: Number>(
-    tensors: &Weights<'_>,
+    tensors: &Weights,
     packing: Packing,
     config: &Config,
     longest: usize,
@@ -270,19 +295,38 @@ pub(super) fn read<T: Number>(
             Some(relative::by_distance(&buckets, heads, longest))
         }
     };
+    let norm = source.norm(&format!("{}{}", source.prefix, names.norm), true)?;
+    let layers = config.num_hidden_layers;
+    let norms = (0..layers).map(|i| source.norms(i));
+    let norms = norms.collect::<Result<Vec<_>>>()?;
+    // The table of words is often as large as all layers together, so it is the first to begin.
+    let parts = threads::map(packing.threads, layers + 1, &|i| match i.checked_sub(1) {
+        None => (source.table(names.words, config.vocab_size)).map(Part::Words),
+        Some(i) => {
+            let input = i.checked_sub(1).map_or(&norm, |i| &norms[i][1]);
+            source.layer(i, input, &norms[i]).map(Part::Layer)
+        }
+    });
+    let mut words = Vec::new();
+    let mut blocks = Vec::with_capacity(layers);
+    for part in parts {
+        match part? {
+            Part::Words(table) => words = table,
+            Part::Layer(layer) => blocks.push(layer),
+        }
+    }
     let tables = Tables {
-        words: source.table(names.words, config.vocab_size)?,
+        words,
         positions,
         types,
-        norm: source.norm(&format!("{}{}", source.prefix, names.norm), true)?,
+        norm,
         relative,
     };
-    let mut layers = Vec::with_capacity(config.num_hidden_layers);
-    for i in 0..config.num_hidden_layers {
-        let input = layers
-            .last()
-            .map_or(&tables.norm, |l: &Layer<T>| &l.output_norm);
-        layers.push(source.layer(i, input)?);
-    }
-    Ok((tables, layers))
+    Ok((tables, blocks))
+}
+
+/// What a thread reads at a time.
+enum Part<T: Number> {
+    Words(Vec<T>),
+    Layer(Layer<T>),
 }

@@ -25,7 +25,7 @@ use super::model::Model;
 use super::options::{EmbedderOptions, Precision, TextKind};
 use super::queue::{Queue, Request};
 use super::tokens::{TokenReader, Tokens};
-use super::weights::WeightsFile;
+use super::weights::Weights;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::threads;
@@ -75,15 +75,16 @@ impl Bert {
             folder.lowercase,
             &mut hash,
         )?;
-        let file = WeightsFile::read(&weights_path(&folder.transformer)?)?;
+        let weights = Weights::open(&weights_path(&folder.transformer)?)?;
         let engine = engine::read(
-            &file.tensors()?,
+            &weights,
             precision,
             &config,
             max_tokens,
             folder.pooling,
+            threads::resolve(options.threads),
         )?;
-        hash.bytes(file.bytes());
+        weights.finish(&mut hash)?;
         config.fingerprint(&mut hash);
         hash.word(max_tokens as u64);
         folder.fingerprint(&mut hash);
