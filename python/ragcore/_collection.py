@@ -11,7 +11,7 @@ from ._arrays import Vectors, one_or_many
 from ._arrays import vector as as_vector
 from ._arrays import vectors as as_vectors
 from ._dials import CollectionSteering
-from ._embedding import Embedder
+from ._embedding import Embedder, warn_of_cut
 from ._hits import Document, Hit, Hits
 from ._progress import Progress, watcher
 from ._steering import Dials, strengths
@@ -111,6 +111,8 @@ class Collection:
 
         ``texts``, ``vectors`` of (n, dim) and ``metadata`` (dicts) have one entry for each id.
         Without vectors the texts are embedded. Lists, pandas, Polars and Arrow columns will do.
+        Texts longer than the embedder reads are kept and found by their words as a whole, but
+        their vectors are of the beginning: a :class:`~ragcore.TruncationWarning` says how many.
         """
         self._put(ids, texts, vectors, metadata, progress, replace=False)
 
@@ -136,14 +138,18 @@ class Collection:
         *,
         replace: bool,
     ) -> None:
-        self._inner.put(
+        listed = None if texts is None else as_texts(texts, "texts")
+        cut = self._inner.put(
             as_texts(ids, "ids"),
-            None if texts is None else as_texts(texts, "texts"),
+            listed,
             None if vectors is None else as_vectors(vectors, "vectors", self.dim),
             None if metadata is None else records(metadata, "metadata"),
             watcher(progress, "upsert" if replace else "add"),
             replace,
         )
+        if cut and listed is not None:
+            limit = self._inner.embedder().max_tokens
+            warn_of_cut(cut, len(listed), limit, stacklevel=3)
 
     def delete(self, ids: object = None, *, filter: Mapping[str, Any] | None = None) -> int:
         """Deletes documents by id or by filter, and answers how many were here."""

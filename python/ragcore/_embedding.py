@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from typing import Any
 
 from . import _core
 from ._arrays import Vectors, vectors
+from ._hub import model_folder
 from ._progress import Progress, watcher
 from ._texts import texts as as_texts
 from ._texts import texts_or_vectors
-from .errors import InvalidArgument, TruncationWarning, Unsupported, Upstream
+from .errors import TruncationWarning
 
 
 class Embedder:
     """A model that turns texts into vectors.
 
     ``model=None`` is the built-in static model: nothing is downloaded, no file is read. A path is
-    a folder of Hugging Face or sentence-transformers. An id of the form ``"org/name"`` that is no
-    folder here is fetched with ``huggingface_hub`` when that is installed, and only then.
+    a folder of Hugging Face or sentence-transformers. An id of the form ``"owner/name"`` that is
+    no path here is looked up with ``huggingface_hub`` when that is installed (``ragcore[hub]``):
+    in its cache first, then, unless ``HF_HUB_OFFLINE`` is set, on the network.
 
     >>> import ragcore as rag
     >>> embedder = rag.Embedder()
@@ -54,7 +55,7 @@ class Embedder:
         max_wait_ms: int = 0,
         max_batch: int | None = None,
     ) -> None:
-        path = None if model is None else _folder(model)
+        path = None if model is None else model_folder(model)
         options = {
             "precision": precision,
             "threads": threads,
@@ -91,13 +92,7 @@ class Embedder:
         watch = watcher(progress, "encode")
         encoded, cut = self._inner.encode(listed, watch, kind=kind, normalize=normalize)
         if cut:
-            warnings.warn(
-                f"{cut} of {len(listed)} texts {'is' if cut == 1 else 'are'} longer than "
-                f"{self.max_tokens} tokens and {'was' if cut == 1 else 'were'} cut there; split "
-                "long texts with a Chunker",
-                TruncationWarning,
-                stacklevel=2,
-            )
+            warn_of_cut(cut, len(listed), self.max_tokens, stacklevel=2)
         return encoded[0].copy() if single else encoded
 
     @property
@@ -117,7 +112,7 @@ class Embedder:
 
     @property
     def name(self) -> str:
-        """The model's name."""
+        """The folder's name; of a model of the hub, the last part of its id."""
         return self._inner.name
 
     @property
@@ -138,6 +133,17 @@ class Embedder:
 
     def __repr__(self) -> str:
         return f"Embedder({self.name!r}, dim={self.dim}, precision={self.precision!r})"
+
+
+def warn_of_cut(cut: int, texts: int, limit: int, *, stacklevel: int) -> None:
+    """Says that ``cut`` of so many texts had more than ``limit`` tokens."""
+    is_, was = ("is", "was") if cut == 1 else ("are", "were")
+    warnings.warn(
+        f"{cut} of {texts} texts {is_} longer than {limit} tokens and {was} cut there; split "
+        "long texts with a Chunker",
+        TruncationWarning,
+        stacklevel=stacklevel + 1,
+    )
 
 
 def is_text(values: object) -> bool:
@@ -161,30 +167,3 @@ def text_vectors(
 
 def _restore(path: str | None, options: dict[str, Any]) -> Embedder:
     return Embedder(path, **options)
-
-
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-_HUB_FILES = ("*.json", "*.txt", "*.safetensors")
-
-
-def _folder(model: str | os.PathLike[str]) -> str:
-    """The folder of a model: where it is, or where the hub's client has put it."""
-    try:
-        path = os.fspath(model)
-    except TypeError:
-        kind = type(model).__name__
-        raise InvalidArgument(f"model must be None, a path or an id, got {kind}") from None
-    looks_like_id = isinstance(model, str) and _HUB_ID.fullmatch(path)
-    if os.path.exists(path) or not looks_like_id:
-        return path
-    try:
-        from huggingface_hub import snapshot_download  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
-        raise Unsupported(
-            f"{path} is no folder here; to fetch it from the hub, pip install huggingface_hub"
-        ) from None
-    try:
-        folder: str = snapshot_download(path, allow_patterns=list(_HUB_FILES))
-    except Exception as error:
-        raise Upstream(f"{path} could not be fetched from the hub: {error}") from error
-    return folder

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import builtins
 import os
 import pickle
 import subprocess
 import sys
-import types
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -58,6 +55,15 @@ def test_texts_that_are_cut_are_counted_in_a_warning(model_folder: Path) -> None
     ):
         assert np.array_equal(model.encode(long), rows[0])
     model.encode(["short", "one two three"])
+    col = rag.open(embedder=model)
+    with pytest.warns(
+        rag.TruncationWarning, match=r"^2 of 3 texts are longer than 8 tokens"
+    ) as seen:
+        col.add(["a", "b", "c"], [long, "short", long + " ten"])
+    assert seen[0].filename == __file__
+    with pytest.warns(rag.TruncationWarning, match=r"^1 of 1 texts is"):
+        col.upsert(["a"], [long])
+    col.upsert(["b", "c"], vectors=np.eye(2, model.dim, dtype=np.float32))
 
 
 def test_callers_that_share_passes_get_the_vectors_they_get_alone(model_folder: Path) -> None:
@@ -97,48 +103,6 @@ def test_a_forked_child_has_a_queue_of_its_own(model_folder: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-c", BUSY_FORK, str(model_folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout) == (0, "fine\n"), done.stderr
-
-
-def test_the_hub_is_asked_only_for_an_id_and_only_when_its_client_is_there(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    real = builtins.__import__
-    asked = []
-
-    def refuse(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name == "huggingface_hub":
-            asked.append(name)
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(rag.Unsupported, match="huggingface_hub"):
-        rag.Embedder("org/name")
-    assert asked == ["huggingface_hub"]
-    for path in (tmp_path, "no/such/folder/here", Path("org/name")):
-        with pytest.raises(rag.NotFound):
-            rag.Embedder(path)
-    assert asked == ["huggingface_hub"]
-
-
-def test_an_id_is_fetched_by_the_client_of_the_hub(
-    monkeypatch: pytest.MonkeyPatch, model_folder: Path
-) -> None:
-    fetched = []
-
-    def snapshot_download(repo: str, *, allow_patterns: list[str]) -> str:
-        if repo != "org/name":
-            raise ConnectionError("no such model")
-        fetched.append((repo, allow_patterns))
-        return str(model_folder)
-
-    hub = types.ModuleType("huggingface_hub")
-    hub.snapshot_download = snapshot_download  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
-    assert rag.Embedder("org/name").dim == 384
-    assert fetched == [("org/name", ["*.json", "*.txt", "*.safetensors"])]
-    with pytest.raises(rag.Upstream, match="no such model"):
-        rag.Embedder("org/other")
 
 
 def test_chunks_count_by_what_they_are_told() -> None:

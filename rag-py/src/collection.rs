@@ -65,7 +65,7 @@ impl Collection {
         metadata: Option<&Bound<'_, PyList>>,
         progress: Option<Bound<'_, PyAny>>,
         replace: bool,
-    ) -> PyResult<()> {
+    ) -> PyResult<usize> {
         let mut batch = Batch::new(strings(ids, "ids")?.iter().map(|id| &**id));
         if let Some(texts) = texts {
             batch = batch.optional_texts(optional_strings(texts, "texts")?);
@@ -86,8 +86,8 @@ impl Collection {
             batch = batch.metadata(objects.collect::<PyResult<_>>()?);
         }
         long_call(py, progress, |progress| match replace {
-            true => self.0.upsert_with_progress(batch, progress),
-            false => self.0.add_with_progress(batch, progress),
+            true => self.0.upsert_counted(batch, progress),
+            false => self.0.add_counted(batch, progress),
         })
     }
 

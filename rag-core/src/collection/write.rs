@@ -29,6 +29,12 @@ impl Collection {
 
     /// [`Collection::add`], telling how many texts are embedded.
     pub fn add_with_progress(&self, batch: Batch, progress: Progress<'_>) -> Result<()> {
+        self.add_counted(batch, progress).map(drop)
+    }
+
+    /// [`Collection::add_with_progress`], with the number of texts that the embedder cut: those
+    /// longer than its `max_tokens`. They are kept whole, and searched whole by their words.
+    pub fn add_counted(&self, batch: Batch, progress: Progress<'_>) -> Result<usize> {
         self.put(batch, Existing::Refuse, progress)
     }
 
@@ -39,10 +45,15 @@ impl Collection {
 
     /// [`Collection::upsert`], telling how many texts are embedded.
     pub fn upsert_with_progress(&self, batch: Batch, progress: Progress<'_>) -> Result<()> {
+        self.upsert_counted(batch, progress).map(drop)
+    }
+
+    /// [`Collection::upsert_with_progress`], with the number of texts that the embedder cut.
+    pub fn upsert_counted(&self, batch: Batch, progress: Progress<'_>) -> Result<usize> {
         self.put(batch, Existing::Replace, progress)
     }
 
-    fn put(&self, batch: Batch, existing: Existing, progress: Progress<'_>) -> Result<()> {
+    fn put(&self, batch: Batch, existing: Existing, progress: Progress<'_>) -> Result<usize> {
         self.check_writable()?;
         batch.check()?;
         if existing == Existing::Refuse {
@@ -50,7 +61,7 @@ impl Collection {
             self.refuse_existing(&batch.ids)?;
         }
         let embedded = batch.vectors.is_none() && batch.texts.iter().flatten().any(Option::is_some);
-        let vectors = self.vectors_of(&batch, progress)?;
+        let (vectors, truncated) = self.vectors_of(&batch, progress)?;
         let documents = into_stored(batch);
         let mut writer = self.check_writable_and_lock()?;
         let mut changes = Vec::new();
@@ -76,7 +87,8 @@ impl Collection {
         for change in changes {
             self.commit(&mut writer, &change)?;
         }
-        self.recalibrate_if_changed_much(&mut writer)
+        self.recalibrate_if_changed_much(&mut writer)?;
+        Ok(truncated)
     }
 
     /// Deletes documents by id, all or nothing, and says how many were here. Unknown ids are no
@@ -158,8 +170,9 @@ impl Collection {
         }
     }
 
-    /// The batch's vectors with unit length: its own, or its texts embedded.
-    fn vectors_of(&self, batch: &Batch, progress: Progress<'_>) -> Result<Option<Matrix>> {
+    /// The batch's vectors with unit length, its own or its texts embedded, and how many of the
+    /// texts were cut for that.
+    fn vectors_of(&self, batch: &Batch, progress: Progress<'_>) -> Result<(Option<Matrix>, usize)> {
         if let Some(vectors) = &batch.vectors {
             let mut vectors = vectors.clone();
             if vectors.rows().data().len() > MAX_BATCH_FLOATS {
@@ -171,13 +184,13 @@ impl Collection {
                 kernel::normalize(vectors.row_mut(i))
                     .map_err(|e| e.context(format_args!("vector {i}")))?;
             }
-            return Ok(Some(vectors));
+            return Ok((Some(vectors), 0));
         }
         let Some(texts) = &batch.texts else {
-            return Ok(None);
+            return Ok((None, 0));
         };
         if texts.iter().all(Option::is_none) {
-            return Ok(None);
+            return Ok((None, 0));
         }
         if let Some(i) = texts.iter().position(Option::is_none) {
             return Err(Error::invalid(format!(
@@ -187,8 +200,8 @@ impl Collection {
         }
         let embedder = self.embedder()?;
         let texts: Vec<&str> = texts.iter().flatten().map(String::as_str).collect();
-        let vectors = embedder.encode(&texts, &EncodeOptions::default(), progress)?;
-        Ok(Some(vectors))
+        let encoded = embedder.encode_counted(&texts, &EncodeOptions::default(), progress)?;
+        Ok((Some(encoded.rows), encoded.truncated))
     }
 }
 

@@ -82,9 +82,7 @@ impl Folder {
             .with_file(path));
         }
         let mut folder = Self {
-            name: root
-                .file_name()
-                .map_or("model".into(), |n| n.to_string_lossy().into_owned()),
+            name: name(&root),
             transformer: root.clone(),
             pooling: Pooling::Mean,
             normalizes: false,
@@ -169,6 +167,21 @@ impl Folder {
             .unwrap_or(fallback);
         Ok(())
     }
+}
+
+/// The folder's name; in the cache of Hugging Face's client, where a folder is called by a hash
+/// (`models--owner--name/snapshots/hash`), the last part of the model's id.
+fn name(root: &Path) -> String {
+    let called = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
+    let cached = || {
+        let snapshots = root.parent().filter(|p| p.ends_with("snapshots"))?;
+        let id = called(snapshots.parent()?)?;
+        let name = id.strip_prefix("models--")?.rsplit("--").next()?;
+        (!name.is_empty()).then(|| name.to_owned())
+    };
+    cached()
+        .or_else(|| called(root))
+        .unwrap_or_else(|| "model".into())
 }
 
 fn pooling(path: &Path) -> Result<Pooling> {
