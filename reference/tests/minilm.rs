@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::bert::{BertModel, Config};
 use rag_core::Progress;
-use rag_core::embedding::{Embedder, EmbedderOptions, EncodeOptions};
+use rag_core::embedding::{Embedder, EmbedderOptions, EncodeOptions, Precision};
 use std::path::PathBuf;
 use tokenizers::Tokenizer;
 
@@ -83,7 +83,10 @@ fn vectors_equal_candles() -> Any<()> {
     let Some(folder) = folder("vectors_equal_candles") else {
         return Ok(());
     };
-    let embedder = Embedder::open(&folder, &EmbedderOptions::default())?;
+    let embedder = Embedder::open(
+        &folder,
+        &EmbedderOptions::default().precision(Precision::F32),
+    )?;
     let texts = texts();
     let ours = embedder.encode(&texts, &EncodeOptions::default(), Progress::none())?;
     let theirs = by_candle(&folder, &texts, embedder.max_tokens())?;
@@ -104,7 +107,10 @@ fn the_folders_own_cut_is_the_sentence_transformers_one() -> Any<()> {
     let Some(folder) = folder("the_folders_own_cut_is_the_sentence_transformers_one") else {
         return Ok(());
     };
-    let embedder = Embedder::open(&folder, &EmbedderOptions::default())?;
+    let embedder = Embedder::open(
+        &folder,
+        &EmbedderOptions::default().precision(Precision::F32),
+    )?;
     // tokenizer.json says 128 and pads to it; sentence_bert_config.json says 256 and is right.
     assert_eq!((embedder.dim(), embedder.max_tokens()), (384, 256));
     assert_eq!(embedder.count_tokens("")?, 2);
