@@ -5,7 +5,7 @@
 
 use rag_core::Progress;
 use rag_core::embedding::{Embedder, EmbedderOptions, EncodeOptions, Precision};
-use rag_core::kernel::{self, Epilogue, PackedB};
+use rag_core::kernel::{self, Epilogue, LowKind, PackedB, PackedLow, Sheet};
 use ragcore_benches::collection::{Collection, Result};
 use ragcore_benches::cpu::{measure, peak_gflops};
 use std::path::PathBuf;
@@ -25,6 +25,9 @@ fn main() -> Result<()> {
             (12, 384, 1536),
         ] {
             products(row, m, k, n)?;
+            for kind in [LowKind::Bf16, LowKind::Int8] {
+                low_products(row, kind, m, k, n)?;
+            }
         }
     }
     built_in()?;
@@ -100,12 +103,11 @@ fn built_in() -> Result<()> {
     Ok(())
 }
 
+fn numbers(len: usize) -> Vec<f32> {
+    (0..len).map(|i| (i % 7) as f32 * 0.1 - 0.3).collect()
+}
+
 fn products(row: &'static kernel::Kernels, m: usize, k: usize, n: usize) -> Result<()> {
-    let numbers = |len: usize| {
-        (0..len)
-            .map(|i| (i % 7) as f32 * 0.1 - 0.3)
-            .collect::<Vec<_>>()
-    };
     let (a, b) = (numbers(m * k), numbers(k * n));
     let b = PackedB::with(row, &b, k, n, true)?;
     let mut out = vec![0.0; m * n];
@@ -119,6 +121,29 @@ fn products(row: &'static kernel::Kernels, m: usize, k: usize, n: usize) -> Resu
     });
     let reached = flops * repeats as f64 / seconds[4] / 1e9;
     println!("{} {m} x {k} x {n}: {reached:.0} GFLOP/s", row.name);
+    Ok(())
+}
+
+/// The same in brain floats and bytes; bytes are made of brain floats on the way.
+fn low_products(
+    row: &'static kernel::Kernels,
+    kind: LowKind,
+    m: usize,
+    k: usize,
+    n: usize,
+) -> Result<()> {
+    let layer = PackedLow::with(row, kind, &numbers(k * n), &numbers(n), k, None)?;
+    let rows = Sheet::from_rows(&numbers(m * k), k);
+    let mut out = Sheet::default();
+    let operations = (2 * m * k * n) as f64;
+    let repeats = (2e8 / operations).ceil() as usize;
+    let seconds = measure(9, || {
+        for _ in 0..repeats {
+            layer.multiply(&rows, &mut out).expect("the sizes fit");
+        }
+    });
+    let reached = operations * repeats as f64 / seconds[4] / 1e9;
+    println!("{} {kind:?} {m} x {k} x {n}: {reached:.0} GOP/s", row.name);
     Ok(())
 }
 
