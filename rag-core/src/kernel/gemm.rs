@@ -9,6 +9,7 @@
 use super::generic::gelu;
 use super::lanes::Lanes;
 use super::nonlinearity::Nonlinearity;
+use std::hint::black_box;
 
 /// Rows of `a` that are worked through before the next pass over the panels: half of a small
 /// second-level cache.
@@ -253,22 +254,51 @@ unsafe fn tile<V: Lanes, const R: usize, const W: usize>(at: Place) {
         }
         let mut acc = [start; R];
         let mut b = at.b;
-        for p in 0..at.k {
-            let mut columns = [zero; W];
-            for (w, column) in columns.iter_mut().enumerate() {
-                *column = V::load(b.add(w * V::N));
-            }
-            b = b.add(W * V::N);
-            for (i, acc) in acc.iter_mut().enumerate() {
-                let x = V::splat(*at.a.add(i * at.lda + p));
-                for w in 0..W {
-                    acc[w] = x.mul_add(columns[w], acc[w]);
+        // Every fourth row has a pointer, the others lie at fixed distances from it: a pointer
+        // for each would cost additions, which take the ports of the products. The black box
+        // keeps the compiler from making them one chain of additions again.
+        let mut quad: [*const f32; 4] =
+            std::array::from_fn(|q| black_box(at.a.wrapping_add(4 * q * at.lda)));
+        let apart: [usize; 4] = std::array::from_fn(|i| black_box(i * at.lda));
+        macro_rules! step {
+            ($s:expr) => {
+                let mut columns = [zero; W];
+                for (w, column) in columns.iter_mut().enumerate() {
+                    *column = V::load(b.add(($s * W + w) * V::N));
                 }
+                for (i, acc) in acc.iter_mut().enumerate() {
+                    let x = V::splat(*quad[i / 4].wrapping_add(apart[i % 4] + $s));
+                    for w in 0..W {
+                        acc[w] = x.mul_add(columns[w], acc[w]);
+                    }
+                }
+            };
+        }
+        // Two a round: the loop's own arithmetic takes those ports too.
+        let mut left = at.k;
+        while left > 0 {
+            step!(0);
+            if left == 1 {
+                break;
+            }
+            step!(1);
+            b = b.wrapping_add(2 * W * V::N);
+            for quad in &mut quad {
+                *quad = quad.wrapping_add(2);
+            }
+            left -= 2;
+        }
+        // A copy, because the loop below takes its rows by number: the sums above stay in registers
+        // only while the compiler knows the place of each.
+        let mut sums = [[zero; W]; R];
+        for i in 0..R {
+            for w in 0..W {
+                acc[i][w].store((&raw mut sums[i][w]).cast());
             }
         }
-        for (i, acc) in acc.iter().enumerate() {
+        for (i, sums) in sums.iter().enumerate() {
             let out = at.out.add(i * at.ldc);
-            for (w, &sum) in acc.iter().enumerate() {
+            for (w, &sum) in sums.iter().enumerate() {
                 let done = match at.epilogue {
                     Epilogue::Store => sum,
                     Epilogue::Add => sum.add(read(out, w)),
