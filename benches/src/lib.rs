@@ -3,4 +3,5 @@
 
 pub mod collection;
 pub mod cpu;
+pub mod npy;
 pub mod texts;

@@ -49,13 +49,19 @@ impl<T: Plain> Aligned<T> {
         len.div_ceil(64 / size_of::<T>())
     }
 
-    /// The first `len` numbers, whatever they hold; the buffer grows if it must, and never
-    /// shrinks.
-    pub(crate) fn at_least(&mut self, len: usize) -> &mut [T] {
+    /// Makes the buffer `len` numbers long, if it is shorter, by zeros. What it holds stays, and
+    /// growing little by little costs no more than growing at once.
+    pub(crate) fn grow(&mut self, len: usize) {
         if self.len < len {
             self.lines.resize(Self::lines(len), Line([0; 64]));
             self.len = len;
         }
+    }
+
+    /// The first `len` numbers, whatever they hold; the buffer grows if it must, and never
+    /// shrinks.
+    pub(crate) fn at_least(&mut self, len: usize) -> &mut [T] {
+        self.grow(len);
         &mut self[..len]
     }
 }

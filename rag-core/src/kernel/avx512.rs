@@ -3,7 +3,7 @@
 
 use super::bf16::Bf16;
 use super::lanes::{Lanes, row};
-use super::{Kernels, low};
+use super::{Kernels, codes, low};
 use std::arch::x86_64::*;
 
 /// With `HALF` the processor rounds to brain floats by itself (AVX512_BF16).
@@ -128,12 +128,13 @@ impl<const HALF: bool> Lanes for F16<HALF> {
     }
 }
 
-row!("avx512", "avx512f,avx512bw,avx512dq,avx512vl", F16<false>, tile 12 x 2, crate::kernel::low::AVX512);
+row!("avx512", "avx512f,avx512bw,avx512dq,avx512vl", F16<false>, tile 12 x 2, crate::kernel::low::AVX512, crate::kernel::codes::AVX2);
 
 /// The same with byte products (VNNI).
 pub(super) static VNNI: Kernels = Kernels {
     name: "avx512vnni",
     low: &low::AVX512_VNNI,
+    codes: &codes::VNNI,
     ..KERNELS
 };
 
@@ -141,6 +142,7 @@ pub(super) static VNNI: Kernels = Kernels {
 pub(super) static BF16: Kernels = Kernels {
     name: "avx512bf16",
     low: &low::AVX512_BF16,
+    codes: &codes::VNNI,
     ..KERNELS
 };
 
@@ -148,5 +150,6 @@ pub(super) static BF16: Kernels = Kernels {
 pub(super) static AMX: Kernels = Kernels {
     name: "amx",
     low: &low::AMX,
+    codes: &codes::VNNI,
     ..KERNELS
 };

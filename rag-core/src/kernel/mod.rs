@@ -12,6 +12,7 @@
 
 mod aligned;
 mod bf16;
+pub(crate) mod codes;
 mod gemm;
 mod generic;
 mod lanes;
@@ -62,6 +63,8 @@ pub struct Kernels {
     pub(crate) panel: usize,
     /// Linear layers and attention in low precision.
     pub(crate) low: &'static low::Low,
+    /// Products with vectors that are kept as codes.
+    pub(crate) codes: &'static codes::Codes,
 }
 
 /// Every row that this processor can run, the best last; the first is the scalar one.

@@ -14,6 +14,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     gemm,
     panel: PANEL,
     low: &super::low::SCALAR,
+    codes: &super::codes::SCALAR,
 };
 
 const PANEL: usize = 16;

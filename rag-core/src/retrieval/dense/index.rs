@@ -2,7 +2,7 @@
 
 use super::Metric;
 use super::saved;
-use super::slots::Slots;
+use super::slots::{Slots, Way};
 use crate::error::{Error, ErrorKind, Result};
 use crate::matrix::{Matrix, Rows};
 use crate::progress::Progress;
@@ -103,7 +103,12 @@ impl DenseIndex {
     pub fn new(dim: usize, options: &DenseOptions) -> Result<Self> {
         options.check()?;
         Ok(Self {
-            slots: Slots::new(dim, options.metric)?,
+            slots: Slots::new(
+                dim,
+                options.metric,
+                options.seed,
+                options.precision == DensePrecision::F32,
+            )?,
             options: options.clone(),
         })
     }
@@ -133,14 +138,20 @@ impl DenseIndex {
         self.slots.slot(key).is_some()
     }
 
+    /// Bytes of memory that the vectors take: codes, links, keys and their table, and the originals
+    /// where they are kept.
+    pub fn bytes(&self) -> usize {
+        self.slots.bytes()
+    }
+
     /// The vector of `key` as it is kept: of unit length under cosine.
-    pub fn vector(&self, key: u64) -> Option<&[f32]> {
+    pub fn vector(&self, key: u64) -> Option<Vec<f32>> {
         self.slots.vector(key)
     }
 
     /// The keys, ascending.
     pub fn keys(&self) -> Vec<u64> {
-        let mut keys = self.slots.ids().to_vec();
+        let mut keys: Vec<u64> = self.slots.held().map(|(_, key)| key).collect();
         keys.sort_unstable();
         keys
     }
@@ -187,6 +198,7 @@ impl DenseIndex {
         for (&key, vector) in keys.iter().zip(ready.rows().iter()) {
             self.slots.put(key, vector)?;
         }
+        self.slots.settle(usize::MAX, threads::available());
         Ok(())
     }
 
@@ -247,7 +259,12 @@ impl DenseIndex {
             .enumerate()
         {
             let group = Rows::new(group, self.dim())?;
-            for found in self.slots.scan(group, k, slots.as_deref(), threads) {
+            let way = Way {
+                effort: options.effort,
+                exact: options.exact,
+                threads,
+            };
+            for found in self.slots.search(group, k, slots.as_deref(), way) {
                 let missing = k - found.len();
                 hits.keys.extend(found.iter().map(|hit| hit.0));
                 hits.keys.extend(std::iter::repeat_n(NO_KEY, missing));

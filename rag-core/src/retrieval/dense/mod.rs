@@ -9,6 +9,7 @@
 //! own), the two faces, and `saved` for the file.
 
 mod index;
+mod near;
 mod rows;
 mod saved;
 mod slots;

@@ -1,12 +1,19 @@
 //! Vectors under row numbers: what a collection stands on, beside its postings.
 
 use super::Metric;
-use super::slots::Slots;
+use super::slots::{Slots, Way};
 use crate::error::Result;
 use crate::kernel;
 use crate::matrix::{Matrix, Rows};
 use crate::retrieval::check_k;
 use crate::threads;
+
+/// What an exact search on one thread asks for.
+const EXACT: Way = Way {
+    effort: None,
+    exact: true,
+    threads: 1,
+};
 
 /// Exact search over vectors under row numbers.
 ///
@@ -30,7 +37,7 @@ pub struct DenseRows(Slots<u32>);
 impl DenseRows {
     /// An empty one for vectors of `dim` floats, 1..=65536.
     pub fn new(dim: usize, metric: Metric) -> Result<Self> {
-        Slots::new(dim, metric).map(Self)
+        Slots::new(dim, metric, 0, true).map(Self)
     }
 
     /// Floats in a vector.
@@ -76,7 +83,7 @@ impl DenseRows {
 
     /// The vector of `row` as it is kept.
     pub fn vector(&self, row: u32) -> Option<&[f32]> {
-        self.0.vector(row)
+        self.0.slot(row).map(|slot| self.0.at(slot))
     }
 
     /// The best `k` rows (1..=10000) among those that `allowed` lets through: score descending,
@@ -93,7 +100,9 @@ impl DenseRows {
         check_k(k)?;
         let ready = self.0.prepare(query)?;
         let slots = allowed.map(|allowed| self.slots(allowed));
-        let found = self.0.scan(Rows::single(&ready)?, k, slots.as_deref(), 1);
+        let found = self
+            .0
+            .search(Rows::single(&ready)?, k, slots.as_deref(), EXACT);
         Ok(found.into_iter().next().unwrap_or_default())
     }
 
@@ -115,7 +124,8 @@ impl DenseRows {
         }
         let slots = allowed.map(|allowed| self.slots(allowed));
         let threads = threads::resolve(threads);
-        Ok(self.0.scan(ready.rows(), k, slots.as_deref(), threads))
+        let way = Way { threads, ..EXACT };
+        Ok(self.0.search(ready.rows(), k, slots.as_deref(), way))
     }
 
     /// The score of one row, `None` if it is not held. The same bits as a search gives.
@@ -130,17 +140,16 @@ impl DenseRows {
     pub fn scores(&self, query: &[f32], out: &mut [f32]) -> Result<()> {
         let ready = self.0.prepare(query)?;
         let kernels = kernel::active();
-        for (slot, &row) in self.0.ids().iter().enumerate() {
+        for (slot, row) in self.0.held() {
             if let Some(place) = out.get_mut(row as usize) {
-                *place = self.0.score(kernels, &ready, slot as u32) + 0.0;
+                *place = self.0.score(kernels, &ready, slot) + 0.0;
             }
         }
         Ok(())
     }
 
     fn slots(&self, allowed: &dyn Fn(u32) -> bool) -> Vec<u32> {
-        let held = (0u32..).zip(self.0.ids());
-        let kept = held.filter(|&(_, &row)| allowed(row));
+        let kept = self.0.held().filter(|&(_, row)| allowed(row));
         kept.map(|(slot, _)| slot).collect()
     }
 }

@@ -93,7 +93,7 @@ fn from_bytes(bytes: &[u8], path: &Path) -> Result<DenseIndex> {
         .add(&keys, Rows::new(&floats, dim)?)
         .map_err(|e| corrupt(HEADER + 8 * keys.len(), e.message()))?;
     // Vectors are written as they are kept; one that keeping would change was not written here.
-    let kept = |(key, row): (&u64, &[f32])| index.vector(*key) == Some(row);
+    let kept = |(key, row): (&u64, &[f32])| index.vector(*key).as_deref() == Some(row);
     if !keys.iter().zip(floats.chunks_exact(dim)).all(kept) {
         let at = HEADER + 8 * keys.len();
         return Err(corrupt(at, "a vector is not of unit length"));

@@ -1,5 +1,9 @@
-//! Vectors without gaps, and the scan over them.
+//! Vectors under ids: where each lies, which are held, and the ways to find them.
+//!
+//! Few vectors are kept as they are and all looked at. From [`START`] on there are codes and a
+//! graph as well (`near`), and the vectors themselves are kept only where that was asked for.
 
+use super::near::{All, Near};
 use super::{MAX_DIM, MAX_MAGNITUDE, Metric};
 use crate::error::{Error, Result};
 use crate::kernel::{self, Kernels};
@@ -13,20 +17,70 @@ use std::hash::Hash;
 const QUERY_BLOCK: usize = 8;
 /// Rows below which a scan is not split between threads.
 const ROW_BLOCK: usize = 4096;
+/// Vectors from which on there are codes and a graph.
+pub(super) const START: usize = 2048;
+/// Matches of a filter up to which they are all looked at instead of walked among.
+const FEW: usize = 4096;
+/// Vectors that were added and are not linked yet, up to which they are looked at one by one.
+const PENDING: usize = 1024;
+/// The pool of a walk where the caller names none.
+pub(super) const EFFORT: usize = 48;
 
-/// Vectors under ids, in a block without gaps: a removed one is replaced by the last. The order
-/// of the slots decides nothing that a caller can see.
+/// A set of slots.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bits(Vec<u64>);
+
+impl Bits {
+    pub(super) fn set(&mut self, slot: u32, on: bool) {
+        let word = slot as usize / 64;
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        let bit = 1 << (slot % 64);
+        match on {
+            true => self.0[word] |= bit,
+            false => self.0[word] &= !bit,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn has(&self, slot: u32) -> bool {
+        let word = self.0.get(slot as usize / 64);
+        word.is_some_and(|word| word >> (slot % 64) & 1 == 1)
+    }
+}
+
+/// How a search goes about it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way {
+    /// The pool of a walk.
+    pub effort: Option<usize>,
+    /// Whether every vector is looked at.
+    pub exact: bool,
+    pub threads: usize,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Slots<I> {
     dim: usize,
     metric: Metric,
+    seed: u64,
+    /// Whether the vectors themselves stay.
+    keep: bool,
     data: Vec<f32>,
+    /// What a slot holds or held.
     ids: Vec<I>,
+    alive: Bits,
     slot_of: HashMap<I, u32>,
+    /// Slots that hold nothing and to which nothing leads.
+    free: Vec<u32>,
+    near: Option<Near>,
+    /// Slots with codes that are not linked yet.
+    pending: Vec<u32>,
 }
 
 impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
-    pub(super) fn new(dim: usize, metric: Metric) -> Result<Self> {
+    pub(super) fn new(dim: usize, metric: Metric, seed: u64, keep: bool) -> Result<Self> {
         if !(1..=MAX_DIM).contains(&dim) {
             return Err(Error::invalid(format!(
                 "dim must be in 1..={MAX_DIM}, got {dim}"
@@ -35,9 +89,15 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
         Ok(Self {
             dim,
             metric,
+            seed,
+            keep,
             data: Vec::new(),
             ids: Vec::new(),
+            alive: Bits::default(),
             slot_of: HashMap::new(),
+            free: Vec::new(),
+            near: None,
+            pending: Vec::new(),
         })
     }
 
@@ -50,15 +110,23 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.ids.len()
+        self.slot_of.len()
     }
 
-    pub(super) fn ids(&self) -> &[I] {
-        &self.ids
+    /// The slots that hold something, with their ids.
+    pub(super) fn held(&self) -> impl Iterator<Item = (u32, I)> + '_ {
+        let all = (0u32..).zip(&self.ids);
+        all.filter(|&(slot, _)| self.alive.has(slot))
+            .map(|(slot, &id)| (slot, id))
     }
 
     pub(super) fn slot(&self, id: I) -> Option<u32> {
         self.slot_of.get(&id).copied()
+    }
+
+    /// Whether the vectors themselves are here, so that scores can be exact.
+    pub(super) fn whole(&self) -> bool {
+        self.keep || self.near.is_none()
     }
 
     pub(super) fn at(&self, slot: u32) -> &[f32] {
@@ -66,8 +134,20 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
         &self.data[start..start + self.dim]
     }
 
-    pub(super) fn vector(&self, id: I) -> Option<&[f32]> {
-        self.slot(id).map(|slot| self.at(slot))
+    /// The vector of an id, as near as it is kept.
+    pub(super) fn vector(&self, id: I) -> Option<Vec<f32>> {
+        let slot = self.slot(id)?;
+        Some(match &self.near {
+            Some(near) if !self.keep => near.vector(slot),
+            _ => self.at(slot).to_vec(),
+        })
+    }
+
+    /// Bytes that an index takes for its vectors, the ids and their table included.
+    pub(super) fn bytes(&self) -> usize {
+        let table = self.slot_of.capacity() * (size_of::<(I, u32)>() + 1);
+        let near = self.near.as_ref().map_or(0, Near::bytes);
+        size_of_val(&self.data[..]) + size_of_val(&self.ids[..]) + table + near
     }
 
     /// Fails unless `vector` can be held or asked for; answers it in the form that is scored.
@@ -99,38 +179,88 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
         Ok(ready)
     }
 
-    /// Holds a prepared vector under `id`, in the place of an older one.
+    /// Holds a prepared vector under `id`, in the place of an older one. It can be found at once;
+    /// [`Slots::settle`] makes finding it quick.
     pub(super) fn put(&mut self, id: I, ready: &[f32]) -> Result<()> {
-        if let Some(slot) = self.slot(id) {
-            let start = slot as usize * self.dim;
-            self.data[start..start + self.dim].copy_from_slice(ready);
-            return Ok(());
+        self.remove(id);
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                let next = u32::try_from(self.ids.len()).ok();
+                let next = next.filter(|&s| (s as usize) < Near::most_slots());
+                next.ok_or_else(|| Error::invalid("an index holds at most 2^31 vectors"))?
+            }
+        };
+        let at = slot as usize;
+        if at == self.ids.len() {
+            self.ids.push(id);
+        } else {
+            self.ids[at] = id;
         }
-        let slot = u32::try_from(self.ids.len()).ok().filter(|&s| s < u32::MAX);
-        let slot = slot.ok_or_else(|| Error::invalid("an index holds at most 2^32 - 1 vectors"))?;
-        self.data.extend_from_slice(ready);
-        self.ids.push(id);
+        if self.whole() {
+            if self.data.len() < (at + 1) * self.dim {
+                self.data.resize((at + 1) * self.dim, 0.0);
+            }
+            self.data[at * self.dim..][..self.dim].copy_from_slice(ready);
+        }
+        self.alive.set(slot, true);
         self.slot_of.insert(id, slot);
+        if let Some(near) = &mut self.near {
+            near.put(slot, ready);
+            self.pending.push(slot);
+        } else if self.len() >= START {
+            self.start();
+        }
         Ok(())
+    }
+
+    fn start(&mut self) {
+        let slots: Vec<u32> = self.held().map(|(slot, _)| slot).collect();
+        let sample: Vec<&[f32]> = slots.iter().map(|&slot| self.at(slot)).collect();
+        let mut near = Near::new(self.metric, self.dim, self.seed, &sample);
+        for (&slot, vector) in slots.iter().zip(sample) {
+            near.put(slot, vector);
+        }
+        self.near = Some(near);
+        self.pending = slots;
+        if !self.keep {
+            self.data = Vec::new();
+        }
+    }
+
+    /// Links what was put, at most `most` vectors, and leads around what was removed.
+    pub(super) fn settle(&mut self, most: usize, threads: usize) {
+        let Some(near) = &mut self.near else {
+            return;
+        };
+        let alive = |slot: u32| self.alive.has(slot);
+        let count = most.min(self.pending.len());
+        let slots: Vec<u32> = self.pending.drain(..count).collect();
+        near.link(&slots, &alive, threads);
+        self.free.extend(near.sweep(count, &alive));
     }
 
     pub(super) fn remove(&mut self, id: I) -> bool {
         let Some(slot) = self.slot_of.remove(&id) else {
             return false;
         };
-        let (slot, last) = (slot as usize, self.ids.len() - 1);
-        self.ids.swap_remove(slot);
-        let moved = last * self.dim;
-        self.data
-            .copy_within(moved..moved + self.dim, slot * self.dim);
-        self.data.truncate(moved);
-        if slot != last {
-            self.slot_of.insert(self.ids[slot], slot as u32);
+        self.alive.set(slot, false);
+        let Some(near) = &mut self.near else {
+            self.free.push(slot);
+            return true;
+        };
+        if let Some(at) = self.pending.iter().rposition(|&s| s == slot) {
+            self.pending.remove(at);
+            self.free.push(slot);
+            return true;
         }
+        near.bury(slot);
+        let alive = |slot: u32| self.alive.has(slot);
+        self.free.extend(near.sweep(1, &alive));
         true
     }
 
-    /// Scores a prepared query against a slot: the one place where a score is made.
+    /// Scores a prepared query against a slot: the one place where an exact score is made.
     #[inline]
     pub(super) fn score(&self, kernels: &Kernels, query: &[f32], slot: u32) -> f32 {
         match self.metric {
@@ -140,10 +270,85 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
     }
 
     /// The best `k` of `slots` (all, if none is given) for each of the prepared queries.
+    pub(super) fn search(
+        &self,
+        queries: Rows<'_>,
+        k: usize,
+        slots: Option<&[u32]>,
+        way: Way,
+    ) -> Vec<Vec<Scored<I>>> {
+        let Some(near) = &self.near else {
+            return self.scan(queries, k, slots, way.threads);
+        };
+        if way.exact && self.keep {
+            return self.scan(queries, k, slots, way.threads);
+        }
+        let filter = slots.filter(|slots| slots.len() > FEW).map(|slots| {
+            let mut bits = Bits::default();
+            slots.iter().for_each(|&slot| bits.set(slot, true));
+            bits
+        });
+        threads::map(way.threads, queries.len(), &|i| {
+            let query = queries.row(i);
+            let inner = if queries.len() == 1 { way.threads } else { 1 };
+            let found = match (slots, &filter) {
+                (Some(slots), None) => near.scan(query, k, slots),
+                (_, filter) => self.look(near, query, k, filter.as_ref(), way, inner),
+            };
+            self.best(query, k, found)
+        })
+    }
+
+    /// Looks among all slots, or those of a filter that lets many through.
+    fn look(
+        &self,
+        near: &Near,
+        query: &[f32],
+        k: usize,
+        filter: Option<&Bits>,
+        way: Way,
+        threads: usize,
+    ) -> Vec<(u32, f32)> {
+        let keep = |slot: u32| self.alive.has(slot) && filter.is_none_or(|filter| filter.has(slot));
+        if way.exact || self.pending.len() > PENDING {
+            return near.scan_all(query, k, &keep, threads);
+        }
+        let effort = way.effort.unwrap_or(EFFORT);
+        let everything = filter.is_none() && !near.has_dead();
+        let mut found = match everything {
+            true => near.walk(query, k, effort, &All),
+            false => near.walk(query, k, effort, &keep),
+        };
+        if found.len() < k {
+            // A filter or dead ends have hidden some: they are found all the same.
+            return near.scan_all(query, k, &keep, threads);
+        }
+        if !self.pending.is_empty() {
+            let pending: Vec<u32> = self.pending.iter().copied().filter(|&s| keep(s)).collect();
+            found.extend(near.scan(query, k, &pending));
+        }
+        found
+    }
+
+    /// The best `k` of what was found, by exact scores where there are such.
+    fn best(&self, query: &[f32], k: usize, found: Vec<(u32, f32)>) -> Vec<Scored<I>> {
+        let kernels = kernel::active();
+        let mut best = TopK::new(k);
+        for (slot, score) in found {
+            let score = match self.keep {
+                true => self.score(kernels, query, slot),
+                false => score,
+            };
+            best.push(self.ids[slot as usize], score);
+        }
+        best.into_sorted()
+    }
+
+    /// The best `k` by exact scores, looking at every vector.
     ///
     /// A row is read once for a block of queries. How the work is split changes no result,
     /// because the order of hits is total.
-    pub(super) fn scan(
+    fn scan(
         &self,
         queries: Rows<'_>,
         k: usize,
@@ -151,7 +356,7 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
         threads: usize,
     ) -> Vec<Vec<Scored<I>>> {
         let kernels = kernel::active();
-        let n = slots.map_or(self.len(), <[u32]>::len);
+        let n = slots.map_or(self.ids.len(), <[u32]>::len);
         let blocks = queries.len().div_ceil(QUERY_BLOCK);
         let parts = match blocks {
             0 => return Vec::new(),
@@ -165,6 +370,9 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
             let mut best: Vec<TopK<I>> = (0..count).map(|_| TopK::new(k)).collect();
             for at in (part * part_len).min(n)..((part + 1) * part_len).min(n) {
                 let slot = slots.map_or(at as u32, |slots| slots[at]);
+                if !self.alive.has(slot) {
+                    continue;
+                }
                 let id = self.ids[slot as usize];
                 for (q, best) in best.iter_mut().enumerate() {
                     best.push(id, self.score(kernels, queries.row(first + q), slot));

@@ -1,0 +1,326 @@
+//! Vectors as codes: turned, centred, four bits a number with a step of the vector's own, and
+//! eight bits for what the four leave over.
+
+use super::super::Metric;
+use super::rotation::Rotation;
+use crate::kernel::codes::{BLOCK, BLOCK_BYTES, Decode, padded};
+use crate::kernel::{self, Aligned};
+
+/// The middle of the sixteen levels.
+const MIDDLE: f32 = 7.5;
+/// The step between levels, in standard deviations: the least squared error for a normal
+/// distribution (Max, 1960).
+const STEP: f32 = 0.3352;
+/// The error that four bits leave, as a share of a vector's length.
+const ERROR: f32 = 0.108;
+/// Standard deviations within which the error of a product of codes is taken to stay.
+const SURE: f32 = 3.0;
+
+/// What codes of a vector mean: number `i` is `scale * (code - 7.5) + rest * remainder`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Meaning {
+    pub scale: f32,
+    pub rest: f32,
+    /// The squared length of the centred vector.
+    pub norm: f32,
+    /// What lifts vectors of all lengths to one under the inner product; else 0.
+    pub lift: f32,
+}
+
+/// How vectors become codes, fixed by the first ones.
+#[derive(Clone, Debug)]
+pub(super) struct Coder {
+    pub metric: Metric,
+    pub dim: usize,
+    rotation: Rotation,
+    mean: Vec<f32>,
+    /// The squared length to which vectors are lifted under the inner product.
+    longest: f32,
+}
+
+/// A vector that asks: as bytes for the four-bit codes, as floats for what decides.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Asking {
+    pub bytes: Vec<i8>,
+    pub floats: Vec<f32>,
+    /// The worth of a byte.
+    pub step: f32,
+    /// The sum of the bytes, and of the floats.
+    sum: (f32, f32),
+    /// The score is `weight * product - length * norm - (lift - its lift)^2 + constant`.
+    weight: f32,
+    length: f32,
+    lift: Option<f32>,
+    constant: f32,
+    /// The error that a score of four-bit codes may have, over the length of the coded vector.
+    slack: f32,
+}
+
+impl Asking {
+    /// The score from the sum of four-bit codes times bytes.
+    #[inline(always)]
+    pub fn rough(&self, sum: i32, of: &Meaning) -> f32 {
+        let product = of.scale * self.step * (sum as f32 - MIDDLE * self.sum.0);
+        self.score(product, of)
+    }
+
+    /// The score from the sums of both codes times floats.
+    pub fn fine(&self, sums: (f32, f32), of: &Meaning) -> f32 {
+        let product = of.scale * (sums.0 - MIDDLE * self.sum.1) + of.rest * sums.1;
+        self.score(product, of) + self.constant
+    }
+
+    #[inline(always)]
+    fn score(&self, product: f32, of: &Meaning) -> f32 {
+        let score = self.weight * product - self.length * of.norm;
+        match self.lift {
+            Some(lift) => score - (lift - of.lift) * (lift - of.lift),
+            None => score,
+        }
+    }
+
+    /// How much more than `rough` the finer score may be.
+    pub fn slack(&self, of: &Meaning) -> f32 {
+        self.slack * of.norm.sqrt()
+    }
+
+    /// What is added to `rough` to compare it with `fine`.
+    pub fn constant(&self) -> f32 {
+        self.constant
+    }
+}
+
+impl Coder {
+    /// A coder for vectors like these, `dim` floats each.
+    pub(super) fn new(metric: Metric, dim: usize, seed: u64, sample: &[&[f32]]) -> Self {
+        let mut mean = vec![0.0f64; dim];
+        let mut longest = 0.0f64;
+        for vector in sample {
+            let mut length = 0.0;
+            for (mean, x) in mean.iter_mut().zip(*vector) {
+                *mean += f64::from(*x);
+                length += f64::from(*x) * f64::from(*x);
+            }
+            longest = longest.max(length);
+        }
+        let count = sample.len().max(1) as f64;
+        Self {
+            metric,
+            dim,
+            rotation: Rotation::new(dim, seed),
+            mean: mean.iter().map(|m| (m / count) as f32).collect(),
+            longest: (longest * 1.1) as f32,
+        }
+    }
+
+    /// Numbers of a coded vector, padding included.
+    pub(super) fn width(&self) -> usize {
+        padded(self.dim)
+    }
+
+    fn turned(&self, vector: &[f32], centre: bool, to: &mut Vec<f32>) {
+        to.clear();
+        to.extend_from_slice(vector);
+        if centre {
+            for (x, mean) in to.iter_mut().zip(&self.mean) {
+                *x -= mean;
+            }
+        }
+        self.rotation.turn(to);
+        to.resize(self.width(), 0.0);
+    }
+
+    /// Writes the codes of a vector and answers what they mean. `room` is scratch.
+    pub(super) fn encode(
+        &self,
+        vector: &[f32],
+        codes: &mut [u8],
+        rest: &mut [i8],
+        room: &mut Vec<f32>,
+    ) -> Meaning {
+        self.turned(vector, true, room);
+        let norm: f32 = room.iter().map(|x| x * x).sum();
+        let mut meaning = Meaning {
+            norm,
+            ..Meaning::default()
+        };
+        if self.metric == Metric::Dot {
+            let length: f32 = vector.iter().map(|x| x * x).sum();
+            meaning.lift = (self.longest - length).max(0.0).sqrt();
+        }
+        codes.fill(0);
+        rest.fill(0);
+        let deviation = (norm / self.dim as f32).sqrt();
+        let inverse = 1.0 / (STEP * deviation);
+        if !(norm > 0.0 && inverse.is_finite()) {
+            return meaning;
+        }
+        let level = |x: f32| (x * inverse + MIDDLE).round_ties_even().clamp(0.0, 15.0);
+        let (mut with, mut own) = (0.0, 0.0);
+        for x in &room[..self.dim] {
+            let c = level(*x) - MIDDLE;
+            with += c * x;
+            own += c * c;
+        }
+        // The scale with which the codes are nearest to the vector.
+        meaning.scale = with / own;
+        let left = |x: f32| x - meaning.scale * (level(x) - MIDDLE);
+        let most = room[..self.dim]
+            .iter()
+            .fold(0.0f32, |m, x| m.max(left(*x).abs()));
+        meaning.rest = most / 127.0;
+        let per_rest = if meaning.rest > 0.0 {
+            1.0 / meaning.rest
+        } else {
+            0.0
+        };
+        for (i, x) in room[..self.dim].iter().enumerate() {
+            let (block, at) = (i / BLOCK, i % BLOCK);
+            let code = level(*x) as u8;
+            codes[block * BLOCK_BYTES + at % BLOCK_BYTES] |= code << (at / BLOCK_BYTES * 4);
+            let left = (left(*x) * per_rest).round_ties_even();
+            rest[i] = left.clamp(-127.0, 127.0) as i8;
+        }
+        meaning
+    }
+
+    /// The vector that a slot's codes stand for.
+    pub(super) fn vector(&self, coded: &Coded, slot: u32) -> Vec<f32> {
+        let meaning = coded.meaning(slot);
+        let (codes, rest) = (coded.code(slot), coded.rest(slot));
+        let number = |i: usize| {
+            let (block, at) = (i / BLOCK, i % BLOCK);
+            let both = codes[block * BLOCK_BYTES + at % BLOCK_BYTES];
+            let code = both >> (at / BLOCK_BYTES * 4) & 15;
+            meaning.scale * (f32::from(code) - MIDDLE) + meaning.rest * f32::from(rest[i])
+        };
+        let mut vector: Vec<f32> = (0..self.dim).map(number).collect();
+        self.rotation.turn_back(&mut vector);
+        for (x, mean) in vector.iter_mut().zip(&self.mean) {
+            *x += mean;
+        }
+        vector
+    }
+
+    /// A query in the form that asks.
+    pub(super) fn ask(&self, query: &[f32], asking: &mut Asking) {
+        let l2 = self.metric == Metric::L2;
+        let mut floats = std::mem::take(&mut asking.floats);
+        self.turned(query, l2, &mut floats);
+        let length: f32 = floats.iter().map(|x| x * x).sum();
+        asking.constant = match l2 {
+            true => -length,
+            false => (kernel::active().dot)(query, &self.mean),
+        };
+        (asking.weight, asking.length) = if l2 { (2.0, 1.0) } else { (1.0, 0.0) };
+        asking.lift = None;
+        asking.slack = asking.weight * SURE * ERROR * (length / self.dim.max(1) as f32).sqrt();
+        let most = floats.iter().fold(0.0f32, |m, x| m.max(x.abs()));
+        asking.step = most / 127.0;
+        let inverse = if most > 0.0 { 127.0 / most } else { 0.0 };
+        asking.bytes.clear();
+        let byte = |x: &f32| (x * inverse).round_ties_even().clamp(-127.0, 127.0) as i8;
+        asking.bytes.extend(floats.iter().map(byte));
+        let bytes: i32 = asking.bytes.iter().map(|&b| i32::from(b)).sum();
+        asking.sum = (bytes as f32, floats.iter().sum());
+        asking.floats = floats;
+    }
+
+    /// A coded vector in the form that asks for its neighbours: only `rough` may be used.
+    pub(super) fn ask_for(&self, coded: &Coded, slot: u32, asking: &mut Asking) {
+        asking.bytes.resize(self.width(), 0);
+        asking.step = coded.decode(self, slot, &mut asking.bytes);
+        let meaning = coded.meaning(slot);
+        let bytes: i32 = asking.bytes.iter().map(|&b| i32::from(b)).sum();
+        asking.sum = (bytes as f32, 0.0);
+        (asking.weight, asking.length) = (2.0, 1.0);
+        asking.lift = (self.metric == Metric::Dot).then_some(meaning.lift);
+        asking.constant = 0.0;
+        asking.slack = 0.0;
+    }
+}
+
+/// The codes of all slots.
+#[derive(Clone, Debug)]
+pub(super) struct Coded {
+    width: usize,
+    pub codes: Aligned<u8>,
+    pub rest: Vec<i8>,
+    pub meanings: Vec<Meaning>,
+}
+
+impl Coded {
+    pub(super) fn new(width: usize) -> Self {
+        Self {
+            width,
+            codes: Aligned::default(),
+            rest: Vec::new(),
+            meanings: Vec::new(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.meanings.len()
+    }
+
+    pub(super) fn put(&mut self, coder: &Coder, slot: u32, vector: &[f32], room: &mut Vec<f32>) {
+        let (slot, half) = (slot as usize, self.width / 2);
+        if slot >= self.len() {
+            let len = slot + 1;
+            self.codes.grow(len * half);
+            self.rest.resize(len * self.width, 0);
+            self.meanings.resize(len, Meaning::default());
+        }
+        self.meanings[slot] = coder.encode(
+            vector,
+            &mut self.codes[slot * half..][..half],
+            &mut self.rest[slot * self.width..][..self.width],
+            room,
+        );
+    }
+
+    #[inline(always)]
+    pub(super) fn meaning(&self, slot: u32) -> &Meaning {
+        &self.meanings[slot as usize]
+    }
+
+    #[inline(always)]
+    pub(super) fn code(&self, slot: u32) -> &[u8] {
+        let half = self.width / 2;
+        &self.codes[slot as usize * half..][..half]
+    }
+
+    #[inline(always)]
+    pub(super) fn rest(&self, slot: u32) -> &[i8] {
+        &self.rest[slot as usize * self.width..][..self.width]
+    }
+
+    /// Writes a slot's vector as bytes and answers what one is worth.
+    pub(super) fn decode(&self, coder: &Coder, slot: u32, to: &mut [i8]) -> f32 {
+        let meaning = self.meaning(slot);
+        // Four deviations and a bit: what lies beyond is cut, which hardly ever happens.
+        let step = (meaning.norm / coder.dim as f32).sqrt() * (4.0 / 127.0);
+        if step <= 0.0 {
+            to.fill(0);
+            return 0.0;
+        }
+        let by = Decode {
+            code: meaning.scale / step,
+            rest: meaning.rest / step,
+            constant: -MIDDLE * meaning.scale / step,
+        };
+        (kernel::active().codes.decode)(self.code(slot), self.rest(slot), by, to);
+        to[coder.dim..].fill(0);
+        step
+    }
+
+    pub(super) fn fine(&self, asking: &Asking, slot: u32) -> f32 {
+        let refine = kernel::active().codes.refine;
+        let sums = refine(&asking.floats, self.code(slot), self.rest(slot));
+        asking.fine(sums, self.meaning(slot))
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.codes.len() + self.rest.len() + size_of_val(&self.meanings[..])
+    }
+}

@@ -1,0 +1,214 @@
+//! Linking: which slots a slot leads to, when it comes and when others go.
+//!
+//! Slots come in rounds: all of a round look for their neighbours in the graph as it was, then
+//! the links are set in one go. So the graph depends on the order of the calls and not on the
+//! number of threads.
+
+use super::coder::{Coded, Coder};
+use super::graph::{DEGREE, Keep, Links, NONE, Walk};
+use super::scratch::Pool;
+use crate::kernel;
+use crate::threads;
+
+/// Candidates among which a new slot's links are chosen.
+pub(super) const CANDIDATES: usize = 96;
+/// A link is left out where a shorter one leads nearly there: nearer by this factor, in squared
+/// distances (Vamana; Subramanya et al., 2019).
+const NEARER: f32 = 1.2;
+/// A round is at most this share of what is linked already.
+const SHARE: usize = 32;
+/// Slots in a round at most.
+const MOST_ROUND: usize = 1024;
+
+/// Room for choosing among candidates.
+#[derive(Debug, Default)]
+pub(super) struct Choice {
+    /// Squared distance and slot, nearest first.
+    pub near: Vec<(f32, u32)>,
+    bytes: Vec<i8>,
+    steps: Vec<f32>,
+    gone: Vec<bool>,
+    /// What was chosen.
+    pub kept: Vec<u32>,
+}
+
+/// The vectors, the links, and who may be linked to.
+pub(super) struct Linker<'a, K> {
+    pub coder: &'a Coder,
+    pub coded: &'a Coded,
+    pub alive: &'a K,
+}
+
+impl<K: Keep> Linker<'_, K> {
+    /// Chooses the links of a slot among `choice.near`, which need not be sorted or without doubles.
+    pub(super) fn choose(&self, slot: u32, choice: &mut Choice) {
+        let Choice {
+            near,
+            bytes,
+            steps,
+            gone,
+            kept,
+        } = choice;
+        near.retain(|n| n.1 != slot);
+        near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        near.dedup_by_key(|n| n.1);
+        let width = self.coder.width();
+        bytes.resize(near.len() * width, 0);
+        steps.clear();
+        for (i, n) in near.iter().enumerate() {
+            if let Some(ahead) = near.get(i + 2) {
+                kernel::codes::prefetch(self.coded.code(ahead.1));
+                kernel::codes::prefetch(self.coded.rest(ahead.1));
+            }
+            let to = &mut bytes[i * width..][..width];
+            steps.push(self.coded.decode(self.coder, n.1, to));
+        }
+        gone.clear();
+        gone.resize(near.len(), false);
+        kept.clear();
+        let product = kernel::active().codes.bytes;
+        for i in 0..near.len() {
+            if gone[i] {
+                continue;
+            }
+            kept.push(near[i].1);
+            if kept.len() == DEGREE {
+                break;
+            }
+            let one = &bytes[i * width..][..width];
+            let a = self.coded.meaning(near[i].1);
+            for j in i + 1..near.len() {
+                if gone[j] {
+                    continue;
+                }
+                let mut sum = [0];
+                product(one, &bytes[j * width..][..width], &mut sum);
+                let b = self.coded.meaning(near[j].1);
+                let lift = (a.lift - b.lift) * (a.lift - b.lift);
+                let apart = a.norm + b.norm - 2.0 * steps[i] * steps[j] * sum[0] as f32 + lift;
+                gone[j] = NEARER * apart <= near[j].0;
+            }
+        }
+    }
+
+    /// The squared distances from a slot to others, into `choice.near`.
+    pub(super) fn measure(&self, slot: u32, others: &[u32], walk: &mut Walk, choice: &mut Choice) {
+        self.coder.ask_for(self.coded, slot, &mut walk.asking);
+        let norm = self.coded.meaning(slot).norm;
+        let mut sums = [0; 4 * DEGREE];
+        choice.near.clear();
+        for others in others.chunks(sums.len()) {
+            for &other in others {
+                kernel::codes::prefetch(self.coded.code(other));
+            }
+            let sums = &mut sums[..others.len()];
+            (kernel::active().codes.dots)(&walk.asking.bytes, &self.coded.codes, others, sums);
+            for (&other, &sum) in others.iter().zip(&*sums) {
+                let score = walk.asking.rough(sum, self.coded.meaning(other));
+                choice.near.push(((norm - score).max(0.0), other));
+            }
+        }
+    }
+
+    /// The links of a new slot.
+    fn place(&self, links: &Links, entries: &[u32], slot: u32, pool: &Pool) -> Vec<u32> {
+        pool.with(|walk, choice| {
+            self.coder.ask_for(self.coded, slot, &mut walk.asking);
+            walk.run(self.coded, links, entries, CANDIDATES, self.alive);
+            let norm = self.coded.meaning(slot).norm;
+            let near = walk
+                .pool
+                .iter()
+                .map(|&(score, s)| ((norm - score).max(0.0), s));
+            choice.near.clear();
+            choice.near.extend(near);
+            self.choose(slot, choice);
+            choice.kept.clone()
+        })
+    }
+
+    /// The links of a slot to which others lead from now on.
+    fn answer(&self, links: &Links, slot: u32, new: &[(u32, u32)], pool: &Pool) -> Vec<u32> {
+        let mut all = links.of(slot).to_vec();
+        for &(_, from) in new {
+            if !all.contains(&from) {
+                all.push(from);
+            }
+        }
+        if all.len() <= DEGREE {
+            return all;
+        }
+        pool.with(|walk, choice| {
+            self.measure(slot, &all, walk, choice);
+            choice.near.retain(|n| self.alive.keep(n.1));
+            self.choose(slot, choice);
+            choice.kept.clone()
+        })
+    }
+
+    /// Links new slots, which have codes and no links yet.
+    pub(super) fn link(
+        &self,
+        links: &mut Links,
+        entries: &mut Vec<u32>,
+        mut linked: usize,
+        slots: &[u32],
+        threads: usize,
+        pool: &Pool,
+    ) {
+        let mut at = 0;
+        while at < slots.len() {
+            if entries.is_empty() {
+                entries.push(slots[at]);
+                linked += 1;
+                at += 1;
+                continue;
+            }
+            let round = (linked / SHARE).clamp(1, MOST_ROUND);
+            let slots = &slots[at..slots.len().min(at + round)];
+            let placed = threads::map(threads, slots.len(), &|i| {
+                self.place(links, entries, slots[i], pool)
+            });
+            let mut back: Vec<(u32, u32)> = Vec::with_capacity(slots.len() * DEGREE);
+            for (&slot, chosen) in slots.iter().zip(&placed) {
+                links.set(slot, chosen);
+                back.extend(chosen.iter().map(|&to| (to, slot)));
+            }
+            back.sort_unstable();
+            let groups: Vec<&[(u32, u32)]> = back.chunk_by(|a, b| a.0 == b.0).collect();
+            let answers = threads::map(threads, groups.len(), &|i| {
+                self.answer(links, groups[i][0].0, groups[i], pool)
+            });
+            for (group, answer) in groups.iter().zip(answers) {
+                links.set(group[0].0, &answer);
+            }
+            at += slots.len();
+            linked += slots.len();
+        }
+    }
+
+    /// Leads a slot around those of its neighbours that are dead; answers whether it had such.
+    pub(super) fn mend(&self, links: &mut Links, slot: u32, pool: &Pool) -> bool {
+        let old = links.of(slot);
+        if old.iter().all(|&link| self.alive.keep(link)) {
+            return false;
+        }
+        let mut all: Vec<u32> = Vec::with_capacity(4 * DEGREE);
+        for &link in old {
+            match self.alive.keep(link) {
+                true => all.push(link),
+                false => all.extend(links.of(link).iter().filter(|&&l| self.alive.keep(l))),
+            }
+        }
+        all.sort_unstable();
+        all.dedup();
+        all.retain(|&l| l != slot && l != NONE);
+        let chosen = pool.with(|walk, choice| {
+            self.measure(slot, &all, walk, choice);
+            self.choose(slot, choice);
+            choice.kept.clone()
+        });
+        links.set(slot, &chosen);
+        true
+    }
+}

@@ -1,0 +1,279 @@
+//! Near neighbours without looking at everything: codes of all vectors, and a graph over them.
+//!
+//! The one idea: look around with four bits a number, decide with twelve. A walk along the links
+//! of a flat graph (Vamana; Subramanya et al., 2019) reads a few hundred short codes; the best of
+//! them are scored finely for as long as the error that short codes can have leaves any doubt.
+//!
+//! `rotation` and `coder` make codes, `graph` walks, `link` keeps the graph; `scratch` is what
+//! lets a search allocate nothing.
+
+mod coder;
+mod graph;
+mod link;
+mod rotation;
+mod scratch;
+
+use super::Metric;
+use crate::kernel;
+use crate::retrieval::topk::TopK;
+use crate::threads;
+use coder::{Asking, Coded, Coder};
+pub(super) use graph::{All, Keep};
+use graph::{Links, MOST_SLOTS};
+use link::Linker;
+use scratch::Pool;
+
+/// Entry points of a walk.
+const ENTRIES: usize = 16;
+/// Slots that one removed or added vector has looked over while dead ones are led around.
+const SWEEP: usize = 16;
+/// Dead slots, as a share of all, from which on they are led around.
+const TOLERATED: usize = 10;
+/// Codes that are scored in one go of a scan.
+const SCAN: usize = 1024;
+
+#[derive(Clone, Debug)]
+pub(super) struct Near {
+    coder: Coder,
+    coded: Coded,
+    links: Links,
+    entries: Vec<u32>,
+    /// Slots in the graph, dead ones included.
+    linked: usize,
+    /// Removed slots that others still lead to, and those of them that a sweep is leading around.
+    dead: Vec<u32>,
+    dying: Vec<u32>,
+    /// How far the sweep has come.
+    cursor: usize,
+    pool: Pool,
+    room: Vec<f32>,
+}
+
+impl Near {
+    /// An empty one, for vectors like those of the sample.
+    pub(super) fn new(metric: Metric, dim: usize, seed: u64, sample: &[&[f32]]) -> Self {
+        let coder = Coder::new(metric, dim, seed, sample);
+        Self {
+            coded: Coded::new(coder.width()),
+            coder,
+            links: Links::default(),
+            entries: Vec::new(),
+            linked: 0,
+            dead: Vec::new(),
+            dying: Vec::new(),
+            cursor: 0,
+            pool: Pool::default(),
+            room: Vec::new(),
+        }
+    }
+
+    /// Keeps a vector's codes. It is found by scans, and by walks once it is linked.
+    pub(super) fn put(&mut self, slot: u32, vector: &[f32]) {
+        let room = &mut self.room;
+        self.coded.put(&self.coder, slot, vector, room);
+        self.links.grow(slot as usize + 1);
+        self.links.set(slot, &[]);
+    }
+
+    /// Links slots that were put.
+    pub(super) fn link(&mut self, slots: &[u32], alive: &impl Keep, threads: usize) {
+        let Self {
+            coder,
+            coded,
+            links,
+            entries,
+            ..
+        } = self;
+        let linker = Linker {
+            coder,
+            coded,
+            alive,
+        };
+        linker.link(links, entries, self.linked, slots, threads, &self.pool);
+        self.linked += slots.len();
+        self.choose_entries(alive);
+    }
+
+    /// Entry points are spread over the slots, and chosen anew when there are twice as many.
+    fn choose_entries(&mut self, alive: &impl Keep) {
+        let n = self.links.len();
+        let wanted = ENTRIES.min(self.linked);
+        let sound = self.entries.len() >= wanted && self.entries.iter().all(|&e| alive.keep(e));
+        if sound && !self.linked.is_power_of_two() {
+            return;
+        }
+        let linked = |s: &u32| alive.keep(*s) && !self.links.of(*s).is_empty();
+        let from = |i: usize| (0..n).map(move |j| ((i * n / ENTRIES + j) % n) as u32);
+        let mut entries: Vec<u32> = (0..ENTRIES)
+            .filter_map(|i| from(i).take(n.div_ceil(ENTRIES)).find(linked))
+            .collect();
+        entries.dedup();
+        if !entries.is_empty() {
+            self.entries = entries;
+        }
+    }
+
+    /// Whether walks pass through slots that hold nothing.
+    pub(super) fn has_dead(&self) -> bool {
+        !(self.dead.is_empty() && self.dying.is_empty())
+    }
+
+    /// A linked slot was removed: walks still pass through it.
+    pub(super) fn bury(&mut self, slot: u32) {
+        self.dead.push(slot);
+    }
+
+    /// Leads some slots around dead ones; answers slots that may be used again.
+    pub(super) fn sweep(&mut self, writes: usize, alive: &impl Keep) -> Vec<u32> {
+        if self.dying.is_empty() {
+            if self.dead.len() * TOLERATED <= self.linked {
+                return Vec::new();
+            }
+            self.dying = std::mem::take(&mut self.dead);
+            self.cursor = 0;
+        }
+        let linker = Linker {
+            coder: &self.coder,
+            coded: &self.coded,
+            alive,
+        };
+        let end = self.links.len().min(self.cursor + writes * SWEEP);
+        for slot in self.cursor..end {
+            if alive.keep(slot as u32) {
+                linker.mend(&mut self.links, slot as u32, &self.pool);
+            }
+        }
+        self.cursor = end;
+        if end < self.links.len() {
+            return Vec::new();
+        }
+        let free = std::mem::take(&mut self.dying);
+        for &slot in &free {
+            self.links.set(slot, &[]);
+        }
+        self.linked -= free.len();
+        self.entries.retain(|&e| alive.keep(e));
+        self.choose_entries(alive);
+        free
+    }
+
+    /// Slots, with their scores, among which the `k` best are as far as a walk with a pool of
+    /// `effort` finds them.
+    pub(super) fn walk(
+        &self,
+        query: &[f32],
+        k: usize,
+        effort: usize,
+        keep: &impl Keep,
+    ) -> Vec<(u32, f32)> {
+        self.pool.with(|walk, _| {
+            self.coder.ask(query, &mut walk.asking);
+            let most = effort.max(k);
+            walk.run(&self.coded, &self.links, &self.entries, most, keep);
+            self.refine(&walk.asking, &walk.pool, k, 1.0)
+        })
+    }
+
+    /// The same among given slots, all of which are looked at.
+    pub(super) fn scan(&self, query: &[f32], k: usize, slots: &[u32]) -> Vec<(u32, f32)> {
+        self.pool.with(|walk, _| {
+            self.coder.ask(query, &mut walk.asking);
+            let mut rough = Vec::with_capacity(slots.len());
+            let mut sums = [0; SCAN];
+            for slots in slots.chunks(SCAN) {
+                for &slot in slots {
+                    kernel::codes::prefetch(self.coded.code(slot));
+                }
+                let sums = &mut sums[..slots.len()];
+                (kernel::active().codes.dots)(&walk.asking.bytes, &self.coded.codes, slots, sums);
+                let scores = slots
+                    .iter()
+                    .zip(&*sums)
+                    .map(|(&slot, &sum)| (walk.asking.rough(sum, self.coded.meaning(slot)), slot));
+                rough.extend(scores);
+            }
+            self.refine(&walk.asking, &rough, k, 2.0)
+        })
+    }
+
+    /// The same among all slots that `keep` lets through.
+    pub(super) fn scan_all(
+        &self,
+        query: &[f32],
+        k: usize,
+        keep: &impl Keep,
+        threads: usize,
+    ) -> Vec<(u32, f32)> {
+        self.pool.with(|walk, _| {
+            self.coder.ask(query, &mut walk.asking);
+            let (asking, half) = (&walk.asking, self.coder.width() / 2);
+            let n = self.coded.len();
+            let parts = threads.min(n.div_ceil(16 * SCAN)).max(1);
+            let each = n.div_ceil(parts);
+            let found = threads::map(parts, parts, &|part| {
+                let range = (part * each).min(n)..((part + 1) * each).min(n);
+                let mut rough = Vec::with_capacity(range.len());
+                let mut sums = [0; SCAN];
+                for first in range.clone().step_by(SCAN) {
+                    let count = SCAN.min(range.end - first);
+                    let codes = &self.coded.codes[first * half..][..count * half];
+                    let sums = &mut sums[..count];
+                    (kernel::active().codes.scan)(&asking.bytes, codes, sums);
+                    for (i, &sum) in sums.iter().enumerate() {
+                        let slot = (first + i) as u32;
+                        if keep.keep(slot) {
+                            rough.push((asking.rough(sum, self.coded.meaning(slot)), slot));
+                        }
+                    }
+                }
+                self.refine(asking, &rough, k, 2.0)
+            });
+            found.into_iter().flatten().collect()
+        })
+    }
+
+    /// Scores finely what may be among the `k` best, in any order. `doubt` widens the error that
+    /// rough scores are taken to have.
+    fn refine(
+        &self,
+        asking: &Asking,
+        rough: &[(f32, u32)],
+        k: usize,
+        doubt: f32,
+    ) -> Vec<(u32, f32)> {
+        let mut best = TopK::new(k);
+        let slack = |slot: u32| doubt * asking.slack(self.coded.meaning(slot));
+        for &(score, slot) in rough {
+            if best.threshold().is_none_or(|t| score - slack(slot) > t) {
+                best.push(slot, score - slack(slot));
+            }
+        }
+        let enough = best.threshold().unwrap_or(f32::NEG_INFINITY);
+        let mut fine = Vec::with_capacity(4 * k.min(rough.len()));
+        let hopeful = rough
+            .iter()
+            .filter(|&&(score, slot)| score + slack(slot) >= enough);
+        for &(_, slot) in hopeful.clone() {
+            kernel::codes::prefetch(self.coded.rest(slot));
+        }
+        for &(_, slot) in hopeful {
+            fine.push((slot, self.coded.fine(asking, slot)));
+        }
+        fine
+    }
+
+    /// The vector that a slot's codes stand for.
+    pub(super) fn vector(&self, slot: u32) -> Vec<f32> {
+        self.coder.vector(&self.coded, slot)
+    }
+
+    /// Whether another slot can be held.
+    pub(super) fn most_slots() -> usize {
+        MOST_SLOTS
+    }
+
+    /// Bytes of codes and links.
+    pub(super) fn bytes(&self) -> usize {
+        self.coded.bytes() + self.links.bytes()
+    }
+}
