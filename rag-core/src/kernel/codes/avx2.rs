@@ -64,25 +64,25 @@ fn total(sum: __m256i) -> i32 {
     _mm_cvtsi128_si32(two) + _mm_extract_epi32::<1>(two)
 }
 
-fn bytes(one: &[i8], many: &[i8], out: &mut [i32]) {
-    assert!(!one.is_empty() && one.len().is_multiple_of(16));
-    assert!(many.len() >= one.len() * out.len());
-    // SAFETY: as in `dots`.
-    unsafe { entry(one, many, out) }
+fn bytes(one: &[i8], many: &[i8], rows: &[u32], out: &mut [i32]) {
+    assert!(one.len().is_multiple_of(16));
+    for (&row, out) in rows.iter().zip(out) {
+        let row = &many[row as usize * one.len()..][..one.len()];
+        // SAFETY: as in `dots`.
+        *out = unsafe { entry(one, row) };
+    }
 
     #[target_feature(enable = "avx2")]
-    fn entry(one: &[i8], many: &[i8], out: &mut [i32]) {
-        for (row, out) in many.chunks_exact(one.len()).zip(out) {
-            let mut sum = _mm256_setzero_si256();
-            for (a, b) in one.as_chunks::<16>().0.iter().zip(row.as_chunks::<16>().0) {
-                // SAFETY: both are sixteen bytes.
-                unsafe {
-                    let a = _mm256_cvtepi8_epi16(_mm_loadu_si128(a.as_ptr().cast()));
-                    let b = _mm256_cvtepi8_epi16(_mm_loadu_si128(b.as_ptr().cast()));
-                    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
-                }
+    fn entry(one: &[i8], row: &[i8]) -> i32 {
+        let mut sum = _mm256_setzero_si256();
+        for (a, b) in one.as_chunks::<16>().0.iter().zip(row.as_chunks::<16>().0) {
+            // SAFETY: both are sixteen bytes.
+            unsafe {
+                let a = _mm256_cvtepi8_epi16(_mm_loadu_si128(a.as_ptr().cast()));
+                let b = _mm256_cvtepi8_epi16(_mm_loadu_si128(b.as_ptr().cast()));
+                sum = _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
             }
-            *out = total(sum);
         }
+        total(sum)
     }
 }

@@ -85,43 +85,54 @@ unsafe fn tile<const R: usize>(query: &[i8], from: [*const u8; R]) -> [i32; R] {
     std::array::from_fn(|r| _mm512_reduce_add_epi32(_mm512_add_epi32(low[r], high[r])))
 }
 
-fn bytes(one: &[i8], many: &[i8], out: &mut [i32]) {
-    assert!(!one.is_empty() && one.len().is_multiple_of(64));
-    assert!(
-        out.len()
-            .checked_mul(one.len())
-            .is_some_and(|n| n <= many.len())
-    );
-    // SAFETY: the table is handed out only where the processor has the features.
-    unsafe { entry(one, many, out) }
+fn bytes(one: &[i8], many: &[i8], rows: &[u32], out: &mut [i32]) {
+    assert!(!one.is_empty() && one.len().is_multiple_of(64) && rows.len() <= out.len());
+    let most = rows.iter().max().map_or(0, |&row| row as usize + 1);
+    assert!(most.checked_mul(one.len()).is_some_and(|n| n <= many.len()));
+    // SAFETY: the table is handed out only where the processor has the features; all rows are
+    // inside `many`.
+    unsafe { entry(one, many, rows, out) }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    fn entry(one: &[i8], many: &[i8], out: &mut [i32]) {
-        // The instruction wants one side without a sign: 128 more there is 128 times the other
-        // side's sum too much, which does not depend on the row.
-        let flip = _mm512_set1_epi8(-128);
-        let too_much: i32 = one.iter().map(|&x| i32::from(x)).sum::<i32>() * 128;
-        for (row, out) in many.chunks_exact(one.len()).zip(out) {
-            let mut sums = [_mm512_setzero_si512(); 2];
-            for (i, (a, b)) in one
-                .as_chunks::<64>()
-                .0
-                .iter()
-                .zip(row.as_chunks::<64>().0)
-                .enumerate()
-            {
-                // SAFETY: both are 64 bytes.
-                let (a, b) = unsafe {
-                    (
-                        _mm512_loadu_si512(a.as_ptr().cast()),
-                        _mm512_loadu_si512(b.as_ptr().cast()),
-                    )
-                };
-                sums[i % 2] = _mm512_dpbusd_epi32(sums[i % 2], _mm512_xor_si512(b, flip), a);
-            }
-            *out = _mm512_reduce_add_epi32(_mm512_add_epi32(sums[0], sums[1])) - too_much;
+    fn entry(one: &[i8], many: &[i8], rows: &[u32], out: &mut [i32]) {
+        let at = |row: u32| many.as_ptr().wrapping_add(row as usize * one.len());
+        let mut i = 0;
+        while i + TOGETHER <= rows.len() {
+            let from = std::array::from_fn(|r| at(rows[i + r]));
+            // SAFETY: the rows are inside `many`.
+            out[i..i + TOGETHER].copy_from_slice(&unsafe { pair::<TOGETHER>(one, from) });
+            i += TOGETHER;
+        }
+        for i in i..rows.len() {
+            // SAFETY: the row is inside `many`.
+            [out[i]] = unsafe { pair::<1>(one, [at(rows[i])]) };
         }
     }
+}
+
+/// The instruction wants one side without a sign: 128 more there is 128 times the other side's sum
+/// too much, which the same instruction counts.
+///
+/// # Safety
+/// The processor has the features; as many bytes as `one` has can be read at each of `from`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn pair<const R: usize>(one: &[i8], from: [*const i8; R]) -> [i32; R] {
+    let flip = _mm512_set1_epi8(-128);
+    let mut sums = [_mm512_setzero_si512(); R];
+    let mut too_much = _mm512_setzero_si512();
+    for line in 0..one.len() / 64 {
+        // SAFETY: the line is inside all of them.
+        unsafe {
+            let a = _mm512_loadu_si512(one.as_ptr().add(line * 64).cast());
+            too_much = _mm512_dpbusd_epi32(too_much, flip, a);
+            for r in 0..R {
+                let b = _mm512_loadu_si512(from[r].add(line * 64).cast());
+                sums[r] = _mm512_dpbusd_epi32(sums[r], _mm512_xor_si512(b, flip), a);
+            }
+        }
+    }
+    std::array::from_fn(|r| _mm512_reduce_add_epi32(_mm512_sub_epi32(sums[r], too_much)))
 }
 
 /// Sixteen codes of a block as floats.

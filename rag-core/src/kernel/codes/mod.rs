@@ -41,8 +41,9 @@ pub(crate) struct Codes {
     pub dots: fn(query: &[i8], codes: &[u8], rows: &[u32], out: &mut [i32]),
     /// The same for consecutive rows: `out.len()` of them fill `codes`.
     pub scan: fn(query: &[i8], codes: &[u8], out: &mut [i32]),
-    /// `out[i]` = the product of `one` and row `i` of `many`; both hold numbers of -127..=127.
-    pub bytes: fn(one: &[i8], many: &[i8], out: &mut [i32]),
+    /// `out[i]` = the product of `one` and row `rows[i]` of `many`, which is rows as long as `one`;
+    /// both hold numbers of -127..=127.
+    pub bytes: fn(one: &[i8], many: &[i8], rows: &[u32], out: &mut [i32]),
     /// The sums of query times code and of query times rest, for one vector.
     pub refine: fn(query: &[f32], codes: &[u8], rest: &[i8]) -> (f32, f32),
     /// Writes `code * a + rest * b + c`, rounded and within -127..=127.
@@ -111,10 +112,10 @@ mod tests {
             };
             let floats: Vec<f32> = query.iter().map(|&x| f32::from(x) * 0.01).collect();
             let run = |set: &Codes| {
-                let mut out = vec![vec![0; order.len()], vec![0; rows], vec![0; rows]];
+                let mut out = vec![vec![0; order.len()], vec![0; rows], vec![0; order.len()]];
                 (set.dots)(&query, &codes, &order, &mut out[0]);
                 (set.scan)(&query, &codes, &mut out[1]);
-                (set.bytes)(&query, &many, &mut out[2]);
+                (set.bytes)(&query, &many, &order, &mut out[2]);
                 let mut decoded = vec![0; dim];
                 (set.decode)(&codes[..dim / 2], &many[..dim], by, &mut decoded);
                 (out, decoded)

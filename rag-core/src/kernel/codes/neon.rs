@@ -50,10 +50,10 @@ fn dot(query: &[i8], codes: &[u8]) -> i32 {
     }
 }
 
-fn bytes(one: &[i8], many: &[i8], out: &mut [i32]) {
-    assert!(!one.is_empty() && one.len().is_multiple_of(16));
-    assert!(many.len() >= one.len() * out.len());
-    for (row, out) in many.chunks_exact(one.len()).zip(out) {
+fn bytes(one: &[i8], many: &[i8], rows: &[u32], out: &mut [i32]) {
+    assert!(one.len().is_multiple_of(16));
+    for (&row, out) in rows.iter().zip(out) {
+        let row = &many[row as usize * one.len()..][..one.len()];
         // SAFETY: as in `dot`.
         *out = unsafe {
             let mut sum = vdupq_n_s32(0);

@@ -39,9 +39,9 @@ fn dot(query: &[i8], codes: &[u8]) -> i32 {
     sum
 }
 
-fn bytes(one: &[i8], many: &[i8], out: &mut [i32]) {
-    assert!(!one.is_empty() && many.len() >= one.len() * out.len());
-    for (row, out) in many.chunks_exact(one.len()).zip(out) {
+fn bytes(one: &[i8], many: &[i8], rows: &[u32], out: &mut [i32]) {
+    for (&row, out) in rows.iter().zip(out) {
+        let row = &many[row as usize * one.len()..][..one.len()];
         let products = one.iter().zip(row);
         *out = products.map(|(a, b)| i32::from(*a) * i32::from(*b)).sum();
     }

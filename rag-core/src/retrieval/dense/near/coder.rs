@@ -13,8 +13,6 @@ const MIDDLE: f32 = 7.5;
 const STEP: f32 = 0.3352;
 /// The error that four bits leave, as a share of a vector's length.
 const ERROR: f32 = 0.108;
-/// Standard deviations within which the error of a product of codes is taken to stay.
-const SURE: f32 = 3.0;
 
 /// What codes of a vector mean: number `i` is `scale * (code - 7.5) + rest * remainder`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -52,7 +50,7 @@ pub(super) struct Asking {
     length: f32,
     lift: Option<f32>,
     constant: f32,
-    /// The error that a score of four-bit codes may have, over the length of the coded vector.
+    /// The standard deviation of the error of `rough`, over the length of the coded vector.
     slack: f32,
 }
 
@@ -77,16 +75,6 @@ impl Asking {
             Some(lift) => score - (lift - of.lift) * (lift - of.lift),
             None => score,
         }
-    }
-
-    /// How much more than `rough` the finer score may be.
-    pub fn slack(&self, of: &Meaning) -> f32 {
-        self.slack * of.norm.sqrt()
-    }
-
-    /// What is added to `rough` to compare it with `fine`.
-    pub fn constant(&self) -> f32 {
-        self.constant
     }
 }
 
@@ -214,7 +202,7 @@ impl Coder {
         };
         (asking.weight, asking.length) = if l2 { (2.0, 1.0) } else { (1.0, 0.0) };
         asking.lift = None;
-        asking.slack = asking.weight * SURE * ERROR * (length / self.dim.max(1) as f32).sqrt();
+        asking.slack = asking.weight * ERROR * (length / self.dim.max(1) as f32).sqrt();
         let most = floats.iter().fold(0.0f32, |m, x| m.max(x.abs()));
         asking.step = most / 127.0;
         let inverse = if most > 0.0 { 127.0 / most } else { 0.0 };
@@ -244,6 +232,8 @@ impl Coder {
 #[derive(Clone, Debug)]
 pub(super) struct Coded {
     width: usize,
+    /// The largest of the norms.
+    longest: f32,
     pub codes: Aligned<u8>,
     pub rest: Vec<i8>,
     pub meanings: Vec<Meaning>,
@@ -253,6 +243,7 @@ impl Coded {
     pub(super) fn new(width: usize) -> Self {
         Self {
             width,
+            longest: 0.0,
             codes: Aligned::default(),
             rest: Vec::new(),
             meanings: Vec::new(),
@@ -277,6 +268,12 @@ impl Coded {
             &mut self.rest[slot * self.width..][..self.width],
             room,
         );
+        self.longest = self.longest.max(self.meanings[slot].norm);
+    }
+
+    /// The standard deviation that the error of a rough score has at most.
+    pub(super) fn slack(&self, asking: &Asking) -> f32 {
+        asking.slack * self.longest.sqrt()
     }
 
     #[inline(always)]

@@ -27,7 +27,9 @@ pub(super) struct Choice {
     pub near: Vec<(f32, u32)>,
     bytes: Vec<i8>,
     steps: Vec<f32>,
-    gone: Vec<bool>,
+    /// Candidates that no chosen one leads to, and their products with the last chosen.
+    left: Vec<u32>,
+    sums: Vec<i32>,
     /// What was chosen.
     pub kept: Vec<u32>,
 }
@@ -46,7 +48,8 @@ impl<K: Keep> Linker<'_, K> {
             near,
             bytes,
             steps,
-            gone,
+            left,
+            sums,
             kept,
         } = choice;
         near.retain(|n| n.1 != slot);
@@ -63,31 +66,29 @@ impl<K: Keep> Linker<'_, K> {
             let to = &mut bytes[i * width..][..width];
             steps.push(self.coded.decode(self.coder, n.1, to));
         }
-        gone.clear();
-        gone.resize(near.len(), false);
+        left.clear();
+        left.extend(0..near.len() as u32);
         kept.clear();
+        sums.resize(near.len(), 0);
         let product = kernel::active().codes.bytes;
-        for i in 0..near.len() {
-            if gone[i] {
-                continue;
-            }
-            kept.push(near[i].1);
-            if kept.len() == DEGREE {
+        while let Some((&i, _)) = left.split_first() {
+            let one = &near[i as usize];
+            kept.push(one.1);
+            left.remove(0);
+            if kept.len() == DEGREE || left.is_empty() {
                 break;
             }
-            let one = &bytes[i * width..][..width];
-            let a = self.coded.meaning(near[i].1);
-            for j in i + 1..near.len() {
-                if gone[j] {
-                    continue;
-                }
-                let mut sum = [0];
-                product(one, &bytes[j * width..][..width], &mut sum);
+            let sums = &mut sums[..left.len()];
+            product(&bytes[i as usize * width..][..width], bytes, left, sums);
+            let (a, step) = (self.coded.meaning(one.1), 2.0 * steps[i as usize]);
+            let mut sums = sums.iter();
+            left.retain(|&j| {
+                let (j, sum) = (j as usize, sums.next().copied().unwrap_or_default());
                 let b = self.coded.meaning(near[j].1);
                 let lift = (a.lift - b.lift) * (a.lift - b.lift);
-                let apart = a.norm + b.norm - 2.0 * steps[i] * steps[j] * sum[0] as f32 + lift;
-                gone[j] = NEARER * apart <= near[j].0;
-            }
+                let apart = a.norm + b.norm - step * steps[j] * sum as f32 + lift;
+                NEARER * apart > near[j].0
+            });
         }
     }
 

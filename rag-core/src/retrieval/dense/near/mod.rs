@@ -15,7 +15,6 @@ mod scratch;
 
 use super::Metric;
 use crate::kernel;
-use crate::retrieval::topk::TopK;
 use crate::threads;
 use coder::{Asking, Coded, Coder};
 pub(super) use graph::{All, Keep};
@@ -31,6 +30,57 @@ const SWEEP: usize = 16;
 const TOLERATED: usize = 10;
 /// Codes that are scored in one go of a scan.
 const SCAN: usize = 1024;
+
+/// Codes that are asked for ahead of those that are scored.
+const AHEAD: usize = 16;
+/// How far below the last hit a rough score may be and still be looked at again, in standard
+/// deviations of the error: after a walk, and where everything was looked at.
+const DOUBT: f32 = 4.0;
+const SURE: f32 = 8.0;
+
+/// Those of a stream of rough scores that may be among the `k` best when scored finely.
+struct Sieve {
+    k: usize,
+    doubt: f32,
+    /// What a score must reach.
+    floor: f32,
+    held: Vec<(f32, u32)>,
+}
+
+impl Sieve {
+    fn new(k: usize, doubt: f32) -> Self {
+        Self {
+            k,
+            doubt,
+            floor: f32::NEG_INFINITY,
+            held: Vec::with_capacity(4 * k.min(SCAN)),
+        }
+    }
+
+    #[inline(always)]
+    fn push(&mut self, score: f32, slot: u32) {
+        if score >= self.floor {
+            self.held.push((score, slot));
+            if self.held.len() >= 4 * self.k.max(SCAN / 4) {
+                self.shake();
+            }
+        }
+    }
+
+    fn shake(&mut self) {
+        if self.held.len() > self.k {
+            let (_, kth, _) =
+                (self.held).select_nth_unstable_by(self.k - 1, |a, b| b.0.total_cmp(&a.0));
+            self.floor = kth.0 - self.doubt;
+            self.held.retain(|held| held.0 >= self.floor);
+        }
+    }
+
+    fn finish(&mut self) -> &[(f32, u32)] {
+        self.shake();
+        &self.held
+    }
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct Near {
@@ -170,7 +220,13 @@ impl Near {
             self.coder.ask(query, &mut walk.asking);
             let most = effort.max(k);
             walk.run(&self.coded, &self.links, &self.entries, most, keep);
-            self.refine(&walk.asking, &walk.pool, k, 1.0)
+            let doubt = DOUBT * self.coded.slack(&walk.asking);
+            let floor = walk
+                .pool
+                .get(k - 1)
+                .map_or(f32::NEG_INFINITY, |kth| kth.0 - doubt);
+            let hopeful = walk.pool.partition_point(|found| found.0 >= floor);
+            self.refine(&walk.asking, &walk.pool[..hopeful])
         })
     }
 
@@ -178,21 +234,26 @@ impl Near {
     pub(super) fn scan(&self, query: &[f32], k: usize, slots: &[u32]) -> Vec<(u32, f32)> {
         self.pool.with(|walk, _| {
             self.coder.ask(query, &mut walk.asking);
-            let mut rough = Vec::with_capacity(slots.len());
+            let mut sieve = Sieve::new(k, SURE * self.coded.slack(&walk.asking));
             let mut sums = [0; SCAN];
             for slots in slots.chunks(SCAN) {
-                for &slot in slots {
+                for &slot in slots.iter().take(AHEAD) {
                     kernel::codes::prefetch(self.coded.code(slot));
                 }
-                let sums = &mut sums[..slots.len()];
-                (kernel::active().codes.dots)(&walk.asking.bytes, &self.coded.codes, slots, sums);
-                let scores = slots
-                    .iter()
-                    .zip(&*sums)
-                    .map(|(&slot, &sum)| (walk.asking.rough(sum, self.coded.meaning(slot)), slot));
-                rough.extend(scores);
+                let mut chunks = slots.chunks(AHEAD).peekable();
+                while let Some(slots) = chunks.next() {
+                    for &slot in chunks.peek().copied().unwrap_or_default() {
+                        kernel::codes::prefetch(self.coded.code(slot));
+                    }
+                    let sums = &mut sums[..slots.len()];
+                    let dots = kernel::active().codes.dots;
+                    dots(&walk.asking.bytes, &self.coded.codes, slots, sums);
+                    for (&slot, &sum) in slots.iter().zip(&*sums) {
+                        sieve.push(walk.asking.rough(sum, self.coded.meaning(slot)), slot);
+                    }
+                }
             }
-            self.refine(&walk.asking, &rough, k, 2.0)
+            self.refine(&walk.asking, sieve.finish())
         })
     }
 
@@ -212,54 +273,37 @@ impl Near {
             let each = n.div_ceil(parts);
             let found = threads::map(parts, parts, &|part| {
                 let range = (part * each).min(n)..((part + 1) * each).min(n);
-                let mut rough = Vec::with_capacity(range.len());
+                let mut sieve = Sieve::new(k, SURE * self.coded.slack(asking));
                 let mut sums = [0; SCAN];
                 for first in range.clone().step_by(SCAN) {
                     let count = SCAN.min(range.end - first);
                     let codes = &self.coded.codes[first * half..][..count * half];
                     let sums = &mut sums[..count];
                     (kernel::active().codes.scan)(&asking.bytes, codes, sums);
-                    for (i, &sum) in sums.iter().enumerate() {
+                    let meanings = &self.coded.meanings[first..][..count];
+                    for (i, (&sum, meaning)) in sums.iter().zip(meanings).enumerate() {
+                        let score = asking.rough(sum, meaning);
                         let slot = (first + i) as u32;
-                        if keep.keep(slot) {
-                            rough.push((asking.rough(sum, self.coded.meaning(slot)), slot));
+                        if score >= sieve.floor && keep.keep(slot) {
+                            sieve.push(score, slot);
                         }
                     }
                 }
-                self.refine(asking, &rough, k, 2.0)
+                self.refine(asking, sieve.finish())
             });
             found.into_iter().flatten().collect()
         })
     }
 
-    /// Scores finely what may be among the `k` best, in any order. `doubt` widens the error that
-    /// rough scores are taken to have.
-    fn refine(
-        &self,
-        asking: &Asking,
-        rough: &[(f32, u32)],
-        k: usize,
-        doubt: f32,
-    ) -> Vec<(u32, f32)> {
-        let mut best = TopK::new(k);
-        let slack = |slot: u32| doubt * asking.slack(self.coded.meaning(slot));
-        for &(score, slot) in rough {
-            if best.threshold().is_none_or(|t| score - slack(slot) > t) {
-                best.push(slot, score - slack(slot));
-            }
-        }
-        let enough = best.threshold().unwrap_or(f32::NEG_INFINITY);
-        let mut fine = Vec::with_capacity(4 * k.min(rough.len()));
-        let hopeful = rough
-            .iter()
-            .filter(|&&(score, slot)| score + slack(slot) >= enough);
-        for &(_, slot) in hopeful.clone() {
+    /// Scores finely.
+    fn refine(&self, asking: &Asking, rough: &[(f32, u32)]) -> Vec<(u32, f32)> {
+        for &(_, slot) in rough {
             kernel::codes::prefetch(self.coded.rest(slot));
         }
-        for &(_, slot) in hopeful {
-            fine.push((slot, self.coded.fine(asking, slot)));
-        }
-        fine
+        let fine = rough
+            .iter()
+            .map(|&(_, slot)| (slot, self.coded.fine(asking, slot)));
+        fine.collect()
     }
 
     /// The vector that a slot's codes stand for.
