@@ -180,6 +180,14 @@ pub(crate) unsafe fn put<T>(out: *mut T, value: T, name: &'static str) -> Result
     Ok(())
 }
 
+/// Writes one result that the caller may have no use for: NULL is fine.
+pub(crate) unsafe fn tell<T>(out: *mut T, value: T) -> Result<(), Fail> {
+    match out.is_null() {
+        true => Ok(()),
+        false => put(out, value, "out"),
+    }
+}
+
 /// Copies a result into a buffer of `capacity` items and tells how many there are. With too
 /// little room only the count is written.
 pub(crate) unsafe fn fill<T: Copy>(

@@ -11,10 +11,16 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::file;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::error::Category;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 const MAX_SETTINGS: u64 = 16 << 20;
+
+/// What every model folder holds.
+const PARTS: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
 
 /// How the vectors of the tokens become the vector of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,15 +56,14 @@ struct Module {
 
 #[derive(Default, Deserialize)]
 struct SentenceSettings {
-    max_seq_length: Option<usize>,
+    max_seq_length: Option<Value>,
     #[serde(default)]
     do_lower_case: bool,
 }
 
 #[derive(Default, Deserialize)]
 struct TokenizerSettings {
-    // A float: "no limit" is written as 1e30.
-    model_max_length: Option<f64>,
+    model_max_length: Option<Value>,
 }
 
 #[derive(Default, Deserialize)]
@@ -70,9 +75,19 @@ struct Prompts {
 
 impl Folder {
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let root = path
-            .canonicalize()
-            .map_err(|e| Error::io("cannot open the model folder", path, e))?;
+        let root = path.canonicalize().map_err(|e| match e.kind() {
+            io::ErrorKind::NotFound => Error::new(
+                ErrorKind::NotFound,
+                format!(
+                    "there is no model folder {}; name a folder with {}",
+                    path.display(),
+                    PARTS.join(", ")
+                ),
+            )
+            .with_file(path)
+            .with_source(e),
+            _ => Error::io("cannot open the model folder", path, e),
+        })?;
         if !root.is_dir() {
             return Err(Error::invalid(format!(
                 "{} is a file; a model is a folder with config.json, tokenizer.json and \
@@ -111,6 +126,7 @@ impl Folder {
                 }
             }
         }
+        whole(&folder.transformer)?;
         folder.read_lengths()?;
         folder.read_prompts(&root.join("config_sentence_transformers.json"))?;
         Ok(folder)
@@ -133,16 +149,34 @@ impl Folder {
     }
 
     fn read_lengths(&mut self) -> Result<()> {
-        let sentence: SentenceSettings =
-            optional(&self.transformer.join("sentence_bert_config.json"))?.unwrap_or_default();
-        let tokenizer: TokenizerSettings =
-            optional(&self.transformer.join("tokenizer_config.json"))?.unwrap_or_default();
+        let path = self.transformer.join("sentence_bert_config.json");
+        let sentence: SentenceSettings = optional(&path)?.unwrap_or_default();
         self.lowercase = sentence.do_lower_case;
-        let limit = tokenizer
-            .model_max_length
-            .filter(|n| (1.0..1e9).contains(n))
-            .map(|n| n as usize);
-        self.max_tokens = sentence.max_seq_length.or(limit);
+        let own = match &sentence.max_seq_length {
+            None | Some(Value::Null) => None,
+            Some(value) => match value.as_u64().filter(|n| *n > 0) {
+                Some(n) => usize::try_from(n).ok(),
+                None => {
+                    return Err(wrong(
+                        &path,
+                        "max_seq_length",
+                        "a whole number above 0",
+                        value,
+                    ));
+                }
+            },
+        };
+        let path = self.transformer.join("tokenizer_config.json");
+        let tokenizer: TokenizerSettings = optional(&path)?.unwrap_or_default();
+        let limit = match &tokenizer.model_max_length {
+            None | Some(Value::Null) => None,
+            Some(value) => match value.as_f64() {
+                // "No limit" is written as 1e30.
+                Some(n) => Some(n as usize).filter(|_| (1.0..1e9).contains(&n)),
+                None => return Err(wrong(&path, "model_max_length", "a number", value)),
+            },
+        };
+        self.max_tokens = own.or(limit);
         Ok(())
     }
 
@@ -185,13 +219,13 @@ fn name(root: &Path) -> String {
 }
 
 fn pooling(path: &Path) -> Result<Pooling> {
-    let settings: BTreeMap<String, serde_json::Value> = required(path)?;
+    let settings: BTreeMap<String, Value> = required(path)?;
     if settings.get("include_prompt") == Some(&false.into()) {
         return Err(unsupported(path, "prompts left out of pooling".into()));
     }
     let mut modes: Vec<&str> = settings
         .iter()
-        .filter(|(_, value)| **value == serde_json::Value::Bool(true))
+        .filter(|(_, value)| **value == Value::Bool(true))
         .filter_map(|(name, _)| name.strip_prefix("pooling_mode_"))
         .collect();
     if let Some(mode) = settings.get("pooling_mode").and_then(|m| m.as_str()) {
@@ -204,10 +238,13 @@ fn pooling(path: &Path) -> Result<Pooling> {
         ["lasttoken"] => Ok(Pooling::LastToken),
         _ => Err(unsupported(
             path,
-            format!(
-                "pooling by \"{}\"; one of mean, cls, max and lasttoken can be run",
-                modes.join(", ")
-            ),
+            match modes[..] {
+                [] => "no pooling is chosen; one of mean, cls, max and lasttoken can be run".into(),
+                _ => format!(
+                    "pooling by \"{}\"; one of mean, cls, max and lasttoken can be run",
+                    modes.join(", ")
+                ),
+            },
         )),
     }
 }
@@ -232,16 +269,102 @@ pub(super) fn unsupported(path: &Path, message: String) -> Error {
     Error::new(ErrorKind::Unsupported, message).with_file(path)
 }
 
+/// Refuses a folder that lacks what every model has. Where weights of another form are there
+/// instead, they are refused by name later.
+fn whole(folder: &Path) -> Result<()> {
+    let lacks: Vec<&str> = (PARTS.into_iter())
+        .filter(|part| folder.join(part).symlink_metadata().is_err())
+        .collect();
+    let Some(first) = lacks.first() else {
+        return Ok(());
+    };
+    if lacks == ["model.safetensors"] {
+        let others = ["model.safetensors.index.json", "pytorch_model.bin"];
+        if others.iter().any(|other| folder.join(other).exists()) {
+            return Ok(());
+        }
+    }
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    names.sort();
+    let inner = names.iter().find(|path| path.join("config.json").is_file());
+    let advice = match inner {
+        _ if !folder.is_dir() => "there is no such folder; download the whole model".into(),
+        _ if names.is_empty() => "it is empty; download the model into it".into(),
+        Some(inner) => format!("is {} the one that is meant?", inner.display()),
+        None => "download the whole model, or save it with save_pretrained".into(),
+    };
+    let message = format!(
+        "{} lacks {}; a model is a folder with {}: {advice}",
+        folder.display(),
+        lacks.join(", "),
+        PARTS.join(", ")
+    );
+    Err(Error::new(ErrorKind::NotFound, message).with_file(&folder.join(first)))
+}
+
+fn wrong(path: &Path, name: &str, wanted: &str, found: &Value) -> Error {
+    let message = format!("{}: {name} must be {wanted}, got {found}", path.display());
+    Error::invalid(message).with_file(path)
+}
+
+/// Refuses what is no file before it is opened: opening a pipe waits for its other end.
+pub(super) fn regular(path: &Path) -> Result<()> {
+    let found = std::fs::metadata(path).map_err(|e| Error::io("cannot open", path, e))?;
+    if found.is_file() {
+        return Ok(());
+    }
+    let what = match found.is_dir() {
+        true => "a folder",
+        false => "a pipe, a socket or a device",
+    };
+    let message = format!("{} is {what}, expected a file", path.display());
+    Err(Error::invalid(message).with_file(path))
+}
+
+/// What stands in the place of a model's file when it did not come through, by its first bytes.
+pub(super) fn stand_in(bytes: &[u8]) -> Option<&'static str> {
+    let text = bytes.trim_ascii_start();
+    if bytes.is_empty() {
+        Some("is empty; download it again")
+    } else if bytes.starts_with(b"version https://git-lfs") {
+        Some("is a pointer of Git LFS and not the file itself; run git lfs pull")
+    } else if text.starts_with(b"<") {
+        Some("is a web page and not the model's file; download it again")
+    } else {
+        None
+    }
+}
+
+/// The bytes of a JSON file, without the mark that some editors put in front of UTF-8.
+pub(super) fn read_json(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    regular(path)?;
+    let mut bytes = file::read(path, limit)?;
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        bytes.drain(..3);
+    }
+    let found = match &bytes[..] {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("is UTF-16, expected UTF-8; save it as UTF-8"),
+        other => stand_in(other),
+    };
+    match found {
+        None => Ok(bytes),
+        Some(what) => Err(Error::invalid(format!("{} {what}", path.display())).with_file(path)),
+    }
+}
+
 /// Reads a JSON file that must be there.
 pub(super) fn required<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let bytes = file::read(path, MAX_SETTINGS)?;
+    let bytes = read_json(path, MAX_SETTINGS)?;
     serde_json::from_slice(&bytes).map_err(|e| {
-        Error::invalid(format!(
-            "{}: not the settings expected there: {e}",
-            path.display()
-        ))
-        .with_file(path)
-        .with_source(e)
+        let said = match e.classify() {
+            Category::Data => format!("not the settings expected there: {e}"),
+            Category::Eof => format!("it ends too early ({e}); download it again"),
+            _ => format!("not JSON: {e}; mend it or download it again"),
+        };
+        Error::invalid(format!("{}: {said}", path.display()))
+            .with_file(path)
+            .with_source(e)
     })
 }
 

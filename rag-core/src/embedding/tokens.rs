@@ -7,8 +7,8 @@
 
 use super::bert_tokenizer::BertTokenizer;
 use super::fingerprint::Fingerprint;
+use super::folder::read_json;
 use crate::error::{Error, ErrorKind, Result};
-use crate::file;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,6 +22,9 @@ const MAX_FILE: u64 = 64 << 20;
 const MAX_VOCABULARY: u64 = 4_000_000;
 /// Bytes of an added token: the search for them is built in a time that grows with its square.
 const MAX_ADDED: usize = 1024;
+
+/// The kinds of tokenizer that there are.
+const KINDS: [&str; 4] = ["BPE", "WordPiece", "WordLevel", "Unigram"];
 
 /// Bytes of text a token, taken generously: the first guess of how much of a long text is read.
 const BYTES_A_TOKEN: usize = 12;
@@ -62,7 +65,7 @@ impl TokenReader {
         lowercase: bool,
         hash: &mut Fingerprint,
     ) -> Result<Self> {
-        let bytes = file::read(path, MAX_FILE)?;
+        let bytes = read_json(path, MAX_FILE)?;
         hash.bytes(&bytes);
         let refuse = |message: String| {
             Error::invalid(format!("{}: {message}", path.display())).with_file(path)
@@ -84,8 +87,9 @@ impl TokenReader {
         if max_tokens <= special {
             return Err(Error::invalid(format!(
                 "max_tokens must be more than {special}, the special tokens of every text, \
-                 got {max_tokens}"
-            )));
+                 got {max_tokens}; without the option it is what the model's files say"
+            ))
+            .with_file(path));
         }
         Ok(Self {
             engine,
@@ -187,13 +191,28 @@ fn check_added(bytes: &[u8]) -> Result<(), String> {
     struct File {
         #[serde(default)]
         added_tokens: Vec<Added>,
+        model: Option<Kind>,
     }
     #[derive(Deserialize)]
     struct Added {
         content: String,
     }
+    #[derive(Deserialize)]
+    struct Kind {
+        r#type: Option<String>,
+    }
     let file: File = serde_json::from_slice(bytes)
         .map_err(|e| format!("not a tokenizer that can be read: {e}"))?;
+    match file.model.map(|model| model.r#type) {
+        None => return Err("it has no \"model\"; save the tokenizer with save_pretrained".into()),
+        Some(Some(kind)) if !KINDS.contains(&kind.as_str()) => {
+            return Err(format!(
+                "its model is \"{kind}\"; one of {} can be read",
+                KINDS.join(", ")
+            ));
+        }
+        _ => {}
+    }
     match file
         .added_tokens
         .iter()
