@@ -5,22 +5,16 @@
 //! sentence-transformers pools by the mean. Settings that are asked for and not known are
 //! refused: a vector computed some other way would be worse than none.
 
+pub(super) use super::files::required;
+use super::files::{PARTS, optional, whole, wrong};
 use super::fingerprint::Fingerprint;
 use super::options::TextKind;
 use crate::error::{Error, ErrorKind, Result};
-use crate::file;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
-use serde_json::error::Category;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
-
-const MAX_SETTINGS: u64 = 16 << 20;
-
-/// What every model folder holds.
-const PARTS: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
 
 /// How the vectors of the tokens become the vector of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,9 +84,9 @@ impl Folder {
         })?;
         if !root.is_dir() {
             return Err(Error::invalid(format!(
-                "{} is a file; a model is a folder with config.json, tokenizer.json and \
-                 model.safetensors",
-                path.display()
+                "{} is a file; a model is a folder with {}",
+                path.display(),
+                PARTS.join(", ")
             ))
             .with_file(path));
         }
@@ -267,111 +261,4 @@ fn inside(root: &Path, relative: &str, list: &Path) -> Result<PathBuf> {
 pub(super) fn unsupported(path: &Path, message: String) -> Error {
     let message = format!("{}: {message}", path.display());
     Error::new(ErrorKind::Unsupported, message).with_file(path)
-}
-
-/// Refuses a folder that lacks what every model has. Where weights of another form are there
-/// instead, they are refused by name later.
-fn whole(folder: &Path) -> Result<()> {
-    let lacks: Vec<&str> = (PARTS.into_iter())
-        .filter(|part| folder.join(part).symlink_metadata().is_err())
-        .collect();
-    let Some(first) = lacks.first() else {
-        return Ok(());
-    };
-    if lacks == ["model.safetensors"] {
-        let others = ["model.safetensors.index.json", "pytorch_model.bin"];
-        if others.iter().any(|other| folder.join(other).exists()) {
-            return Ok(());
-        }
-    }
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    names.sort();
-    let inner = names.iter().find(|path| path.join("config.json").is_file());
-    let advice = match inner {
-        _ if !folder.is_dir() => "there is no such folder; download the whole model".into(),
-        _ if names.is_empty() => "it is empty; download the model into it".into(),
-        Some(inner) => format!("is {} the one that is meant?", inner.display()),
-        None => "download the whole model, or save it with save_pretrained".into(),
-    };
-    let message = format!(
-        "{} lacks {}; a model is a folder with {}: {advice}",
-        folder.display(),
-        lacks.join(", "),
-        PARTS.join(", ")
-    );
-    Err(Error::new(ErrorKind::NotFound, message).with_file(&folder.join(first)))
-}
-
-fn wrong(path: &Path, name: &str, wanted: &str, found: &Value) -> Error {
-    let message = format!("{}: {name} must be {wanted}, got {found}", path.display());
-    Error::invalid(message).with_file(path)
-}
-
-/// Refuses what is no file before it is opened: opening a pipe waits for its other end.
-pub(super) fn regular(path: &Path) -> Result<()> {
-    let found = std::fs::metadata(path).map_err(|e| Error::io("cannot open", path, e))?;
-    if found.is_file() {
-        return Ok(());
-    }
-    let what = match found.is_dir() {
-        true => "a folder",
-        false => "a pipe, a socket or a device",
-    };
-    let message = format!("{} is {what}, expected a file", path.display());
-    Err(Error::invalid(message).with_file(path))
-}
-
-/// What stands in the place of a model's file when it did not come through, by its first bytes.
-pub(super) fn stand_in(bytes: &[u8]) -> Option<&'static str> {
-    let text = bytes.trim_ascii_start();
-    if bytes.is_empty() {
-        Some("is empty; download it again")
-    } else if bytes.starts_with(b"version https://git-lfs") {
-        Some("is a pointer of Git LFS and not the file itself; run git lfs pull")
-    } else if text.starts_with(b"<") {
-        Some("is a web page and not the model's file; download it again")
-    } else {
-        None
-    }
-}
-
-/// The bytes of a JSON file, without the mark that some editors put in front of UTF-8.
-pub(super) fn read_json(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    regular(path)?;
-    let mut bytes = file::read(path, limit)?;
-    if bytes.starts_with(b"\xef\xbb\xbf") {
-        bytes.drain(..3);
-    }
-    let found = match &bytes[..] {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("is UTF-16, expected UTF-8; save it as UTF-8"),
-        other => stand_in(other),
-    };
-    match found {
-        None => Ok(bytes),
-        Some(what) => Err(Error::invalid(format!("{} {what}", path.display())).with_file(path)),
-    }
-}
-
-/// Reads a JSON file that must be there.
-pub(super) fn required<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let bytes = read_json(path, MAX_SETTINGS)?;
-    serde_json::from_slice(&bytes).map_err(|e| {
-        let said = match e.classify() {
-            Category::Data => format!("not the settings expected there: {e}"),
-            Category::Eof => format!("it ends too early ({e}); download it again"),
-            _ => format!("not JSON: {e}; mend it or download it again"),
-        };
-        Error::invalid(format!("{}: {said}", path.display()))
-            .with_file(path)
-            .with_source(e)
-    })
-}
-
-/// Reads a JSON file that may be missing.
-fn optional<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    match required(path) {
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
-        other => other.map(Some),
-    }
 }

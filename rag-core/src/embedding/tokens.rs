@@ -6,8 +6,8 @@
 //! the same.
 
 use super::bert_tokenizer::BertTokenizer;
+use super::files::read_json;
 use super::fingerprint::Fingerprint;
-use super::folder::read_json;
 use crate::error::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -88,8 +88,7 @@ impl TokenReader {
             return Err(Error::invalid(format!(
                 "max_tokens must be more than {special}, the special tokens of every text, \
                  got {max_tokens}; without the option it is what the model's files say"
-            ))
-            .with_file(path));
+            )));
         }
         Ok(Self {
             engine,
@@ -202,7 +201,7 @@ fn check_added(bytes: &[u8]) -> Result<(), String> {
         r#type: Option<String>,
     }
     let file: File = serde_json::from_slice(bytes)
-        .map_err(|e| format!("not a tokenizer that can be read: {e}"))?;
+        .map_err(|e| format!("not a tokenizer that can be read: {e}; download it again"))?;
     match file.model.map(|model| model.r#type) {
         None => return Err("it has no \"model\"; save the tokenizer with save_pretrained".into()),
         Some(Some(kind)) if !KINDS.contains(&kind.as_str()) => {
@@ -230,7 +229,7 @@ fn check_added(bytes: &[u8]) -> Result<(), String> {
 fn other(bytes: &[u8]) -> Result<(Engine, u32, usize), String> {
     check_added(bytes)?;
     let mut tokenizer = guarded(|| Tokenizer::from_bytes(bytes))
-        .map_err(|e| format!("not a tokenizer that can be read: {e}"))?;
+        .map_err(|e| format!("not a tokenizer that can be read: {e}; download it again"))?;
     tokenizer.with_padding(None);
     tokenizer.with_truncation(None).map_err(|e| e.to_string())?;
     let largest = tokenizer.get_vocab(true).into_values().max().unwrap_or(0);

@@ -6,8 +6,8 @@
 //! vector; one whose length changes while it is read is refused. The bytes are hashed on the way,
 //! so that a fingerprint is of what was read.
 
+use super::files::{regular, stand_in};
 use super::fingerprint::{Digest, Fingerprint};
-use super::folder::{regular, stand_in};
 use crate::error::{Error, ErrorKind, Result};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
