@@ -151,9 +151,11 @@ def test_an_empty_folder_is_told_what_belongs_there(tmp_path: Path) -> None:
         f"{empty} lacks {parts}; a model is a folder with {parts}: "
         "it is empty; download the model into it"
     )
-    with pytest.raises(rag.NotFound, match="there is no model folder .* name a folder with config"):
+    with pytest.raises(
+        rag.NotFound, match=r"there is no model folder .* name a folder with config"
+    ):
         rag.Embedder(tmp_path / "no")
-    with pytest.raises(rag.NotFound, match="is .*inner the one that is meant"):
+    with pytest.raises(rag.NotFound, match=r"is .*inner the one that is meant"):
         rag.Embedder(tiny.write(tmp_path / "outer" / "inner").parent)
 
 
@@ -173,7 +175,7 @@ def test_what_is_no_file_is_refused_at_once(part: str, folder: Path) -> None:
 def test_a_link_to_nowhere_is_named(folder: Path) -> None:
     (folder / "config.json").unlink()
     (folder / "config.json").symlink_to(folder / "gone")
-    with pytest.raises(rag.NotFound, match="config.json is a link to .*gone, which is not there"):
+    with pytest.raises(rag.NotFound, match=r"config.json is a link to .*gone, which is not there"):
         rag.Embedder(folder)
 
 

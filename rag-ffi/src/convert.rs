@@ -105,7 +105,8 @@ pub(crate) unsafe fn texts<'a>(
     let found = optional_texts(data, lengths, count, name)?;
     found
         .into_iter()
-        .map(|t| t.ok_or(Fail::Null(name)))
+        .enumerate()
+        .map(|(i, t)| t.ok_or(Fail::NullItem(name, i)))
         .collect()
 }
 

@@ -139,7 +139,7 @@ TEST(wrong_texts_are_told_by_their_place) {
   const char *bad[] = {"cat", "c\xff"}, *none[] = {"cat", NULL};
   SAYS(RAG_STATUS_INVALID_ARGUMENT, "item 1: texts is not UTF-8: byte 0xff at position 1",
        rag_embedder_encode(model, bad, NULL, 2, NULL, NULL, NULL, rows, 2 * TINY_DIM, &count, &err));
-  SAYS(RAG_STATUS_NULL_POINTER, "texts",
+  SAYS(RAG_STATUS_NULL_POINTER, "texts[1] is NULL, expected a text",
        rag_embedder_encode(model, none, NULL, 2, NULL, NULL, NULL, rows, 2 * TINY_DIM, &count, &err));
   SAYS(RAG_STATUS_NULL_POINTER, "texts is NULL",
        rag_embedder_encode(model, NULL, NULL, 2, NULL, NULL, NULL, rows, 2 * TINY_DIM, &count, &err));
