@@ -526,7 +526,11 @@ fn missing_files_are_named() {
 }
 
 /// Opens a folder whose file has these bytes instead; answers the error's kind and sentence.
-fn refusal(folder: &tiny_bert::Folder, file: &str, bytes: impl AsRef<[u8]>) -> (ErrorKind, String) {
+fn refusal_of(
+    folder: &tiny_bert::Folder,
+    file: &str,
+    bytes: impl AsRef<[u8]>,
+) -> (ErrorKind, String) {
     folder.write(file, bytes);
     let error = open(&folder.0).unwrap_err();
     (error.kind(), error.to_string())
@@ -557,7 +561,7 @@ fn a_folder_that_lacks_files_is_told_what_to_do() {
     let model = Tiny::random(15, 16, 2, 16, 1);
     let folder = model.write("elsewhere");
     let stages = json!([{"path": "0_Transformer", "type": "models.Transformer"}]);
-    let (kind, said) = refusal(&folder, "modules.json", stages.to_string());
+    let (kind, said) = refusal_of(&folder, "modules.json", stages.to_string());
     assert_eq!(kind, ErrorKind::NotFound);
     assert!(said.contains("0_Transformer lacks config.json"), "{said}");
     assert!(said.contains("there is no such folder"), "{said}");
@@ -600,17 +604,17 @@ fn what_stands_in_the_place_of_a_file_is_named() {
     let page = "<!DOCTYPE html><html>please log in</html>";
     for file in ["config.json", "tokenizer.json", "model.safetensors"] {
         let folder = model.write("stand-in");
-        let (_, said) = refusal(&folder, file, pointer);
+        let (_, said) = refusal_of(&folder, file, pointer);
         assert!(
             said.contains(file) && said.contains("run git lfs pull"),
             "{said}"
         );
-        let (_, said) = refusal(&folder, file, page);
+        let (_, said) = refusal_of(&folder, file, page);
         assert!(
             said.contains(file) && said.contains("is a web page"),
             "{said}"
         );
-        let (_, said) = refusal(&folder, file, "");
+        let (_, said) = refusal_of(&folder, file, "");
         assert!(said.contains("download it again"), "{said}");
         std::fs::remove_file(folder.0.join(file)).unwrap();
         std::fs::create_dir(folder.0.join(file)).unwrap();
@@ -623,14 +627,14 @@ fn what_stands_in_the_place_of_a_file_is_named() {
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
         .collect();
-    let (_, said) = refusal(&folder, "config.json", wide);
+    let (_, said) = refusal_of(&folder, "config.json", wide);
     assert!(
         said.ends_with("is UTF-16, expected UTF-8; save it as UTF-8"),
         "{said}"
     );
-    let (_, said) = refusal(&folder, "config.json", "{\"model_type\": ");
+    let (_, said) = refusal_of(&folder, "config.json", "{\"model_type\": ");
     assert!(said.contains("it ends too early"), "{said}");
-    let (_, said) = refusal(&folder, "config.json", "{model_type: 1}");
+    let (_, said) = refusal_of(&folder, "config.json", "{model_type: 1}");
     assert!(said.contains("not JSON"), "{said}");
 }
 
@@ -667,7 +671,7 @@ fn settings_of_a_wrong_type_are_named() {
     ];
     for (file, value, want) in cases {
         let folder = model.write("wrong-type");
-        let (kind, said) = refusal(&folder, file, value.to_string());
+        let (kind, said) = refusal_of(&folder, file, value.to_string());
         assert_eq!(kind, ErrorKind::InvalidArgument);
         assert!(
             said.contains(file) || file == "sentence_bert_config.json",
