@@ -754,8 +754,8 @@ rag_status rag_embedder_encode(const rag_embedder *embedder,
                                rag_error **err);
 
 /**
- * As `rag_embedder_encode`; `truncated` receives how many of the texts were longer than
- * `rag_embedder_max_tokens` and were cut there.
+ * As `rag_embedder_encode`; `truncated` (which may be NULL) receives how many of the texts were
+ * longer than `rag_embedder_max_tokens` and were cut there.
  */
 rag_status rag_embedder_encode_counted(const rag_embedder *embedder,
                                        const char *const *texts,
@@ -1388,6 +1388,24 @@ rag_status rag_collection_add(const rag_collection *collection,
                               rag_error **err);
 
 /**
+ * As `rag_collection_add`; `truncated` (which may be NULL) receives how many of the texts were
+ * longer than `rag_embedder_max_tokens` and were cut there for their vectors. They are kept whole,
+ * and searched whole by their words.
+ */
+rag_status rag_collection_add_counted(const rag_collection *collection,
+                                      const char *const *ids,
+                                      const char *const *texts,
+                                      const size_t *lengths,
+                                      size_t n,
+                                      const float *vectors,
+                                      size_t dim,
+                                      const char *const *metadata,
+                                      rag_progress progress,
+                                      void *user,
+                                      size_t *truncated,
+                                      rag_error **err);
+
+/**
  * As `rag_collection_add`, but replaces documents that are here already, as a whole.
  */
 rag_status rag_collection_upsert(const rag_collection *collection,
@@ -1401,6 +1419,22 @@ rag_status rag_collection_upsert(const rag_collection *collection,
                                  rag_progress progress,
                                  void *user,
                                  rag_error **err);
+
+/**
+ * As `rag_collection_upsert`, with `truncated` as in `rag_collection_add_counted`.
+ */
+rag_status rag_collection_upsert_counted(const rag_collection *collection,
+                                         const char *const *ids,
+                                         const char *const *texts,
+                                         const size_t *lengths,
+                                         size_t n,
+                                         const float *vectors,
+                                         size_t dim,
+                                         const char *const *metadata,
+                                         rag_progress progress,
+                                         void *user,
+                                         size_t *truncated,
+                                         rag_error **err);
 
 /**
  * Deletes `n` documents by id, all or nothing; `deleted` (which may be NULL) tells how many were

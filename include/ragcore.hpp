@@ -273,13 +273,12 @@ public:
     detail::borrowed lent(all);
     detail::watcher watcher(watch);
     std::vector<float> out(all.size() * dim());
-    std::size_t count = 0, cut = 0;
+    std::size_t count = 0;
     rag_error *err = nullptr;
     rag_status status = rag_embedder_encode_counted(
         raw(), lent.data.data(), lent.lengths.data(), all.size(), with.raw(), watcher.function(),
-        &watcher, out.data(), out.size(), &count, &cut, &err);
+        &watcher, out.data(), out.size(), &count, truncated, &err);
     finish(watcher, status, err);
-    if (truncated) *truncated = cut;
     return out;
   }
   std::vector<float> encode(const std::string &text, const options &with = {}) const {
@@ -659,11 +658,14 @@ public:
   bool contains(const std::string &id) const {
     return detail::get<bool>(rag_collection_contains, raw(), id.c_str());
   }
-  void add(const batch &documents, const progress &watch = {}) const {
-    put(rag_collection_add, documents, watch);
+  /** With `truncated` it is told how many texts were cut for their vectors. */
+  void add(const batch &documents, const progress &watch = {},
+           std::size_t *truncated = nullptr) const {
+    put(rag_collection_add_counted, documents, watch, truncated);
   }
-  void upsert(const batch &documents, const progress &watch = {}) const {
-    put(rag_collection_upsert, documents, watch);
+  void upsert(const batch &documents, const progress &watch = {},
+              std::size_t *truncated = nullptr) const {
+    put(rag_collection_upsert_counted, documents, watch, truncated);
   }
   std::size_t erase(const texts &ids) const {
     std::vector<const char *> lent = names(ids);
@@ -760,7 +762,8 @@ private:
     for (const std::string &one : all) lent.push_back(one.c_str());
     return lent;
   }
-  template <class F> void put(F f, const batch &documents, const progress &watch) const {
+  template <class F>
+  void put(F f, const batch &documents, const progress &watch, std::size_t *truncated) const {
     std::size_t n = documents.ids.size();
     auto same = [n](const char *what, std::size_t count) {
       if (count == 0 || count == n) return;
@@ -777,7 +780,7 @@ private:
     rag_status status =
         f(raw(), ids.data(), lent.data.empty() ? nullptr : lent.data.data(), lent.lengths.data(), n,
           documents.vectors.data.data(), documents.vectors.dim,
-          metadata.empty() ? nullptr : metadata.data(), watcher.function(), &watcher, &err);
+          metadata.empty() ? nullptr : metadata.data(), watcher.function(), &watcher, truncated, &err);
     if (watcher.thrown) rag_error_free(err);
     watcher.rethrow();
     detail::check(status, err);

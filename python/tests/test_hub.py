@@ -96,7 +96,7 @@ def test_a_path_that_is_there_wins(
     ["no/such/folder/here", Path("owner/none"), "./none", "../none", "none", "/none", "a/ b"],
 )
 def test_what_is_no_id_is_a_path(hub: Hub, path: Any) -> None:
-    with pytest.raises(rag.NotFound, match="cannot open the model folder"):
+    with pytest.raises(rag.NotFound, match="there is no model folder"):
         rag.Embedder(path)
     assert hub.asked == []
 

@@ -17,15 +17,22 @@ pub enum OptionValue {
     F64(f64),
     /// Text: the name of a choice.
     Str(String),
+    /// None of these, by the name of its type: no option takes it, and each says what it takes.
+    Other(String),
 }
 
 impl OptionValue {
-    fn describe(&self) -> String {
+    /// The value as messages show it.
+    pub fn describe(&self) -> String {
         match self {
             OptionValue::Bool(v) => v.to_string(),
             OptionValue::U64(v) => v.to_string(),
-            OptionValue::F64(v) => v.to_string(),
+            // Whole numbers below zero come as real ones, for want of a kind of their own.
+            OptionValue::F64(v) if (-1e15..0.0).contains(v) => v.to_string(),
+            // "2.0" and "1e21": what is no whole number here must not look like one.
+            OptionValue::F64(v) => format!("{v:?}"),
             OptionValue::Str(v) => format!("\"{v}\""),
+            OptionValue::Other(v) => v.clone(),
         }
     }
 }
@@ -87,22 +94,25 @@ pub trait OptionField: Sized {
 pub trait Bounded<T> {
     /// Fails unless the value is inside `range`; NaN is outside every range.
     fn check_in(&self, name: &str, range: &RangeInclusive<T>) -> Result<()>;
+    /// Refuses a value of another type, and names the type and the range that are wanted.
+    fn refuse(name: &str, value: &OptionValue, range: &RangeInclusive<T>) -> Error;
 }
 
 fn wrong_type<T>(name: &str, wanted: &str, value: &OptionValue) -> Result<T> {
-    Err(Error::invalid(format!(
-        "{name} must be {wanted}, got {}",
-        value.describe()
-    )))
+    Err(unwanted(name, wanted, value))
+}
+
+fn unwanted(name: &str, wanted: &str, value: &OptionValue) -> Error {
+    Error::invalid(format!("{name} must be {wanted}, got {}", value.describe()))
 }
 
 macro_rules! number_field {
-    ($($type:ty, $wanted:literal, |$value:ident| $convert:expr;)+) => {$(
+    ($($type:ty, $kind:literal, $wanted:expr, |$value:ident| $convert:expr;)+) => {$(
         impl OptionField for $type {
             fn from_value(name: &str, $value: &OptionValue) -> Result<Self> {
                 match $convert {
                     Some(v) => Ok(v),
-                    None => wrong_type(name, $wanted, $value),
+                    None => wrong_type(name, &$wanted, $value),
                 }
             }
             fn describe(&self) -> String { self.to_string() }
@@ -113,22 +123,29 @@ macro_rules! number_field {
                 Err(Error::invalid(format!(
                     "{name} must be in {}..={}, got {self}", range.start(), range.end())))
             }
+            fn refuse(name: &str, value: &OptionValue, range: &RangeInclusive<$type>) -> Error {
+                let wanted = format!("{} from {} to {}", $kind, range.start(), range.end());
+                unwanted(name, &wanted, value)
+            }
         }
     )+};
 }
 
 number_field! {
-    usize, "a whole number", |value| match value {
+    usize, "a whole number", format!("a whole number from 0 to {}", usize::MAX), |value| match value {
         OptionValue::U64(v) => usize::try_from(*v).ok(),
         _ => None,
     };
-    u64, "a whole number", |value| match value { OptionValue::U64(v) => Some(*v), _ => None };
-    f32, "a number", |value| match value {
+    u64, "a whole number", format!("a whole number from 0 to {}", u64::MAX), |value| match value {
+        OptionValue::U64(v) => Some(*v),
+        _ => None,
+    };
+    f32, "a number", "a number", |value| match value {
         OptionValue::F64(v) => Some(*v as f32),
         OptionValue::U64(v) => Some(*v as f32),
         _ => None,
     };
-    f64, "a number", |value| match value {
+    f64, "a number", "a number", |value| match value {
         OptionValue::F64(v) => Some(*v),
         OptionValue::U64(v) => Some(*v as f64),
         _ => None,
@@ -176,6 +193,9 @@ impl<T: Bounded<T>> Bounded<T> for Option<T> {
     fn check_in(&self, name: &str, range: &RangeInclusive<T>) -> Result<()> {
         self.as_ref().map_or(Ok(()), |v| v.check_in(name, range))
     }
+    fn refuse(name: &str, value: &OptionValue, range: &RangeInclusive<T>) -> Error {
+        T::refuse(name, value, range)
+    }
 }
 
 /// Declares an enum whose variants have names, usable as the type of an option.
@@ -216,8 +236,13 @@ macro_rules! option_enum {
                 name: &str,
                 value: &$crate::options::OptionValue,
             ) -> $crate::Result<Self> {
-                let text = <String as $crate::options::OptionField>::from_value(name, value)?;
-                Self::parse(name, &text)
+                match value {
+                    $crate::options::OptionValue::Str(text) => Self::parse(name, text),
+                    other => Err($crate::Error::invalid(format!(
+                        "{name} must be one of {}, got {}",
+                        <Self as $crate::options::OptionField>::choices().unwrap_or_default(),
+                        other.describe()))),
+                }
             }
             fn describe(&self) -> String { format!("\"{}\"", self.name()) }
             fn choices() -> Option<String> {
@@ -286,7 +311,9 @@ macro_rules! options {
             ) -> $crate::Result<()> {
                 match name {
                     $(stringify!($field) => {
-                        let parsed = <$type as $crate::options::OptionField>::from_value(name, value)?;
+                        let parsed = <$type as $crate::options::OptionField>::from_value(name, value)
+                            $(.map_err(|_| <$type as $crate::options::Bounded<_>>::refuse(name, value, &($range))))?
+                            ?;
                         $($crate::options::Bounded::check_in(&parsed, name, &($range))?;)?
                         self.$field = parsed;
                         Ok(())
@@ -359,7 +386,33 @@ mod tests {
         );
         assert_eq!(
             say(&mut o, "layers", 2.0.into()),
-            "layers must be a whole number, got 2"
+            "layers must be a whole number from 1 to 9, got 2.0"
+        );
+        assert_eq!(
+            say(&mut o, "layers", (-1.0).into()),
+            "layers must be a whole number from 1 to 9, got -1"
+        );
+        assert_eq!(
+            say(&mut o, "layers", 2f64.powi(70).into()),
+            "layers must be a whole number from 1 to 9, got 1.1805916207174113e21"
+        );
+        assert_eq!(
+            say(&mut o, "layers", OptionValue::Other("list".into())),
+            "layers must be a whole number from 1 to 9, got list"
+        );
+        assert_eq!(
+            say(&mut o, "thinner", "much".into()),
+            "thinner must be a number from 0 to 1, got \"much\""
+        );
+        assert_eq!(
+            say(&mut o, "colour", 3u64.into()),
+            "colour must be one of \"red\", \"blue\", got 3"
+        );
+        assert_eq!(
+            u64::from_value("seed", &(-1.0).into())
+                .unwrap_err()
+                .message(),
+            "seed must be a whole number from 0 to 18446744073709551615, got -1"
         );
         assert_eq!(
             say(&mut o, "thinner", f64::NAN.into()),

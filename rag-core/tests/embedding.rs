@@ -5,6 +5,7 @@
 
 mod tiny_bert;
 
+use rag_core::collection::{Batch, Collection};
 use rag_core::embedding::{Embedder, EmbedderOptions, EncodeOptions, Precision, TextKind};
 use rag_core::{ErrorKind, Progress, Rng};
 use serde_json::json;
@@ -522,6 +523,202 @@ fn missing_files_are_named() {
     );
     let file = folder.0.join("config.json");
     assert_eq!(open(&file).unwrap_err().kind(), ErrorKind::InvalidArgument);
+}
+
+/// Opens a folder whose file has these bytes instead; answers the error's kind and sentence.
+fn refusal_of(
+    folder: &tiny_bert::Folder,
+    file: &str,
+    bytes: impl AsRef<[u8]>,
+) -> (ErrorKind, String) {
+    folder.write(file, bytes);
+    let error = open(&folder.0).unwrap_err();
+    (error.kind(), error.to_string())
+}
+
+#[test]
+fn a_folder_that_lacks_files_is_told_what_to_do() {
+    let empty = tiny_bert::Folder::new("empty");
+    let error = open(&empty.0).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let said = error.to_string();
+    let name = empty.0.file_name().unwrap().to_str().unwrap();
+    assert!(said.contains(&format!(
+        "{name} lacks config.json, tokenizer.json, model.safetensors;"
+    )));
+    assert!(
+        said.ends_with("it is empty; download the model into it"),
+        "{said}"
+    );
+
+    let outer = tiny_bert::Folder::new("outer");
+    for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+        outer.write(&format!("snapshot/{file}"), b"{}");
+    }
+    let said = open(&outer.0).unwrap_err().to_string();
+    assert!(said.ends_with("snapshot the one that is meant?"), "{said}");
+
+    let model = Tiny::random(15, 16, 2, 16, 1);
+    let folder = model.write("elsewhere");
+    let stages = json!([{"path": "0_Transformer", "type": "models.Transformer"}]);
+    let (kind, said) = refusal_of(&folder, "modules.json", stages.to_string());
+    assert_eq!(kind, ErrorKind::NotFound);
+    assert!(said.contains("0_Transformer lacks config.json"), "{said}");
+    assert!(said.contains("there is no such folder"), "{said}");
+}
+
+#[test]
+fn a_mark_in_front_of_utf8_changes_nothing() {
+    let mut model = Tiny::random(15, 16, 2, 16, 1).pooling("cls_token");
+    let settings = [
+        ("sentence_bert_config.json", json!({"max_seq_length": 9})),
+        ("tokenizer_config.json", json!({"model_max_length": 8})),
+        (
+            "config_sentence_transformers.json",
+            json!({"prompts": {"query": "the "}}),
+        ),
+    ];
+    for (file, value) in settings {
+        model.settings.insert(file.into(), value);
+    }
+    let (plain, marked) = (model.write("unmarked"), model.write("marked"));
+    let parts = ["config.json", "tokenizer.json"].map(str::to_owned);
+    for file in parts.iter().chain(model.settings.keys()) {
+        let bytes = std::fs::read(marked.0.join(file)).unwrap();
+        marked.write(file, [b"\xef\xbb\xbf", &bytes[..]].concat());
+    }
+    let (plain, marked) = (open(&plain.0).unwrap(), open(&marked.0).unwrap());
+    assert_eq!(plain.max_tokens(), 9);
+    assert_eq!(marked.max_tokens(), 9);
+    assert_eq!(plain.fingerprint(), marked.fingerprint());
+    assert_eq!(
+        encode(&plain, &["the cat sat"]),
+        encode(&marked, &["the cat sat"])
+    );
+}
+
+#[test]
+fn what_stands_in_the_place_of_a_file_is_named() {
+    let model = Tiny::random(15, 16, 2, 16, 1);
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 90868376\n";
+    let page = "<!DOCTYPE html><html>please log in</html>";
+    for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+        let folder = model.write("stand-in");
+        let (_, said) = refusal_of(&folder, file, pointer);
+        assert!(
+            said.contains(file) && said.contains("run git lfs pull"),
+            "{said}"
+        );
+        let (_, said) = refusal_of(&folder, file, page);
+        assert!(
+            said.contains(file) && said.contains("is a web page"),
+            "{said}"
+        );
+        let (_, said) = refusal_of(&folder, file, "");
+        assert!(said.contains("download it again"), "{said}");
+        std::fs::remove_file(folder.0.join(file)).unwrap();
+        std::fs::create_dir(folder.0.join(file)).unwrap();
+        let error = open(&folder.0).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        assert!(error.to_string().ends_with("is a folder, expected a file"));
+    }
+    let folder = model.write("stand-in");
+    let wide: Vec<u8> = "\u{feff}{}"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let (_, said) = refusal_of(&folder, "config.json", wide);
+    assert!(
+        said.ends_with("is UTF-16, expected UTF-8; save it as UTF-8"),
+        "{said}"
+    );
+    let (_, said) = refusal_of(&folder, "config.json", "{\"model_type\": ");
+    assert!(said.contains("it ends too early"), "{said}");
+    let (_, said) = refusal_of(&folder, "config.json", "{model_type: 1}");
+    assert!(said.contains("not JSON"), "{said}");
+}
+
+#[test]
+fn settings_of_a_wrong_type_are_named() {
+    let model = Tiny::random(15, 16, 2, 16, 1);
+    let cases = [
+        (
+            "sentence_bert_config.json",
+            json!({"max_seq_length": "256"}),
+            "max_seq_length must be a whole number above 0, got \"256\"",
+        ),
+        (
+            "sentence_bert_config.json",
+            json!({"max_seq_length": -1}),
+            "max_seq_length must be a whole number above 0, got -1",
+        ),
+        (
+            "sentence_bert_config.json",
+            json!({"max_seq_length": 2}),
+            "max_tokens must be more than 2, the special tokens of every text, got 2; without",
+        ),
+        (
+            "tokenizer_config.json",
+            json!({"model_max_length": [1]}),
+            "model_max_length must be a number, got [1]",
+        ),
+        (
+            "tokenizer.json",
+            json!({"model": {"type": "Magic"}}),
+            "its model is \"Magic\"; one of BPE, WordPiece, WordLevel, Unigram can be read",
+        ),
+        ("tokenizer.json", json!({}), "it has no \"model\""),
+    ];
+    for (file, value, want) in cases {
+        let folder = model.write("wrong-type");
+        let (kind, said) = refusal_of(&folder, file, value.to_string());
+        assert_eq!(kind, ErrorKind::InvalidArgument);
+        assert!(
+            said.contains(file) || file == "sentence_bert_config.json",
+            "{said}"
+        );
+        assert!(said.contains(want), "{said}");
+    }
+}
+
+#[test]
+fn weights_that_overflow_are_no_fault_of_the_text() {
+    let mut model = Tiny::random(15, 16, 2, 16, 1);
+    for (_, floats) in model.tensors.values_mut() {
+        floats.fill(3e38);
+    }
+    let embedder = open(&model.write("overflow").0).unwrap();
+    let error = embedder
+        .encode(&["the cat"], &EncodeOptions::default(), Progress::none())
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(
+        error
+            .to_string()
+            .contains("overflow in f32; are its weights damaged?")
+    );
+}
+
+#[test]
+fn a_collection_counts_the_texts_that_its_embedder_cuts() {
+    let folder = Tiny::random(15, 16, 2, 16, 1).write("counted");
+    let options = EmbedderOptions::default().max_tokens(Some(5));
+    let embedder = Embedder::open(&folder.0, &options).unwrap();
+    let collection = Collection::with_options(None, Some(embedder), &Default::default()).unwrap();
+    let texts = ["the cat sat", "the cat sat on", "a dog sat on the mat"];
+    let batch = || Batch::new(["a", "b", "c"]).texts(texts);
+    let one = |id: &str, i: usize| Batch::new([id]).texts([texts[i]]);
+    let none = Progress::none;
+    assert_eq!(collection.add_counted(batch(), none()).unwrap(), 2);
+    assert!(collection.add_counted(one("a", 1), none()).is_err());
+    assert_eq!(collection.upsert_counted(one("b", 1), none()).unwrap(), 1);
+    assert_eq!(collection.upsert_counted(one("d", 0), none()).unwrap(), 0);
+    let vector = vec![1.0; collection.dim().unwrap().unwrap()];
+    let own = one("c", 2).vectors(&vector, vector.len()).unwrap();
+    assert_eq!(collection.upsert_counted(own, none()).unwrap(), 0);
+    // What was cut for its vector is kept and found as a whole.
+    let kept = collection.get(&["b"]).unwrap();
+    assert_eq!(kept[0].as_ref().unwrap().text.as_deref(), Some(texts[1]));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `rag_collection`: documents, indexes and dials in one atomic store.
 
 use crate::convert::{
-    self, name, optional_texts, path, rag_progress, slice, texts, with_progress, writable,
+    self, name, optional_texts, path, rag_progress, slice, tell, texts, with_progress, writable,
 };
 use crate::embedder::rag_embedder;
 use crate::error::rag_error;
@@ -13,6 +13,7 @@ use crate::options::{apply, rag_options};
 use crate::query::rag_query;
 use crate::status::rag_status;
 use crate::strings::{give_text, give_texts, rag_string, rag_strings};
+use rag_core::Progress;
 use rag_core::collection::{Batch, Collection, Metadata, OpenOptions};
 use rag_core::retrieval::filter::Filter;
 use std::ffi::{c_char, c_void};
@@ -109,7 +110,7 @@ pub unsafe extern "C" fn rag_collection_contains(
     })
 }
 
-/// What `rag_collection_add` and `_upsert` have in common.
+/// The documents and the watcher of `rag_collection_add` and its siblings, as they were lent.
 struct Given {
     ids: *const *const c_char,
     texts: *const *const c_char,
@@ -118,6 +119,8 @@ struct Given {
     vectors: *const f32,
     dim: usize,
     metadata: *const *const c_char,
+    progress: rag_progress,
+    user: *mut c_void,
 }
 
 impl Given {
@@ -144,6 +147,28 @@ impl Given {
     }
 }
 
+/// One of the core's ways to take documents, which answers how many texts were cut.
+type Take = fn(&Collection, Batch, Progress<'_>) -> rag_core::Result<usize>;
+
+/// What all ways to add documents do.
+unsafe fn put(
+    collection: *const rag_collection,
+    given: &Given,
+    take: Take,
+    truncated: *mut usize,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        let batch = given.batch()?;
+        let found = handle::with(collection, "collection", |c| {
+            Ok(with_progress(given.progress, given.user, |p| {
+                take(c, batch, p)
+            })?)
+        })?;
+        tell(truncated, found)
+    })
+}
+
 /// Adds `n` documents, all or nothing. `RAG_STATUS_ALREADY_EXISTS` if an id is here already.
 ///
 /// `texts` may be NULL, and so may single texts; `lengths` holds their bytes, or is NULL if all
@@ -164,6 +189,40 @@ pub unsafe extern "C" fn rag_collection_add(
     user: *mut c_void,
     err: *mut *mut rag_error,
 ) -> rag_status {
+    rag_collection_add_counted(
+        collection,
+        ids,
+        texts,
+        lengths,
+        n,
+        vectors,
+        dim,
+        metadata,
+        progress,
+        user,
+        ptr::null_mut(),
+        err,
+    )
+}
+
+/// As `rag_collection_add`; `truncated` (which may be NULL) receives how many of the texts were
+/// longer than `rag_embedder_max_tokens` and were cut there for their vectors. They are kept whole,
+/// and searched whole by their words.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_add_counted(
+    collection: *const rag_collection,
+    ids: *const *const c_char,
+    texts: *const *const c_char,
+    lengths: *const usize,
+    n: usize,
+    vectors: *const f32,
+    dim: usize,
+    metadata: *const *const c_char,
+    progress: rag_progress,
+    user: *mut c_void,
+    truncated: *mut usize,
+    err: *mut *mut rag_error,
+) -> rag_status {
     let given = Given {
         ids,
         texts,
@@ -172,15 +231,10 @@ pub unsafe extern "C" fn rag_collection_add(
         vectors,
         dim,
         metadata,
+        progress,
+        user,
     };
-    guard(err, || {
-        let batch = given.batch()?;
-        handle::with(collection, "collection", |c| {
-            Ok(with_progress(progress, user, |p| {
-                c.add_with_progress(batch, p)
-            })?)
-        })
-    })
+    put(collection, &given, Collection::add_counted, truncated, err)
 }
 
 /// As `rag_collection_add`, but replaces documents that are here already, as a whole.
@@ -198,6 +252,38 @@ pub unsafe extern "C" fn rag_collection_upsert(
     user: *mut c_void,
     err: *mut *mut rag_error,
 ) -> rag_status {
+    rag_collection_upsert_counted(
+        collection,
+        ids,
+        texts,
+        lengths,
+        n,
+        vectors,
+        dim,
+        metadata,
+        progress,
+        user,
+        ptr::null_mut(),
+        err,
+    )
+}
+
+/// As `rag_collection_upsert`, with `truncated` as in `rag_collection_add_counted`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_upsert_counted(
+    collection: *const rag_collection,
+    ids: *const *const c_char,
+    texts: *const *const c_char,
+    lengths: *const usize,
+    n: usize,
+    vectors: *const f32,
+    dim: usize,
+    metadata: *const *const c_char,
+    progress: rag_progress,
+    user: *mut c_void,
+    truncated: *mut usize,
+    err: *mut *mut rag_error,
+) -> rag_status {
     let given = Given {
         ids,
         texts,
@@ -206,15 +292,16 @@ pub unsafe extern "C" fn rag_collection_upsert(
         vectors,
         dim,
         metadata,
+        progress,
+        user,
     };
-    guard(err, || {
-        let batch = given.batch()?;
-        handle::with(collection, "collection", |c| {
-            Ok(with_progress(progress, user, |p| {
-                c.upsert_with_progress(batch, p)
-            })?)
-        })
-    })
+    put(
+        collection,
+        &given,
+        Collection::upsert_counted,
+        truncated,
+        err,
+    )
 }
 
 /// Deletes `n` documents by id, all or nothing; `deleted` (which may be NULL) tells how many were
@@ -230,7 +317,7 @@ pub unsafe extern "C" fn rag_collection_delete(
     guard(err, || {
         let ids = texts(ids, ptr::null(), n, "ids")?;
         let found = handle::with(collection, "collection", |c| Ok(c.delete(&ids)?))?;
-        told(deleted, found)
+        tell(deleted, found)
     })
 }
 
@@ -246,15 +333,8 @@ pub unsafe extern "C" fn rag_collection_delete_where(
     guard(err, || {
         let filter = Filter::from_json(name(filter, "filter")?)?;
         let found = handle::with(collection, "collection", |c| Ok(c.delete_where(&filter)?))?;
-        told(deleted, found)
+        tell(deleted, found)
     })
-}
-
-unsafe fn told(out: *mut usize, value: usize) -> Result<(), Fail> {
-    match out.is_null() {
-        true => Ok(()),
-        false => convert::put(out, value, "deleted"),
-    }
 }
 
 /// *Gives* the documents of `n` ids, in their order, with gaps where there is none.

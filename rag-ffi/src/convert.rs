@@ -105,7 +105,8 @@ pub(crate) unsafe fn texts<'a>(
     let found = optional_texts(data, lengths, count, name)?;
     found
         .into_iter()
-        .map(|t| t.ok_or(Fail::Null(name)))
+        .enumerate()
+        .map(|(i, t)| t.ok_or(Fail::NullItem(name, i)))
         .collect()
 }
 
@@ -178,6 +179,14 @@ pub(crate) unsafe fn put<T>(out: *mut T, value: T, name: &'static str) -> Result
     // until now, so it is written and not assigned.
     unsafe { out.write_unaligned(value) };
     Ok(())
+}
+
+/// Writes one result that the caller may have no use for: NULL is fine.
+pub(crate) unsafe fn tell<T>(out: *mut T, value: T) -> Result<(), Fail> {
+    match out.is_null() {
+        true => Ok(()),
+        false => put(out, value, "out"),
+    }
 }
 
 /// Copies a result into a buffer of `capacity` items and tells how many there are. With too

@@ -1,6 +1,6 @@
 //! `rag_embedder`: texts to vectors.
 
-use crate::convert::{self, fill, rag_progress, text, texts, with_progress, writable};
+use crate::convert::{self, fill, rag_progress, tell, text, texts, with_progress, writable};
 use crate::error::rag_error;
 use crate::guard::{Fail, guard};
 use crate::handle::{self, noun};
@@ -146,7 +146,6 @@ pub unsafe extern "C" fn rag_embedder_encode(
     count: *mut usize,
     err: *mut *mut rag_error,
 ) -> rag_status {
-    let mut truncated = 0;
     rag_embedder_encode_counted(
         embedder,
         texts,
@@ -158,13 +157,13 @@ pub unsafe extern "C" fn rag_embedder_encode(
         out,
         capacity,
         count,
-        &mut truncated,
+        ptr::null_mut(),
         err,
     )
 }
 
-/// As `rag_embedder_encode`; `truncated` receives how many of the texts were longer than
-/// `rag_embedder_max_tokens` and were cut there.
+/// As `rag_embedder_encode`; `truncated` (which may be NULL) receives how many of the texts were
+/// longer than `rag_embedder_max_tokens` and were cut there.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_embedder_encode_counted(
     embedder: *const rag_embedder,
@@ -192,10 +191,9 @@ pub unsafe extern "C" fn rag_embedder_encode_counted(
                 return Err(Fail::Buffer("out", floats, capacity));
             }
             writable(count, "count")?;
-            writable(truncated, "truncated")?;
             let done = with_progress(progress, user, |p| e.encode_counted(&texts, &chosen, p))?;
             fill(done.rows.rows().data(), out, capacity, count, "out")?;
-            convert::put(truncated, done.truncated, "truncated")
+            tell(truncated, done.truncated)
         })
     })
 }

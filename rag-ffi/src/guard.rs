@@ -14,6 +14,8 @@ pub(crate) enum Fail {
     Core(Error),
     /// A pointer that must not be NULL was.
     Null(&'static str),
+    /// A text of a list that must not be NULL was, and its place.
+    NullItem(&'static str, usize),
     /// A handle that is none; the sentence says why.
     Handle(String),
     /// Another call holds the object.
@@ -61,6 +63,10 @@ fn describe(fail: Fail) -> Details {
     match fail {
         Fail::Core(error) => Details::from_core(&error),
         Fail::Null(name) => Details::new(RAG_STATUS_NULL_POINTER, format!("{name} is NULL")),
+        Fail::NullItem(name, i) => Details::new(
+            RAG_STATUS_NULL_POINTER,
+            format!("{name}[{i}] is NULL, expected a text"),
+        ),
         Fail::Handle(why) => Details::new(RAG_STATUS_INVALID_HANDLE, why),
         Fail::Busy(name) => Details::new(
             RAG_STATUS_BUSY,

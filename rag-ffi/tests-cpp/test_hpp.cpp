@@ -1,6 +1,8 @@
 // The C++ classes: ownership, exceptions, and one call of each.
 #include "ragcore.hpp"
 
+#include "tiny_model.h"
+
 #include <cmath>
 #include <cstdio>
 #include <type_traits>
@@ -93,6 +95,26 @@ static void embedding_and_chunks() {
   std::string text = "First sentence here. Second one follows. A third one ends it.";
   for (auto chunk : ragcore::chunker({{"max_tokens", 6}}).split(text, &model))
     CHECK(chunk.start < chunk.end && chunk.end <= text.size());
+}
+
+static void texts_that_are_cut_are_counted() {
+  CHECK(tiny_model("tiny-cpp", false));
+  ragcore::embedder model("tiny-cpp", {{"max_tokens", 5}});
+  ragcore::texts all = {"the cat sat", "the cat sat the cat", "cat cat cat cat"};
+  std::size_t cut = 99;
+  CHECK(model.encode(all, {}, {}, &cut).size() == 3 * model.dim() && cut == 2);
+  ragcore::collection collection(&model);
+  collection.add({{"a", "b", "c"}, all}, {}, &cut);
+  CHECK(cut == 2);
+  collection.upsert({{"b"}, {all[1]}}, {}, &cut);
+  CHECK(cut == 1);
+  collection.upsert({{"a"}, {all[0]}}, {}, &cut);
+  CHECK(cut == 0);
+  cut = 99;
+  THROWS("already_exists", (collection.add({{"a"}, {all[1]}}, {}, &cut), 0));
+  CHECK(cut == 99);
+  collection.upsert({{"b"}, {all[1]}});
+  CHECK(collection.size() == 3);
 }
 
 static void an_exception_in_a_progress_function_comes_out() {
@@ -210,6 +232,7 @@ int main() {
   run("options_of_every_type", options_of_every_type);
   run("errors_carry_what_they_know", errors_carry_what_they_know);
   run("embedding_and_chunks", embedding_and_chunks);
+  run("texts_that_are_cut_are_counted", texts_that_are_cut_are_counted);
   run("an_exception_in_a_progress_function_comes_out", an_exception_in_a_progress_function_comes_out);
   run("indexes", indexes);
   run("steering_arithmetic", steering_arithmetic);

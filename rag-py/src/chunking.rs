@@ -1,7 +1,7 @@
 //! `Chunker`: documents to passages.
 
 use crate::call::call;
-use crate::convert::{Text, set_options};
+use crate::convert::{self, set_options};
 use crate::embedding::Embedder;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -25,13 +25,20 @@ impl Chunker {
         call(py, || Core::new(&chosen)).map(Self)
     }
 
-    fn split(&self, py: Python<'_>, text: Text) -> PyResult<Offsets> {
+    fn split(&self, py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<Offsets> {
+        let text = convert::text(text, "text")?;
         call(py, || {
             points(&text, &self.0.split(&text, &estimate_tokens)?)
         })
     }
 
-    fn split_for(&self, py: Python<'_>, text: Text, embedder: &Embedder) -> PyResult<Offsets> {
+    fn split_for(
+        &self,
+        py: Python<'_>,
+        text: &Bound<'_, PyAny>,
+        embedder: &Embedder,
+    ) -> PyResult<Offsets> {
+        let text = convert::text(text, "text")?;
         call(py, || {
             let specials = embedder.0.count_tokens("")?;
             let count = |text: &str| {
@@ -42,7 +49,13 @@ impl Chunker {
         })
     }
 
-    fn split_by(&self, py: Python<'_>, text: Text, counter: Py<PyAny>) -> PyResult<Offsets> {
+    fn split_by(
+        &self,
+        py: Python<'_>,
+        text: &Bound<'_, PyAny>,
+        counter: Py<PyAny>,
+    ) -> PyResult<Offsets> {
+        let text = convert::text(text, "text")?;
         let raised = Mutex::new(None);
         let count = |text: &str| {
             let counted = Python::attach(|py| counter.call1(py, (text,))?.extract::<usize>(py));

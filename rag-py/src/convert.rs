@@ -6,9 +6,9 @@ use numpy::{Element, PyArray1, PyArray2, PyReadonlyArray2, PyUntypedArrayMethods
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::types::{PyDict, PyList, PyString};
-use rag_core::options::{OptionField, OptionValue};
+use rag_core::options::{Bounded, OptionField, OptionValue};
 use rag_core::{Matrix, Rows};
-use std::ops::Deref;
+use std::ops::{Deref, RangeInclusive};
 
 /// Hands every option that is not `None` to the core's `set(name, value)`.
 pub(crate) fn set_options(
@@ -47,12 +47,25 @@ fn option_value(name: &str, value: &Bound<'_, PyAny>) -> PyResult<OptionValue> {
     }
     match value.extract::<f64>() {
         Ok(real) => Ok(OptionValue::F64(real)),
-        Err(_) => {
-            let found = value.get_type().name()?;
-            let message = format!("{name} must be a number, a string or a bool, got {found}");
-            Err(invalid(value.py(), message))
-        }
+        Err(_) => Ok(OptionValue::Other(type_name(value)?)),
     }
+}
+
+/// As [`number`], for one of which the range is known.
+pub(crate) fn number_in<T: OptionField + Bounded<T>>(
+    value: &Bound<'_, PyAny>,
+    name: &str,
+    range: &RangeInclusive<T>,
+) -> PyResult<T> {
+    let typed = option_value(name, value)?;
+    T::from_value(name, &typed)
+        .map_err(|_| T::refuse(name, &typed, range))
+        .map_err(|e| raise(value.py(), &e))
+}
+
+/// What messages call the type of a value.
+fn type_name(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    Ok(value.get_type().name()?.to_string())
 }
 
 /// A single choice by name, the only option of its verb.
@@ -87,12 +100,18 @@ impl<'py> FromPyObject<'_, 'py> for Text {
     type Error = PyErr;
 
     fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let text = value.cast::<PyString>()?.to_owned();
-        match PyBackedStr::try_from(text) {
-            Ok(text) => Ok(Text(text)),
-            Err(_) => Err(invalid(value.py(), surrogate("a string"))),
-        }
+        // The name of the argument is added to the exception by PyO3, as a note.
+        text(&value, "the argument").map(Text)
     }
+}
+
+/// A string argument under its name; anything else is refused.
+pub(crate) fn text(value: &Bound<'_, PyAny>, name: &str) -> PyResult<PyBackedStr> {
+    let Ok(text) = value.cast::<PyString>() else {
+        let message = format!("{name} must be a str, got {}", type_name(value)?);
+        return Err(invalid(value.py(), message));
+    };
+    PyBackedStr::try_from(text.clone()).map_err(|_| invalid(value.py(), surrogate(name)))
 }
 
 /// A Python string as UTF-8; a lone surrogate is refused under the name of the argument.
@@ -114,14 +133,10 @@ fn surrogate(name: &str) -> String {
 pub(crate) fn strings(values: &Bound<'_, PyList>, name: &str) -> PyResult<Vec<PyBackedStr>> {
     let mut texts = Vec::with_capacity(values.len());
     for (i, value) in values.iter().enumerate() {
-        let Ok(text) = value.cast_into::<PyString>() else {
-            let found = values.get_item(i)?.get_type().name()?.to_string();
-            let message = format!("{name}[{i}] must be a str, got {found}");
-            return Err(invalid(values.py(), message));
-        };
-        match PyBackedStr::try_from(text) {
-            Ok(text) => texts.push(text),
-            Err(_) => return Err(invalid(values.py(), surrogate(&format!("{name}[{i}]")))),
+        let whole = value.cast::<PyString>().ok().cloned();
+        match whole.and_then(|text| PyBackedStr::try_from(text).ok()) {
+            Some(text) => texts.push(text),
+            None => texts.push(text(&value, &format!("{name}[{i}]"))?),
         }
     }
     Ok(texts)

@@ -1,13 +1,14 @@
 //! `DenseIndex`: nearest vectors by key.
 
 use crate::call::{call, long_call};
-use crate::convert::{number, rows, set_options, table};
+use crate::convert::{number_in, rows, set_options, table};
 use crate::guarded::Guarded;
 use crate::lexical::Found;
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use rag_core::retrieval::dense::{DenseIndex as Core, DenseOptions, DenseSearchOptions};
+use rag_core::retrieval::MAX_K;
+use rag_core::retrieval::dense::{DenseIndex as Core, DenseOptions, DenseSearchOptions, MAX_DIM};
 use std::path::PathBuf;
 
 #[pyclass(frozen, module = "ragcore._core")]
@@ -28,7 +29,7 @@ impl DenseIndex {
         dim: &Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        let dim = number(dim, "dim")?;
+        let dim = number_in(dim, "dim", &(1..=MAX_DIM))?;
         let mut chosen = DenseOptions::default();
         set_options(options, |name, value| chosen.set(name, value))?;
         call(py, || Core::new(dim, &chosen)).map(Self::from)
@@ -95,7 +96,7 @@ impl DenseIndex {
         progress: Option<Bound<'_, PyAny>>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Found<'py>> {
-        let k = number(k, "k")?;
+        let k = number_in(k, "k", &(1..=MAX_K))?;
         let mut chosen = DenseSearchOptions::default();
         set_options(options, |name, value| chosen.set(name, value))?;
         let queries = rows(&queries)?;

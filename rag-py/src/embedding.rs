@@ -1,7 +1,7 @@
 //! `Embedder`: texts to vectors.
 
 use crate::call::{call, long_call};
-use crate::convert::{Text, matrix, set_options, slices, strings};
+use crate::convert::{self, matrix, set_options, slices, strings};
 use numpy::PyArray2;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -71,7 +71,8 @@ impl Embedder {
         format!("{:016x}", self.0.fingerprint())
     }
 
-    fn count_tokens(&self, py: Python<'_>, text: Text) -> PyResult<usize> {
+    fn count_tokens(&self, py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let text = convert::text(text, "text")?;
         call(py, || self.0.count_tokens(&text))
     }
 }

@@ -1,12 +1,13 @@
 //! `LexicalIndex`: exact BM25 over keys.
 
 use crate::call::call;
-use crate::convert::{number, set_options, slices, strings, table};
+use crate::convert::{number_in, set_options, slices, strings, table};
 use crate::error::invalid;
 use crate::guarded::Guarded;
 use numpy::{PyArray2, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
+use rag_core::retrieval::MAX_K;
 use rag_core::retrieval::lexical::{LexicalIndex as Core, LexicalOptions};
 use rag_core::text::Analyzer;
 
@@ -64,7 +65,10 @@ impl LexicalIndex {
         k: &Bound<'_, PyAny>,
         filter: Option<PyReadonlyArray1<'_, u64>>,
     ) -> PyResult<Found<'py>> {
-        let (queries, k) = (strings(queries, "queries")?, number(k, "k")?);
+        let (queries, k) = (
+            strings(queries, "queries")?,
+            number_in(k, "k", &(1..=MAX_K))?,
+        );
         let filter = filter.as_ref().map(|f| f.as_slice()).transpose()?;
         let search = |index: &Core| index.search(&slices(&queries), k, filter);
         let hits = call(py, || self.0.read(search))?;

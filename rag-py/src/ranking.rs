@@ -1,10 +1,11 @@
 //! Rankings without an index: fusion and diversity.
 
 use crate::call::call;
-use crate::convert::{number, rows, set_options, vector};
+use crate::convert::{number_in, rows, set_options, vector};
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use rag_core::retrieval::MAX_K;
 use rag_core::retrieval::diversity::{self, MmrOptions};
 use rag_core::retrieval::fusion::{self, FuseOptions};
 
@@ -40,7 +41,7 @@ pub(crate) fn mmr<'py>(
 ) -> PyResult<Bound<'py, PyArray1<u64>>> {
     let mut chosen = MmrOptions::default();
     set_options(options, |name, value| chosen.set(name, value))?;
-    let k = number(k, "k")?;
+    let k = number_in(k, "k", &(1..=MAX_K))?;
     let (relevance, vectors) = (relevance.as_slice()?, rows(&vectors)?);
     let order = call(py, || diversity::mmr(relevance, vectors, k, &chosen))?;
     Ok(vector(py, order.into_iter().map(|i| i as u64).collect()))

@@ -140,14 +140,17 @@ impl Embedder {
             (self.model).encode(&texts, options.kind, threads, &mut progress, out.data_mut())?;
         let unit = options.normalize || self.model.normalizes();
         for (i, row) in out.data_mut().chunks_exact_mut(dim).enumerate() {
+            if row.iter().any(|x| !x.is_finite()) {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!(
+                        "text {i}: the model's numbers overflow in f32; are its weights damaged?"
+                    ),
+                ));
+            }
             // Zeros have no direction and stay zeros, whatever is asked for.
             if unit && row.iter().any(|x| *x != 0.0) {
                 kernel::normalize(row).map_err(|e| e.context(format!("text {i}")))?;
-            } else if row.iter().any(|x| !x.is_finite()) {
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    format!("text {i}: the model's numbers overflow in f32"),
-                ));
             }
         }
         Ok(Encoded {

@@ -5,16 +5,16 @@
 //! sentence-transformers pools by the mean. Settings that are asked for and not known are
 //! refused: a vector computed some other way would be worse than none.
 
+pub(super) use super::files::required;
+use super::files::{PARTS, optional, whole, wrong};
 use super::fingerprint::Fingerprint;
 use super::options::TextKind;
 use crate::error::{Error, ErrorKind, Result};
-use crate::file;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Component, Path, PathBuf};
-
-const MAX_SETTINGS: u64 = 16 << 20;
 
 /// How the vectors of the tokens become the vector of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,15 +50,14 @@ struct Module {
 
 #[derive(Default, Deserialize)]
 struct SentenceSettings {
-    max_seq_length: Option<usize>,
+    max_seq_length: Option<Value>,
     #[serde(default)]
     do_lower_case: bool,
 }
 
 #[derive(Default, Deserialize)]
 struct TokenizerSettings {
-    // A float: "no limit" is written as 1e30.
-    model_max_length: Option<f64>,
+    model_max_length: Option<Value>,
 }
 
 #[derive(Default, Deserialize)]
@@ -70,14 +69,24 @@ struct Prompts {
 
 impl Folder {
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let root = path
-            .canonicalize()
-            .map_err(|e| Error::io("cannot open the model folder", path, e))?;
+        let root = path.canonicalize().map_err(|e| match e.kind() {
+            io::ErrorKind::NotFound => Error::new(
+                ErrorKind::NotFound,
+                format!(
+                    "there is no model folder {}; name a folder with {}",
+                    path.display(),
+                    PARTS.join(", ")
+                ),
+            )
+            .with_file(path)
+            .with_source(e),
+            _ => Error::io("cannot open the model folder", path, e),
+        })?;
         if !root.is_dir() {
             return Err(Error::invalid(format!(
-                "{} is a file; a model is a folder with config.json, tokenizer.json and \
-                 model.safetensors",
-                path.display()
+                "{} is a file; a model is a folder with {}",
+                path.display(),
+                PARTS.join(", ")
             ))
             .with_file(path));
         }
@@ -111,6 +120,7 @@ impl Folder {
                 }
             }
         }
+        whole(&folder.transformer)?;
         folder.read_lengths()?;
         folder.read_prompts(&root.join("config_sentence_transformers.json"))?;
         Ok(folder)
@@ -133,16 +143,34 @@ impl Folder {
     }
 
     fn read_lengths(&mut self) -> Result<()> {
-        let sentence: SentenceSettings =
-            optional(&self.transformer.join("sentence_bert_config.json"))?.unwrap_or_default();
-        let tokenizer: TokenizerSettings =
-            optional(&self.transformer.join("tokenizer_config.json"))?.unwrap_or_default();
+        let path = self.transformer.join("sentence_bert_config.json");
+        let sentence: SentenceSettings = optional(&path)?.unwrap_or_default();
         self.lowercase = sentence.do_lower_case;
-        let limit = tokenizer
-            .model_max_length
-            .filter(|n| (1.0..1e9).contains(n))
-            .map(|n| n as usize);
-        self.max_tokens = sentence.max_seq_length.or(limit);
+        let own = match &sentence.max_seq_length {
+            None | Some(Value::Null) => None,
+            Some(value) => match value.as_u64().filter(|n| *n > 0) {
+                Some(n) => usize::try_from(n).ok(),
+                None => {
+                    return Err(wrong(
+                        &path,
+                        "max_seq_length",
+                        "a whole number above 0",
+                        value,
+                    ));
+                }
+            },
+        };
+        let path = self.transformer.join("tokenizer_config.json");
+        let tokenizer: TokenizerSettings = optional(&path)?.unwrap_or_default();
+        let limit = match &tokenizer.model_max_length {
+            None | Some(Value::Null) => None,
+            Some(value) => match value.as_f64() {
+                // "No limit" is written as 1e30.
+                Some(n) => Some(n as usize).filter(|_| (1.0..1e9).contains(&n)),
+                None => return Err(wrong(&path, "model_max_length", "a number", value)),
+            },
+        };
+        self.max_tokens = own.or(limit);
         Ok(())
     }
 
@@ -185,13 +213,13 @@ fn name(root: &Path) -> String {
 }
 
 fn pooling(path: &Path) -> Result<Pooling> {
-    let settings: BTreeMap<String, serde_json::Value> = required(path)?;
+    let settings: BTreeMap<String, Value> = required(path)?;
     if settings.get("include_prompt") == Some(&false.into()) {
         return Err(unsupported(path, "prompts left out of pooling".into()));
     }
     let mut modes: Vec<&str> = settings
         .iter()
-        .filter(|(_, value)| **value == serde_json::Value::Bool(true))
+        .filter(|(_, value)| **value == Value::Bool(true))
         .filter_map(|(name, _)| name.strip_prefix("pooling_mode_"))
         .collect();
     if let Some(mode) = settings.get("pooling_mode").and_then(|m| m.as_str()) {
@@ -204,10 +232,13 @@ fn pooling(path: &Path) -> Result<Pooling> {
         ["lasttoken"] => Ok(Pooling::LastToken),
         _ => Err(unsupported(
             path,
-            format!(
-                "pooling by \"{}\"; one of mean, cls, max and lasttoken can be run",
-                modes.join(", ")
-            ),
+            match modes[..] {
+                [] => "no pooling is chosen; one of mean, cls, max and lasttoken can be run".into(),
+                _ => format!(
+                    "pooling by \"{}\"; one of mean, cls, max and lasttoken can be run",
+                    modes.join(", ")
+                ),
+            },
         )),
     }
 }
@@ -230,25 +261,4 @@ fn inside(root: &Path, relative: &str, list: &Path) -> Result<PathBuf> {
 pub(super) fn unsupported(path: &Path, message: String) -> Error {
     let message = format!("{}: {message}", path.display());
     Error::new(ErrorKind::Unsupported, message).with_file(path)
-}
-
-/// Reads a JSON file that must be there.
-pub(super) fn required<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let bytes = file::read(path, MAX_SETTINGS)?;
-    serde_json::from_slice(&bytes).map_err(|e| {
-        Error::invalid(format!(
-            "{}: not the settings expected there: {e}",
-            path.display()
-        ))
-        .with_file(path)
-        .with_source(e)
-    })
-}
-
-/// Reads a JSON file that may be missing.
-fn optional<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    match required(path) {
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
-        other => other.map(Some),
-    }
 }

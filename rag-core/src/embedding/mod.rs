@@ -9,6 +9,7 @@ mod bert;
 mod bert_tokenizer;
 mod built_in;
 mod embedder;
+mod files;
 mod fingerprint;
 mod folder;
 mod model;

@@ -6,9 +6,9 @@
 //! the same.
 
 use super::bert_tokenizer::BertTokenizer;
+use super::files::read_json;
 use super::fingerprint::Fingerprint;
 use crate::error::{Error, ErrorKind, Result};
-use crate::file;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,6 +22,9 @@ const MAX_FILE: u64 = 64 << 20;
 const MAX_VOCABULARY: u64 = 4_000_000;
 /// Bytes of an added token: the search for them is built in a time that grows with its square.
 const MAX_ADDED: usize = 1024;
+
+/// The kinds of tokenizer that there are.
+const KINDS: [&str; 4] = ["BPE", "WordPiece", "WordLevel", "Unigram"];
 
 /// Bytes of text a token, taken generously: the first guess of how much of a long text is read.
 const BYTES_A_TOKEN: usize = 12;
@@ -62,7 +65,7 @@ impl TokenReader {
         lowercase: bool,
         hash: &mut Fingerprint,
     ) -> Result<Self> {
-        let bytes = file::read(path, MAX_FILE)?;
+        let bytes = read_json(path, MAX_FILE)?;
         hash.bytes(&bytes);
         let refuse = |message: String| {
             Error::invalid(format!("{}: {message}", path.display())).with_file(path)
@@ -84,7 +87,7 @@ impl TokenReader {
         if max_tokens <= special {
             return Err(Error::invalid(format!(
                 "max_tokens must be more than {special}, the special tokens of every text, \
-                 got {max_tokens}"
+                 got {max_tokens}; without the option it is what the model's files say"
             )));
         }
         Ok(Self {
@@ -187,13 +190,28 @@ fn check_added(bytes: &[u8]) -> Result<(), String> {
     struct File {
         #[serde(default)]
         added_tokens: Vec<Added>,
+        model: Option<Kind>,
     }
     #[derive(Deserialize)]
     struct Added {
         content: String,
     }
+    #[derive(Deserialize)]
+    struct Kind {
+        r#type: Option<String>,
+    }
     let file: File = serde_json::from_slice(bytes)
-        .map_err(|e| format!("not a tokenizer that can be read: {e}"))?;
+        .map_err(|e| format!("not a tokenizer that can be read: {e}; download it again"))?;
+    match file.model.map(|model| model.r#type) {
+        None => return Err("it has no \"model\"; save the tokenizer with save_pretrained".into()),
+        Some(Some(kind)) if !KINDS.contains(&kind.as_str()) => {
+            return Err(format!(
+                "its model is \"{kind}\"; one of {} can be read",
+                KINDS.join(", ")
+            ));
+        }
+        _ => {}
+    }
     match file
         .added_tokens
         .iter()
@@ -211,7 +229,7 @@ fn check_added(bytes: &[u8]) -> Result<(), String> {
 fn other(bytes: &[u8]) -> Result<(Engine, u32, usize), String> {
     check_added(bytes)?;
     let mut tokenizer = guarded(|| Tokenizer::from_bytes(bytes))
-        .map_err(|e| format!("not a tokenizer that can be read: {e}"))?;
+        .map_err(|e| format!("not a tokenizer that can be read: {e}; download it again"))?;
     tokenizer.with_padding(None);
     tokenizer.with_truncation(None).map_err(|e| e.to_string())?;
     let largest = tokenizer.get_vocab(true).into_values().max().unwrap_or(0);

@@ -6,6 +6,7 @@
 //! vector; one whose length changes while it is read is refused. The bytes are hashed on the way,
 //! so that a fingerprint is of what was read.
 
+use super::files::{regular, stand_in};
 use super::fingerprint::{Digest, Fingerprint};
 use crate::error::{Error, ErrorKind, Result};
 use safetensors::Dtype;
@@ -41,6 +42,7 @@ impl Weights {
     /// Opens a file and reads its header; offsets, sizes and overlaps are checked here.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let failed = |doing| move |e| Error::io(doing, path, e);
+        regular(path)?;
         let mut file = File::open(path).map_err(failed("cannot open"))?;
         let size = file.metadata().map_err(failed("cannot read"))?.len();
         if size > MAX_FILE {
@@ -52,21 +54,35 @@ impl Weights {
         }
         let damaged = |at: u64, found: String| Err(Error::corrupt(path, at, found));
         if size < 8 {
-            return damaged(size, format!("{size} bytes are too few for a header"));
+            return damaged(
+                size,
+                format!("{size} bytes are too few for a header; download it again"),
+            );
         }
         let mut length = [0; 8];
         (file.read_exact(&mut length)).map_err(|e| read_error(path, 0, size, e))?;
         let header = u64::from_le_bytes(length);
         if header > MAX_HEADER {
-            return damaged(
-                0,
-                format!("a header of {header} bytes, at most {MAX_HEADER} are read"),
-            );
+            let mut begin = length.to_vec();
+            (&file)
+                .take(64)
+                .read_to_end(&mut begin)
+                .map_err(failed("cannot read"))?;
+            let found = match stand_in(&begin) {
+                Some(what) => format!("it {what}"),
+                None => format!(
+                    "a header of {header} bytes, at most {MAX_HEADER} are read; is it a \
+                     safetensors file?"
+                ),
+            };
+            return damaged(0, found);
         }
         if header > size - 8 {
             return damaged(
                 0,
-                format!("a header of {header} bytes in a file of {size}; is it cut short?"),
+                format!(
+                    "a header of {header} bytes in a file of {size}; is it cut short? download it again"
+                ),
             );
         }
         let mut json = vec![0; header as usize];
@@ -86,7 +102,7 @@ impl Weights {
                 8,
                 format!(
                     "the header does not fit the file (it announces {data} bytes of tensors, \
-                     there are {})",
+                     there are {}); download it again",
                     size - start
                 ),
             );
@@ -266,6 +282,9 @@ fn convert<const N: usize, T>(
 }
 
 fn by(shape: &[usize]) -> String {
+    if shape.is_empty() {
+        return "a single number".into();
+    }
     let parts: Vec<String> = shape.iter().map(usize::to_string).collect();
     parts.join(" by ")
 }
