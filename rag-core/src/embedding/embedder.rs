@@ -1,7 +1,8 @@
 //! The handle that callers hold.
 
-use super::bert::Bert;
 use super::built_in::BuiltIn;
+use super::device::Place;
+use super::encoder::Encoder;
 use super::model::Model;
 use super::options::{EmbedderOptions, EncodeOptions, Precision};
 use crate::error::{Error, ErrorKind, Result};
@@ -58,7 +59,7 @@ impl Embedder {
     /// this release does not run, `InvalidArgument` files that do not belong together.
     pub fn open(path: impl AsRef<Path>, options: &EmbedderOptions) -> Result<Self> {
         options.check()?;
-        let model = Bert::open(path.as_ref(), options)?;
+        let model = Encoder::open(path.as_ref(), options)?;
         Ok(Self {
             model: Arc::new(model),
             threads: options.threads,
@@ -83,6 +84,16 @@ impl Embedder {
     /// ```
     pub fn built_in(options: &EmbedderOptions) -> Result<Self> {
         options.check()?;
+        let place = Place::parse(&options.device)?;
+        if place != Place::Cpu {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "the built-in model is looked up in a table on the CPU, where nothing is \
+                     gained by the device \"{place}\"; leave device out"
+                ),
+            ));
+        }
         if let other @ (Precision::Bf16 | Precision::Int8) = options.precision {
             return Err(Error::new(
                 ErrorKind::Unsupported,

@@ -6,6 +6,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// A number whose computation panics.
 const BAD: u32 = u32::MAX;
+/// A number whose computation fails.
+const WRONG: u32 = u32::MAX - 1;
 
 /// Notes its batches; waits at a gate before each of the first ones.
 struct Fake {
@@ -76,7 +78,13 @@ fn watched(
     watch: &mut dyn FnMut(usize) -> Result<()>,
 ) -> Rows {
     let mut out = vec![f32::NAN; numbers.len() * 2];
-    let run = |batch: &[&u32], rows: &mut [&mut [f32]]| fake.run(batch, rows);
+    let run = |batch: &[&u32], rows: &mut [&mut [f32]]| match batch.contains(&&WRONG) {
+        true => Err(Error::invalid("wrong")),
+        false => {
+            fake.run(batch, rows);
+            Ok(())
+        }
+    };
     queue.run(request(numbers, batch), threads, &run, watch, &mut out)?;
     Ok(out)
 }
