@@ -14,8 +14,8 @@ pub(super) fn plan(fields: &Fields<'_>, place: Place) -> Result<Box<dyn Plan>> {
     Err(Error::new(
         ErrorKind::Unsupported,
         format!(
-            "device is \"{place}\" and this build computes on the CPU alone; build it with the \
-             cargo feature {feature} (docs/embedding.md says how), or leave device out"
+            "device is \"{place}\" and this build has only the library's own engine, on the \
+             device \"cpu\"; build it with the cargo feature {feature} (docs/embedding.md says how), or leave device out"
         ),
     ))
 }

@@ -9,6 +9,8 @@ const MOST: usize = 1 << 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Cpu,
+    /// The CPU in candle's arithmetic, whatever the model: the networks that GPUs run.
+    Candle,
     /// An NVIDIA GPU, by number.
     Cuda(usize),
     /// Apple's GPU.
@@ -24,14 +26,15 @@ impl Place {
         };
         let place = match text {
             "cpu" => Some(Self::Cpu),
+            "candle" => Some(Self::Candle),
             "cuda" => Some(Self::Cuda(0)),
             "metal" => Some(Self::Metal),
             other => other.strip_prefix("cuda:").and_then(number),
         };
         place.ok_or_else(|| {
             Error::invalid(format!(
-                "device must be \"cpu\", \"cuda\", \"cuda:\" and a number below {MOST}, or \
-                 \"metal\", got \"{text}\""
+                "device must be \"cpu\", \"candle\", \"cuda\", \"cuda:\" and a number below {MOST}, \
+                 or \"metal\", got \"{text}\""
             ))
         })
     }
@@ -39,7 +42,7 @@ impl Place {
     /// The cargo feature that a build needs for it.
     pub(super) fn feature(self) -> &'static str {
         match self {
-            Self::Cpu => "candle",
+            Self::Cpu | Self::Candle => "candle",
             Self::Cuda(_) => "cuda",
             Self::Metal => "metal",
         }
@@ -50,6 +53,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cpu => f.write_str("cpu"),
+            Self::Candle => f.write_str("candle"),
             Self::Cuda(number) => write!(f, "cuda:{number}"),
             Self::Metal => f.write_str("metal"),
         }
@@ -64,6 +68,7 @@ mod tests {
     fn names_are_read_to_the_letter() {
         for (text, place) in [
             ("cpu", Place::Cpu),
+            ("candle", Place::Candle),
             ("cuda", Place::Cuda(0)),
             ("cuda:0", Place::Cuda(0)),
             ("cuda:12", Place::Cuda(12)),

@@ -20,7 +20,8 @@ use std::sync::Arc;
 /// together, whoever brought them. One [`Embedder`] for a whole server is the fast way.
 ///
 /// A text's vector depends on the text alone, to the bit: not on the texts beside it, their
-/// order, or the number of threads.
+/// order, or the number of threads. Where candle computes (the feature of that name), the last
+/// bits may differ.
 ///
 /// ```no_run
 /// use rag_core::Progress;
@@ -54,6 +55,9 @@ impl Embedder {
     /// CamemBERT, MPNet, DistilBERT, ModernBERT, NomicBERT), `tokenizer.json`,
     /// `model.safetensors` (f32, f16 or bf16), and the sentence-transformers settings where they
     /// are there: stages, pooling (mean, cls, max, last token), longest text, prompts.
+    ///
+    /// With the feature `candle` also T5's encoder, DeBERTa, BERT with ALiBi, Qwen, Llama and
+    /// Mistral, and any of them on the `device` of the options.
     ///
     /// `NotFound` names a missing file, `Corrupt` a damaged one; `Unsupported` is a model that
     /// this release does not run, `InvalidArgument` files that do not belong together.

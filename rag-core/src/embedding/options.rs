@@ -31,7 +31,7 @@ option_enum! {
 options! {
     /// How a model is opened.
     EmbedderOptions {
-        /// Where to compute: "cpu", "cuda" (an NVIDIA GPU; "cuda:1" is the second) or "metal". All but the CPU need a build with that feature.
+        /// Where to compute: "cpu", "cuda" (an NVIDIA GPU; "cuda:1" is the second), "metal" (Apple's), or "candle" (the CPU with what GPUs run). All but "cpu" need a build with that feature.
         device: String = "cpu".to_owned();
         /// The arithmetic of a model folder; the built-in model has one of its own.
         precision: Precision = Precision::Auto;

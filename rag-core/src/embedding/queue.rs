@@ -24,7 +24,8 @@ use std::time::{Duration, Instant};
 /// The longest that a waiting caller's `watch` is not called.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Computes rows of sequences. What it does with one must not depend on the others.
+/// Computes rows of sequences. What it does with one must not depend on the others (up to
+/// rounding).
 pub(super) type Run<'a, S> = &'a (dyn Fn(&[&S], &mut [&mut [f32]]) -> Result<()> + Sync);
 
 /// Where callers of one model meet.

@@ -8,8 +8,8 @@ use std::cell::OnceCell;
 /// Scores that are held at once.
 const MOST_SCORES: usize = 1 << 26;
 
-/// Something added to scores: for `count` queries from `from` on, of a shape that broadcasts to
-/// (texts, heads, count, longest).
+/// Something that goes with scores: for `count` queries from `from` on, of a shape that broadcasts
+/// to (texts, heads, count, longest).
 pub(super) trait Addend {
     fn part(&self, from: usize, count: usize) -> Result<Tensor>;
 }

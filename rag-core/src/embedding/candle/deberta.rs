@@ -2,7 +2,7 @@
 //! a product of its own, of the query with the place of the key and of the key with that of the
 //! query. No other positions.
 
-use super::attention::{Addend, Heads, attend, split};
+use super::attention::{Addend, Heads, Shared, attend, split};
 use super::layers::{FeedForward, Linear, Norm, look_up};
 use super::pass::Pass;
 use super::source::Source;
@@ -27,9 +27,11 @@ pub(super) struct Deberta {
     wide: usize,
     eps: f32,
     activation: Nonlinearity,
-    /// Distances from here on share the last place; as many buckets to either side, if any.
+    /// Half the rows of the table of places.
     span: usize,
+    /// Places that far distances share; 0: each distance has its own.
     buckets: usize,
+    /// The distance that the last bucket ends with.
     furthest: usize,
     /// Query with the key's place, and key with the query's.
     terms: [bool; 2],
@@ -220,8 +222,16 @@ impl Network for Encoder {
         if let Some(norm) = &self.places_norm {
             places = norm.apply(&places)?;
         }
+        let furthest = pass.longest as isize - 1;
+        let by_distance = (-furthest..=furthest).map(|distance| settings.place(-distance));
+        let by_distance: Vec<u32> = by_distance.collect();
+        let numbers = Shared::new(pass, |from, count| {
+            let number = |distance: isize| by_distance[(distance + furthest) as usize];
+            pass.by_distance(from, count, number)?
+                .reshape((1, 1, count, pass.longest))
+        });
         for layer in &self.layers {
-            let context = layer.attend(pass, settings, &rows, &places)?;
+            let context = layer.attend(pass, settings, &rows, &places, &numbers)?;
             let sum = (rows + layer.after_attention.apply(&context)?)?;
             rows = layer.attention_norm.apply(&sum)?;
             let sum = (&rows + layer.feed_forward.apply(&rows)?)?;
@@ -238,6 +248,7 @@ impl Layer {
         settings: &Deberta,
         rows: &Tensor,
         places: &Tensor,
+        numbers: &dyn Addend,
     ) -> Computed<Tensor> {
         let heads = settings.heads;
         let part = |linear: &Linear| split(pass, &linear.apply(rows)?, heads);
@@ -273,14 +284,12 @@ impl Layer {
         let by_keys = |from: usize, count: usize| {
             let content = all.queries.narrow(2, from, count)?.contiguous()?;
             let scores = scored(&content, &keys_places)?;
-            let rows = pass.by_distance(from, count, |distance| settings.place(-distance))?;
-            let rows = rows.reshape((1, 1, count, pass.longest))?;
+            let rows = numbers.part(from, count)?;
             scores.gather(&rows.broadcast_as(shape(count))?.contiguous()?, D::Minus1)
         };
         let by_queries = |from: usize, count: usize| {
             let scores = scored(&all.keys, &queries_places)?;
-            let rows = pass.by_distance(from, count, |distance| settings.place(-distance))?;
-            let rows = rows.reshape((1, 1, count, pass.longest))?;
+            let rows = numbers.part(from, count)?;
             let rows = rows.broadcast_as(shape(count))?.transpose(2, 3)?;
             scores
                 .gather(&rows.contiguous()?, D::Minus1)?

@@ -87,9 +87,9 @@ impl Engine for Running {
     }
 
     fn budget(&self) -> usize {
-        match self.place {
-            Place::Cpu => ON_CPU,
-            _ => ON_GPU,
+        match self.device.is_cpu() {
+            true => ON_CPU,
+            false => ON_GPU,
         }
     }
 

@@ -13,7 +13,7 @@ fn unsupported<T>(message: String) -> Result<T> {
 /// Opens a device; `Unsupported` where this build or this machine has none.
 pub(super) fn device(place: Place) -> Result<Device> {
     let built = match place {
-        Place::Cpu => return Ok(Device::Cpu),
+        Place::Cpu | Place::Candle => return Ok(Device::Cpu),
         Place::Cuda(_) => candle_core::utils::cuda_is_available(),
         Place::Metal => candle_core::utils::metal_is_available(),
     };
@@ -25,7 +25,7 @@ pub(super) fn device(place: Place) -> Result<Device> {
         ));
     }
     let opened = guarded(|| match place {
-        Place::Cpu => Ok(Device::Cpu),
+        Place::Cpu | Place::Candle => Ok(Device::Cpu),
         Place::Cuda(number) => Device::new_cuda(number),
         Place::Metal => Device::new_metal(0),
     });
@@ -43,9 +43,7 @@ pub(super) fn device(place: Place) -> Result<Device> {
 pub(super) fn precision(precision: Precision, place: Place, device: &Device) -> Result<Precision> {
     match precision {
         Precision::F32 => Ok(Precision::F32),
-        Precision::Auto if place == Place::Cpu || brain_floats(device).is_err() => {
-            Ok(Precision::F32)
-        }
+        Precision::Auto if device.is_cpu() || brain_floats(device).is_err() => Ok(Precision::F32),
         Precision::Auto => Ok(Precision::Bf16),
         Precision::Bf16 => match brain_floats(device) {
             Ok(()) => Ok(Precision::Bf16),
