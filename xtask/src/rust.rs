@@ -4,8 +4,8 @@ use crate::run::{Count, command, watch};
 use std::path::Path;
 
 /// What is tested in one build each: cargo turns a feature on for all crates that it builds
-/// together, and candle is for the crate `reference` alone.
-const BUILDS: [&[&str]; 2] = [
+/// together, and candle is for the crate `reference` and the units behind the feature alone.
+const BUILDS: [&[&str]; 3] = [
     &[
         "--workspace",
         "--exclude",
@@ -14,6 +14,14 @@ const BUILDS: [&[&str]; 2] = [
         "ragcore-reference",
     ],
     &["-p", "ragcore-reference"],
+    &[
+        "-p",
+        "rag-core",
+        "--features",
+        "candle",
+        "--lib",
+        "embedding::candle",
+    ],
 ];
 
 /// Runs every Rust test of the workspace. `model` is the folder of a real model, if there is one.
