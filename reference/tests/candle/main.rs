@@ -14,6 +14,7 @@ use model::{Model, encode};
 use rag_core::Progress;
 use rag_core::embedding::{Embedder, EmbedderOptions, EncodeOptions, Precision};
 use serde_json::{Value, json};
+use std::slice::from_ref;
 
 /// What our own engine runs as well.
 const KNOWN: [&str; 13] = [
@@ -85,7 +86,7 @@ fn agrees_with_transformers(name: &str, device: &str) {
             let texts: Vec<&str> = answers.iter().map(|(text, _)| text.as_str()).collect();
             let got = encode(&embedder, &texts);
             for ((text, want), got) in answers.iter().zip(&got) {
-                let error = largest_difference(&[want.clone()], &[got.clone()]);
+                let error = largest_difference(from_ref(want), from_ref(got));
                 assert!(error < 1e-4, "{name} {by} {budget:?} {text:.30}: {error:e}");
             }
         }
@@ -160,7 +161,7 @@ fn a_text_is_the_same_in_any_company() {
         let together = encode(&embedder, &texts);
         for (text, row) in texts.iter().zip(&together) {
             let alone = encode(&embedder, &[text]);
-            let difference = largest_difference(&alone, std::slice::from_ref(row));
+            let difference = largest_difference(&alone, from_ref(row));
             assert!(difference < 2e-5, "{name} {text:.30}: {difference:e}");
         }
     }
@@ -192,7 +193,7 @@ fn many_callers_and_cut_texts_get_their_own_answers() {
             scope.spawn(move || {
                 let got = encode(embedder, &[text]);
                 assert!(
-                    largest_difference(&got, &[want.clone()]) < 1e-4,
+                    largest_difference(&got, from_ref(want)) < 1e-4,
                     "{text:.30}"
                 );
             });
