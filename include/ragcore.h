@@ -52,6 +52,7 @@
 #define RAG_OPT_B "b"
 #define RAG_OPT_BM25_WEIGHT "bm25_weight"
 #define RAG_OPT_C "c"
+#define RAG_OPT_DEVICE "device"
 #define RAG_OPT_DIM "dim"
 #define RAG_OPT_DISCOUNT "discount"
 #define RAG_OPT_DIVERSITY "diversity"
@@ -683,7 +684,7 @@ rag_status rag_strings_free(rag_strings *strings);
 /**
  * Opens the model in the folder `path`, or the built-in model for NULL, and *gives* it.
  *
- * Options: `precision`, `threads`, `max_tokens`, `max_wait_ms`, `max_batch`.
+ * Options: `device`, `precision`, `threads`, `max_tokens`, `max_wait_ms`, `max_batch`.
  */
 rag_status rag_embedder_open(const char *path,
                              const rag_options *options,

@@ -1,7 +1,7 @@
-"""Small random encoders of every family that the engine runs, and their vectors by an independent implementation.
+"""Small random models of every family that the engine or candle runs, and their vectors by an independent implementation.
 
 Writes rag-core/tests/models/<name>.json: the config as such models publish it, a tokenizer of the family's kind, the names
-and shapes of the tensors, texts, and what Hugging Face transformers computes for them in float64. No weights are stored:
+and shapes of the tensors, texts, and what Hugging Face transformers computes for them in float64 (for Jina's, which it does not have, the formulas below). No weights are stored:
 a weight is a hash of its tensor's name and its place, the same here and in rag-core/tests/families/model.rs.
 
     pip install torch==2.15.0 transformers==5.23.0 tokenizers==0.23.3 numpy==2.4.6
@@ -9,8 +9,10 @@ a weight is a hash of its tensor's name and its place, the same here and in rag-
 """
 
 import collections
+import itertools
 import json
 import pathlib
+import types
 
 import numpy
 import tokenizers
@@ -125,9 +127,10 @@ def unigram(special, first, last):
 
 def framed(built, special, vocabulary, first, last):
     built.add_special_tokens(special)
+    opening = f"{first} " if first else ""
     built.post_processor = processors.TemplateProcessing(
-        single=f"{first} $A {last}", pair=f"{first} $A {last} $B:1 {last}:1",
-        special_tokens=[(token, vocabulary[token]) for token in (first, last)])
+        single=f"{opening}$A {last}", pair=f"{opening}$A {last} $B:1 {last}:1",
+        special_tokens=[(token, vocabulary[token]) for token in (first, last) if token])
     return built
 
 
@@ -228,6 +231,115 @@ def nomic_tensors(c):
     return out
 
 
+def t5_tensors(c):
+    size, inner, gated = c["d_model"], c["num_heads"] * c["d_kv"], c["feed_forward_proj"].startswith("gated")
+    out = table("shared", c["vocab_size"], size, 1.5)
+    out += table("encoder.block.0.layer.0.SelfAttention.relative_attention_bias", 32, c["num_heads"], 2.0)
+    for i in range(c["num_layers"]):
+        at = f"encoder.block.{i}.layer"
+        # Scores are not scaled down, so the queries are.
+        out += [(f"{at}.0.SelfAttention.q.weight", [inner, size], 0.0, 2.2 / size**0.5 / c["d_kv"]**0.5)]
+        for part in "kv":
+            out += dense(f"{at}.0.SelfAttention.{part}", size, inner, False)
+        out += dense(f"{at}.0.SelfAttention.o", inner, size, False)
+        out += norm(f"{at}.0.layer_norm", size, False) + norm(f"{at}.1.layer_norm", size, False)
+        for part in ("wi_0", "wi_1") if gated else ("wi",):
+            out += dense(f"{at}.1.DenseReluDense.{part}", size, c["d_ff"], False)
+        out += dense(f"{at}.1.DenseReluDense.wo", c["d_ff"], size, False)
+    return out + norm("encoder.final_layer_norm", size, False)
+
+
+def decoder_tensors(c, biased, head_norms, prefix):
+    """`biased`: queries, keys and values; what follows attention; the feed-forward part."""
+    size, wide, head = c["hidden_size"], c["intermediate_size"], c["head_dim"]
+    inner, shared = c["num_attention_heads"] * head, c["num_key_value_heads"] * head
+    out = table(f"{prefix}embed_tokens", c["vocab_size"], size, 1.5)
+    for i in range(c["num_hidden_layers"]):
+        at = f"{prefix}layers.{i}"
+        out += norm(f"{at}.input_layernorm", size, False) + norm(f"{at}.post_attention_layernorm", size, False)
+        for part, outputs in [("q", inner), ("k", shared), ("v", shared)]:
+            out += dense(f"{at}.self_attn.{part}_proj", size, outputs, biased[0])
+        out += dense(f"{at}.self_attn.o_proj", inner, size, biased[1])
+        if head_norms:
+            out += norm(f"{at}.self_attn.q_norm", head, False) + norm(f"{at}.self_attn.k_norm", head, False)
+        out += dense(f"{at}.mlp.gate_proj", size, wide, biased[2]) + dense(f"{at}.mlp.up_proj", size, wide, biased[2])
+        out += dense(f"{at}.mlp.down_proj", wide, size, biased[2])
+    return out + norm(f"{prefix}norm", size, False)
+
+
+def deberta_tensors(c, prefix):
+    size, wide = c["hidden_size"], c["intermediate_size"]
+    out = table(f"{prefix}embeddings.word_embeddings", c["vocab_size"], size, 1.5)
+    out += norm(f"{prefix}embeddings.LayerNorm", size)
+    span = c["position_buckets"] if c["position_buckets"] > 0 else c["max_position_embeddings"]
+    out += table(f"{prefix}encoder.rel_embeddings", 2 * span, size, 1.0)
+    if c["norm_rel_ebd"] == "layer_norm":
+        out += norm(f"{prefix}encoder.LayerNorm", size)
+    for i in range(c["num_hidden_layers"]):
+        at = f"{prefix}encoder.layer.{i}"
+        for part in ("self.query_proj", "self.key_proj", "self.value_proj", "output.dense"):
+            out += dense(f"{at}.attention.{part}", size, size)
+        out += norm(f"{at}.attention.output.LayerNorm", size)
+        out += dense(f"{at}.intermediate.dense", size, wide) + dense(f"{at}.output.dense", wide, size)
+        out += norm(f"{at}.output.LayerNorm", size)
+    return out
+
+
+def jina_tensors(c):
+    size, wide = c["hidden_size"], c["intermediate_size"]
+    out = table("embeddings.word_embeddings", c["vocab_size"], size, 1.5)
+    out += table("embeddings.token_type_embeddings", c["type_vocab_size"], size, 0.6)
+    out += norm("embeddings.LayerNorm", size)
+    for i in range(c["num_hidden_layers"]):
+        at = f"encoder.layer.{i}"
+        for part in ("self.query", "self.key", "self.value", "output.dense"):
+            out += dense(f"{at}.attention.{part}", size, size)
+        out += norm(f"{at}.attention.output.LayerNorm", size)
+        out += dense(f"{at}.mlp.gated_layers", size, 2 * wide, False) + dense(f"{at}.mlp.wo", wide, size)
+        out += norm(f"{at}.mlp.layernorm", size)
+    return out
+
+
+class JinaBert:
+    """Günther and others (2023): BERT with gated feed-forward parts (Shazeer, 2020), activated half first, and ALiBi (Press
+    and others, 2022) to both sides. One text at a time, head by head."""
+
+    def __init__(self, config, state):
+        self.config, self.state = config, state
+
+    def linear(self, name, rows):
+        return rows @ self.state[f"{name}.weight"].T + self.state.get(f"{name}.bias", 0.0)
+
+    def norm(self, name, rows):
+        centred = rows - rows.mean(1, keepdim=True)
+        scaled = centred / (centred.pow(2).mean(1, keepdim=True) + self.config["layer_norm_eps"]).sqrt()
+        return scaled * self.state[f"{name}.weight"] + self.state[f"{name}.bias"]
+
+    def slope(self, head):
+        heads = self.config["num_attention_heads"]
+        below = 2 ** (heads.bit_length() - 1)
+        return 2 ** (-8 * (head + 1) / below) if head < below else 2 ** (-4 * (2 * (head - below) + 1) / below)
+
+    def __call__(self, input_ids, attention_mask):
+        state, heads = self.state, self.config["num_attention_heads"]
+        rows = state["embeddings.word_embeddings.weight"][input_ids[0]] + state["embeddings.token_type_embeddings.weight"][0]
+        rows = self.norm("embeddings.LayerNorm", rows)
+        places = torch.arange(len(rows), dtype=torch.float64)
+        distances = (places[:, None] - places[None]).abs()
+        for i in range(self.config["num_hidden_layers"]):
+            at = f"encoder.layer.{i}"
+            parts = [self.linear(f"{at}.attention.self.{name}", rows).chunk(heads, 1) for name in ("query", "key", "value")]
+            seen = []
+            for head, (q, k, v) in enumerate(zip(*parts)):
+                scores = q @ k.T / q.shape[1]**0.5 - self.slope(head) * distances
+                seen.append(torch.softmax(scores, 1) @ v)
+            rows = self.norm(f"{at}.attention.output.LayerNorm", rows + self.linear(f"{at}.attention.output.dense", torch.cat(seen, 1)))
+            gate, value = self.linear(f"{at}.mlp.gated_layers", rows).chunk(2, 1)
+            activated = {"geglu": torch.nn.functional.gelu, "reglu": torch.relu}[self.config["feed_forward_type"]](gate)
+            rows = self.norm(f"{at}.mlp.layernorm", rows + self.linear(f"{at}.mlp.wo", activated * value))
+        return types.SimpleNamespace(last_hidden_state=rows[None])
+
+
 def nomic_native(c):
     """The published settings in the words of transformers' own class."""
     return {"vocab_size": c["vocab_size"], "hidden_size": c["n_embd"], "num_attention_heads": c["n_head"],
@@ -304,9 +416,49 @@ def catalogue():
         yield name, transformers.NomicBertModel, c, bert, nomic_tensors, 256
 
 
+def others():
+    """As `catalogue`, of what candle runs and the engine does not."""
+    pieces = unigram(["<pad>", "</s>", "<unk>"], None, "</s>")
+    for name, proj, kind in [("t5", "relu", "t5"), ("t5_gated", "gated-gelu", "mt5")]:
+        c = {"model_type": kind, "d_model": 64, "d_kv": 24, "d_ff": 144, "num_heads": 3, "num_layers": 2, "n_positions": 256,
+             "relative_attention_num_buckets": 32, "layer_norm_epsilon": 1e-6, "feed_forward_proj": proj, "pad_token_id": 0,
+             "eos_token_id": 1, "is_encoder_decoder": True}
+        yield name, transformers.T5EncoderModel if kind == "t5" else transformers.MT5EncoderModel, c, pieces, t5_tensors, 256
+    bytes_ = byte_pairs(["<|endoftext|>"], None, "<|endoftext|>")
+    shared = {"hidden_act": "silu", "hidden_size": 64, "intermediate_size": 136, "num_hidden_layers": 2, "rms_norm_eps": 1e-6,
+              "max_position_embeddings": 256, "tie_word_embeddings": True}
+    c = {"model_type": "qwen2", "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "rope_theta": 1000000.0,
+         "use_sliding_window": False, "sliding_window": 64, **shared}
+    yield "qwen2", transformers.Qwen2Model, c, bytes_, lambda c: decoder_tensors(c, (True, False, False), False, "model."), 256
+    c = {"model_type": "qwen3", "num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 24, "rope_theta": 5000.0,
+         "attention_bias": False, "use_sliding_window": False, "sliding_window": None, **shared}
+    yield "qwen3", transformers.Qwen3Model, c, bytes_, lambda c: decoder_tensors(c, (False, False, False), True, ""), 256
+    c = {"model_type": "llama", "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 32, "attention_bias": True,
+         "mlp_bias": True, "rope_parameters": {"rope_type": "default", "rope_theta": 20000.0}, **shared}
+    yield "llama", transformers.LlamaModel, c, bytes_, lambda c: decoder_tensors(c, (True, True, True), False, "model."), 256
+    c = {"model_type": "mistral", "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 16, "rope_theta": 10000.0,
+         "sliding_window": None, **shared}
+    yield "mistral", transformers.MistralModel, c, bytes_, lambda c: decoder_tensors(c, (False, False, False), False, "model."), 256
+    bert = wordpiece(BERT_SPECIAL)
+    deberta = {"model_type": "deberta-v2", "hidden_act": "gelu", "hidden_size": 60, "num_attention_heads": 3,
+               "intermediate_size": 128, "num_hidden_layers": 2, "max_position_embeddings": 256, "type_vocab_size": 0,
+               "layer_norm_eps": 1e-7, "relative_attention": True, "position_biased_input": False, "share_att_key": True,
+               "max_relative_positions": -1, "pad_token_id": 0, "pooler_hidden_size": 60, "pooler_hidden_act": "gelu"}
+    c = {**deberta, "position_buckets": 16, "pos_att_type": "p2c|c2p", "norm_rel_ebd": "layer_norm"}
+    yield "deberta", transformers.DebertaV2Model, c, bert, lambda c: deberta_tensors(c, "deberta."), 256
+    c = {**deberta, "position_buckets": -1, "pos_att_type": ["c2p"], "norm_rel_ebd": "none", "max_position_embeddings": 128}
+    yield "deberta_plain", transformers.DebertaV2Model, c, bert, lambda c: deberta_tensors(c, ""), 128
+    for name, feed_forward, heads in [("jina", "geglu", 4), ("jina_reglu", "reglu", 3)]:
+        c = bert_config("bert", "gelu", 48, heads, 112, 2, positions=512, position_embedding_type="alibi",
+                        feed_forward_type=feed_forward, emb_pooler="mean")
+        yield name, JinaBert, c, bert, jina_tensors, 512
+
+
 def reference(kind, config, tensors):
     """The model in float64, with every weight in its place."""
     state = {name: torch.from_numpy(weights(*tensor)).double() for tensor in tensors for name in tensor[:1]}
+    if kind is JinaBert:
+        return JinaBert(config, state)
     if kind is transformers.NomicBertModel:
         config, state = nomic_native(config), nomic_state(state)
     settings = kind.config_class.from_dict(config)
@@ -315,7 +467,9 @@ def reference(kind, config, tensors):
     heads = (f"{kind.base_model_prefix}.", "roberta.")
     state = {next((name[len(h):] for h in heads if name.startswith(h)), name): t for name, t in state.items()}
     missing, unexpected = model.load_state_dict(state, strict=False)
-    assert not unexpected and all(name.startswith("pooler") for name in missing), (missing, unexpected)
+    # The encoder of T5 has its table of words by two names.
+    tied = ("pooler", "encoder.embed_tokens")
+    assert not unexpected and all(name.startswith(tied) for name in missing), (missing, unexpected)
     return model
 
 
@@ -325,7 +479,7 @@ def short(values):
 
 def main():
     OUT.mkdir(exist_ok=True)
-    for name, kind, config, tokenizer, tensors_of, longest in catalogue():
+    for name, kind, config, tokenizer, tensors_of, longest in itertools.chain(catalogue(), others()):
         config["vocab_size"] = tokenizer.get_vocab_size()
         tensors = tensors_of(config)
         model = reference(kind, config, tensors)
@@ -341,7 +495,8 @@ def main():
                          "max": short(hidden.max(0).values.tolist())}
             cases.append(case)
         tokenizer.no_truncation()
-        data = {"about": f"by {kind.__name__} of transformers {transformers.__version__} in float64; see reference/models.py",
+        by = "reference/models.py" if kind is JinaBert else f"transformers {transformers.__version__}"
+        data = {"about": f"by {kind.__name__} of {by} in float64; see reference/models.py",
                 "config": config, "longest": longest, "tensors": tensors, "cases": cases,
                 "tokenizer": json.loads(tokenizer.to_str())}
         lines = ",\n".join(f'"{key}":{json.dumps(value, ensure_ascii=False, separators=(",", ":"))}' for key, value in data.items())

@@ -39,6 +39,9 @@ class Embedder:
     Calls from many threads share passes: what arrives while the engine is busy is computed
     together, up to ``max_batch`` tokens. With ``max_wait_ms`` an idle engine waits that long for
     company.
+
+    ``device="cuda"`` computes a model folder on a GPU where the package was built with that
+    feature; see docs/embedding.md.
     """
 
     __slots__ = ("_inner", "_made_by")
@@ -49,6 +52,7 @@ class Embedder:
         self,
         model: str | os.PathLike[str] | None = None,
         *,
+        device: str = "cpu",
         precision: str = "auto",
         threads: int | None = None,
         max_tokens: int | None = None,
@@ -57,6 +61,7 @@ class Embedder:
     ) -> None:
         path = None if model is None else model_folder(model)
         options = {
+            "device": device,
             "precision": precision,
             "threads": threads,
             "max_tokens": max_tokens,

@@ -30,6 +30,7 @@ FILES = (
     "modules.json",
     "config_sentence_transformers.json",
     "*/config.json",
+    f"*_Dense/{_WEIGHTS}",
     *(f"0_Transformer/{part}" for part in _PARTS[1:]),
 )
 
@@ -105,7 +106,10 @@ def _fetched(download: Callable[..., Any], model: str) -> str:
 def _whole(folder: str) -> bool:
     needed = ("config.json", "tokenizer.json", _WEIGHTS)
     places = (Path(folder), Path(folder, "0_Transformer"))
-    return any(all((place / name).is_file() for name in needed) for place in places)
+    layers = Path(folder).glob("*_Dense/config.json")
+    return all((layer.parent / _WEIGHTS).is_file() for layer in layers) and any(
+        all((place / name).is_file() for name in needed) for place in places
+    )
 
 
 def _upstream(model: str, error: Exception) -> Upstream:

@@ -253,6 +253,7 @@ class Embedder:
         self,
         model: str | os.PathLike[str] | None = None,
         *,
+        device: str = "cpu",
         precision: str = "auto",
         threads: int | None = None,
         max_tokens: int | None = None,

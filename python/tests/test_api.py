@@ -71,8 +71,8 @@ def test_every_table_belongs_to_a_verb() -> None:
 #: The contract: parameters in order, then keywords.
 SIGNATURES = {
     "Embedder": (
-        "model=None, *, precision='auto', threads=None, max_tokens=None, max_wait_ms=0, "
-        "max_batch=None"
+        "model=None, *, device='cpu', precision='auto', threads=None, max_tokens=None, "
+        "max_wait_ms=0, max_batch=None"
     ),
     "Embedder.encode": "texts, *, kind='document', normalize=True, progress=False",
     "Embedder.count_tokens": "text",

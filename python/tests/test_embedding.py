@@ -44,6 +44,14 @@ def test_a_model_folder(model_folder: Path) -> None:
     assert len(chunks) > 3 and all(model.count_tokens(c.text) <= 14 for c in chunks)
 
 
+def test_a_device_that_is_not_there_is_refused(model_folder: Path) -> None:
+    with pytest.raises(rag.Unsupported, match=r"device is \"cuda:0\" and .*leave device out"):
+        rag.Embedder(model_folder, device="cuda")
+    with pytest.raises(rag.InvalidArgument, match=r"device must be .*got \"gpu\""):
+        rag.Embedder(device="gpu")
+    assert rag.Embedder(device="cpu").precision == "f32"
+
+
 def test_texts_that_are_cut_are_counted_in_a_warning(model_folder: Path) -> None:
     model = rag.Embedder(model_folder, max_tokens=8)
     long = "one two three four five six seven eight nine"

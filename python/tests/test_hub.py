@@ -58,6 +58,15 @@ def test_the_network_comes_after_the_cache(hub: Hub, model_folder: Path, tmp_pat
     hub.cached["owner/name"] = tmp_path
     assert rag.Embedder("owner/name").dim == 384
     assert hub.asked[2:] == [("owner/name", True), ("owner/name", False)]
+    # So is the linear layer behind the pooling.
+    part = tmp_path / "part"
+    (part / "2_Dense").mkdir(parents=True)
+    for file in model_folder.iterdir():
+        (part / file.name).symlink_to(file)
+    (part / "2_Dense" / "config.json").write_text("{}")
+    hub.cached["owner/name"] = part
+    assert rag.Embedder("owner/name").dim == 384
+    assert hub.asked[4:] == [("owner/name", True), ("owner/name", False)]
 
 
 def test_offline_means_offline(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

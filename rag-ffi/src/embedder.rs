@@ -19,7 +19,7 @@ noun!(rag_embedder => Embedder);
 
 /// Opens the model in the folder `path`, or the built-in model for NULL, and *gives* it.
 ///
-/// Options: `precision`, `threads`, `max_tokens`, `max_wait_ms`, `max_batch`.
+/// Options: `device`, `precision`, `threads`, `max_tokens`, `max_wait_ms`, `max_batch`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_embedder_open(
     path: *const c_char,

@@ -14,6 +14,7 @@ option_names! {
     RAG_OPT_B = "b";
     RAG_OPT_BM25_WEIGHT = "bm25_weight";
     RAG_OPT_C = "c";
+    RAG_OPT_DEVICE = "device";
     RAG_OPT_DIM = "dim";
     RAG_OPT_DISCOUNT = "discount";
     RAG_OPT_DIVERSITY = "diversity";

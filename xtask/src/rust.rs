@@ -3,18 +3,41 @@
 use crate::run::{Count, command, watch};
 use std::path::Path;
 
-/// Runs every Rust test of the workspace. `model` is the folder of a real model, if there is one.
-pub fn test(root: &Path, model: Option<&Path>) -> Count {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    let args = [
-        "test",
+/// What is tested in one build each: cargo turns a feature on for all crates that it builds
+/// together, and candle is for the crate `reference` and the units behind the feature alone.
+const BUILDS: [&[&str]; 2] = [
+    &[
         "--workspace",
         "--exclude",
         "rag-py",
-        "--no-fail-fast",
-        "--",
-        "--show-output",
-    ];
+        "--exclude",
+        "ragcore-reference",
+    ],
+    &[
+        "-p",
+        "rag-core",
+        "-p",
+        "ragcore-reference",
+        "--lib",
+        "--bins",
+        "--test",
+        "candle",
+        "--test",
+        "minilm",
+    ],
+];
+
+/// Runs every Rust test of the workspace. `model` is the folder of a real model, if there is one.
+pub fn test(root: &Path, model: Option<&Path>) -> Count {
+    let counts = BUILDS
+        .iter()
+        .map(|build| build_and_test(root, build, model));
+    counts.fold(Count::default(), Count::plus)
+}
+
+fn build_and_test(root: &Path, build: &[&str], model: Option<&Path>) -> Count {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let args = [&["test"], build, &["--no-fail-fast", "--", "--show-output"]].concat();
     let mut tests = command(root, cargo, &args);
     if let Some(model) = model {
         tests.env("RAGCORE_TEST_MODEL", model);

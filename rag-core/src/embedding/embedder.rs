@@ -1,7 +1,8 @@
 //! The handle that callers hold.
 
-use super::bert::Bert;
 use super::built_in::BuiltIn;
+use super::device::Place;
+use super::encoder::Encoder;
 use super::model::Model;
 use super::options::{EmbedderOptions, EncodeOptions, Precision};
 use crate::error::{Error, ErrorKind, Result};
@@ -19,7 +20,8 @@ use std::sync::Arc;
 /// together, whoever brought them. One [`Embedder`] for a whole server is the fast way.
 ///
 /// A text's vector depends on the text alone, to the bit: not on the texts beside it, their
-/// order, or the number of threads.
+/// order, or the number of threads. Where candle computes (the feature of that name), the last
+/// bits may differ.
 ///
 /// ```no_run
 /// use rag_core::Progress;
@@ -54,11 +56,14 @@ impl Embedder {
     /// `model.safetensors` (f32, f16 or bf16), and the sentence-transformers settings where they
     /// are there: stages, pooling (mean, cls, max, last token), longest text, prompts.
     ///
+    /// With the feature `candle` also T5's encoder, DeBERTa, BERT with ALiBi, Qwen, Llama and
+    /// Mistral, and any of them on the `device` of the options.
+    ///
     /// `NotFound` names a missing file, `Corrupt` a damaged one; `Unsupported` is a model that
     /// this release does not run, `InvalidArgument` files that do not belong together.
     pub fn open(path: impl AsRef<Path>, options: &EmbedderOptions) -> Result<Self> {
         options.check()?;
-        let model = Bert::open(path.as_ref(), options)?;
+        let model = Encoder::open(path.as_ref(), options)?;
         Ok(Self {
             model: Arc::new(model),
             threads: options.threads,
@@ -83,6 +88,16 @@ impl Embedder {
     /// ```
     pub fn built_in(options: &EmbedderOptions) -> Result<Self> {
         options.check()?;
+        let place = Place::parse(&options.device)?;
+        if place != Place::Cpu {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "the built-in model is looked up in a table on the CPU, where nothing is \
+                     gained by the device \"{place}\"; leave device out"
+                ),
+            ));
+        }
         if let other @ (Precision::Bf16 | Precision::Int8) = options.precision {
             return Err(Error::new(
                 ErrorKind::Unsupported,

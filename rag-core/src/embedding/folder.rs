@@ -32,6 +32,8 @@ pub(super) struct Folder {
     pub(super) transformer: PathBuf,
     pub(super) name: String,
     pub(super) pooling: Pooling,
+    /// Folders of the linear layers behind the pooling, in order.
+    pub(super) dense: Vec<PathBuf>,
     pub(super) normalizes: bool,
     pub(super) lowercase: bool,
     /// The longest text in tokens, where the folder says.
@@ -67,6 +69,43 @@ struct Prompts {
     default_prompt_name: Option<String>,
 }
 
+impl Pooling {
+    /// Writes the pool of the rows of a text to `out`; zeros where it has none.
+    pub(super) fn pool<'a>(
+        self,
+        mut rows: impl DoubleEndedIterator<Item = &'a [f32]> + ExactSizeIterator,
+        out: &mut [f32],
+    ) {
+        // A tokenizer without special tokens makes nothing of an empty text.
+        if rows.len() == 0 {
+            return out.fill(0.0);
+        }
+        match self {
+            Self::Cls => rows
+                .next()
+                .into_iter()
+                .for_each(|row| out.copy_from_slice(row)),
+            Self::LastToken => {
+                (rows.next_back().into_iter()).for_each(|row| out.copy_from_slice(row));
+            }
+            Self::Mean => {
+                let scale = 1.0 / rows.len() as f32;
+                out.fill(0.0);
+                for row in rows {
+                    out.iter_mut().zip(row).for_each(|(o, x)| *o += x);
+                }
+                out.iter_mut().for_each(|x| *x *= scale);
+            }
+            Self::Max => {
+                out.fill(f32::NEG_INFINITY);
+                for row in rows {
+                    out.iter_mut().zip(row).for_each(|(o, x)| *o = o.max(*x));
+                }
+            }
+        }
+    }
+}
+
 impl Folder {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let root = path.canonicalize().map_err(|e| match e.kind() {
@@ -94,6 +133,7 @@ impl Folder {
             name: name(&root),
             transformer: root.clone(),
             pooling: Pooling::Mean,
+            dense: Vec::new(),
             normalizes: false,
             lowercase: false,
             max_tokens: None,
@@ -108,13 +148,14 @@ impl Folder {
             match kind {
                 "Transformer" if i == 0 => folder.transformer = at,
                 "Pooling" if i == 1 => folder.pooling = pooling(&at.join("config.json"))?,
+                "Dense" if i >= 2 && !folder.normalizes => folder.dense.push(at),
                 "Normalize" if i >= 2 => folder.normalizes = true,
                 _ => {
                     return Err(unsupported(
                         &list,
                         format!(
                             "stage {i} is \"{kind}\"; a Transformer, then Pooling, then perhaps \
-                             Normalize can be run"
+                             Dense layers and Normalize can be run"
                         ),
                     ));
                 }

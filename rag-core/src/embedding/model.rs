@@ -4,8 +4,8 @@ use super::options::{Precision, TextKind};
 use crate::Result;
 use crate::progress::Progress;
 
-/// A model that turns texts into vectors. A vector depends on its text alone: not on the texts
-/// beside it, their order, or the number of threads.
+/// A model that turns texts into vectors. A vector depends on its text alone, up to rounding where
+/// candle computes: not on the texts beside it, their order, or the number of threads.
 pub(super) trait Model: Send + Sync {
     /// What to call it.
     fn name(&self) -> &str;

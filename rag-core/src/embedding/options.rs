@@ -31,6 +31,8 @@ option_enum! {
 options! {
     /// How a model is opened.
     EmbedderOptions {
+        /// Where to compute: "cpu", "cuda" (an NVIDIA GPU; "cuda:1" is the second), "metal" (Apple's), or "candle" (the CPU with what GPUs run). All but "cpu" need a build with that feature.
+        device: String = "cpu".to_owned();
         /// The arithmetic of a model folder; the built-in model has one of its own.
         precision: Precision = Precision::Auto;
         /// Threads to use; none means all that the machine offers. It never changes a result.

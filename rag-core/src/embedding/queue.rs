@@ -9,9 +9,10 @@
 //! Callers take turns batch by batch, so that one with a million texts delays the others by a
 //! batch and not by a million. Rows belong to the job until its owner copies them out: who is
 //! stopped leaves at once, and what another caller was computing for it ends nowhere. A batch
-//! that panics is run again caller by caller, and the panic goes to the one whose texts raise it.
+//! that fails or panics is run again caller by caller, and the failure goes to the one whose texts
+//! raise it.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::threads;
 use std::any::Any;
 use std::collections::VecDeque;
@@ -23,8 +24,9 @@ use std::time::{Duration, Instant};
 /// The longest that a waiting caller's `watch` is not called.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Computes rows of sequences. What it does with one must not depend on the others.
-pub(super) type Run<'a, S> = &'a (dyn Fn(&[&S], &mut [&mut [f32]]) + Sync);
+/// Computes rows of sequences. What it does with one must not depend on the others (up to
+/// rounding).
+pub(super) type Run<'a, S> = &'a (dyn Fn(&[&S], &mut [&mut [f32]]) -> Result<()> + Sync);
 
 /// Where callers of one model meet.
 pub(super) struct Queue<S> {
@@ -91,8 +93,10 @@ impl<S: Send + Sync> Queue<S> {
             }
             watch(total - job.left.load(Relaxed))?;
         }
-        if let Some(payload) = lock(&job.panic).take() {
-            resume_unwind(payload);
+        match lock(&job.failure).take() {
+            None => {}
+            Some(Failure::Error(error)) => return Err(error),
+            Some(Failure::Panic(payload)) => resume_unwind(payload),
         }
         out.copy_from_slice(&lock(&job.rows));
         Ok(())
@@ -120,7 +124,13 @@ struct Job<S> {
     called: AtomicBool,
     turn: Condvar,
     rows: Mutex<Vec<f32>>,
-    panic: Mutex<Option<Box<dyn Any + Send>>>,
+    failure: Mutex<Option<Failure>>,
+}
+
+/// Why a job has no rows.
+enum Failure {
+    Error(Error),
+    Panic(Box<dyn Any + Send>),
 }
 
 impl<S> Job<S> {
@@ -138,7 +148,7 @@ impl<S> Job<S> {
             called: AtomicBool::new(false),
             turn: Condvar::new(),
             rows: Mutex::new(rows),
-            panic: Mutex::new(None),
+            failure: Mutex::new(None),
         }
     }
 
@@ -263,7 +273,7 @@ impl<S: Send + Sync> Place<'_, S> {
         state.leaders -= 1;
         for part in &parts {
             let job = &part.job;
-            match lock(&job.panic).is_some() {
+            match lock(&job.failure).is_some() {
                 true => {
                     state.remove(job);
                     job.left.store(0, Relaxed);
@@ -347,7 +357,7 @@ impl<S> Drop for Place<'_, S> {
     }
 }
 
-/// Runs the parts as one batch, and each alone where that panics.
+/// Runs the parts as one batch, and each alone where that fails.
 fn compute<S>(parts: &[Part<S>], run: Run<'_, S>) {
     let dim = parts[0].job.dim;
     let numbers = |part: &Part<S>| part.job.batches[part.batch].clone();
@@ -356,9 +366,13 @@ fn compute<S>(parts: &[Part<S>], run: Run<'_, S>) {
         .collect();
     let mut floats = vec![0.0; sequences.len() * dim];
     let mut rows: Vec<&mut [f32]> = floats.chunks_exact_mut(dim).collect();
-    match catch_unwind(AssertUnwindSafe(|| run(&sequences, &mut rows))) {
-        Err(payload) if parts.len() == 1 => {
-            lock(&parts[0].job.panic).get_or_insert(payload);
+    let done = catch_unwind(AssertUnwindSafe(|| run(&sequences, &mut rows)));
+    match done
+        .map_err(Failure::Panic)
+        .and_then(|r| r.map_err(Failure::Error))
+    {
+        Err(failure) if parts.len() == 1 => {
+            lock(&parts[0].job.failure).get_or_insert(failure);
         }
         Err(_) => (parts.chunks(1)).for_each(|part| compute(part, run)),
         Ok(()) => {

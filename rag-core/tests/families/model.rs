@@ -17,7 +17,9 @@ pub struct Model {
 
 impl Model {
     pub fn read(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/models/{name}.json"));
+        // From the crate `reference`, too.
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rag-core/tests/models");
+        let path = models.join(format!("{name}.json"));
         let data: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         let listed: Vec<(String, Vec<usize>, f32, f32)> =
             serde_json::from_value(data["tensors"].clone()).unwrap();

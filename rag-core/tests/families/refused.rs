@@ -2,7 +2,7 @@
 
 use crate::model::Model;
 use rag_core::ErrorKind;
-use rag_core::embedding::Precision;
+use rag_core::embedding::{Embedder, EmbedderOptions, Precision};
 use serde_json::json;
 
 /// Opens a changed model; answers the error's kind and sentence.
@@ -312,4 +312,38 @@ fn an_added_token_of_absurd_length_is_refused_at_once() {
         "{error}"
     );
     assert!(started.elapsed().as_secs() < 5);
+}
+
+/// This test is of a build without candle; `reference` has those of one with it.
+#[test]
+fn what_needs_candle_says_how_to_get_it() {
+    let options = EmbedderOptions::default();
+    for (device, feature) in [("candle", "candle"), ("cuda:1", "cuda"), ("metal", "metal")] {
+        let folder = Model::read("bert").write("device");
+        let error = Embedder::open(&folder.0, &options.clone().device(device.into())).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        let said = format!("device is \"{device}\" and this build has only");
+        let mend = format!("cargo feature {feature} (docs/embedding.md says how)");
+        let message = error.to_string();
+        assert!(
+            message.starts_with(&said) && message.contains(&mend),
+            "{message}"
+        );
+    }
+    let folder = Model::read("t5").write("foreign");
+    let message = Embedder::open(&folder.0, &options).unwrap_err().to_string();
+    let said = "and in a build with the cargo feature candle (docs/embedding.md says how) \"t5\"";
+    assert!(
+        message.contains("model_type is \"t5\"; \"bert\""),
+        "{message}"
+    );
+    assert!(message.contains(said), "{message}");
+    let folder = Model::read("jina").write("alibi");
+    let message = Embedder::open(&folder.0, &options).unwrap_err().to_string();
+    assert!(
+        message.contains("position_embedding_type is \"alibi\"; \"absolute\""),
+        "{message}"
+    );
+    let error = Embedder::built_in(&options.clone().device("gpu".into())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
 }

@@ -5,23 +5,22 @@
 //! tensors before it is used.
 
 use super::family::{self, Names};
-use super::fields::Fields;
+use crate::embedding::fields::Fields;
 use crate::embedding::fingerprint::Fingerprint;
 use crate::error::Result;
 use crate::kernel::Nonlinearity;
-use std::path::Path;
 
-const MOST_HIDDEN: usize = 1 << 14;
-const MOST_WIDE: usize = 1 << 16;
-const MOST_HEADS: usize = 1 << 10;
-const MOST_LAYERS: usize = 1 << 10;
-const MOST_WORDS: usize = 4_000_000;
+pub(in crate::embedding) const MOST_HIDDEN: usize = 1 << 14;
+pub(in crate::embedding) const MOST_WIDE: usize = 1 << 16;
+pub(in crate::embedding) const MOST_HEADS: usize = 1 << 10;
+pub(in crate::embedding) const MOST_LAYERS: usize = 1 << 10;
+pub(in crate::embedding) const MOST_WORDS: usize = 4_000_000;
 /// Positions that a text can have.
-pub(super) const MOST_POSITIONS: usize = 1 << 17;
-pub(super) const MOST_TYPES: usize = 1 << 10;
+pub(in crate::embedding) const MOST_POSITIONS: usize = 1 << 17;
+pub(in crate::embedding) const MOST_TYPES: usize = 1 << 10;
 
 /// Reads the function of the feed-forward part, by the name that transformers gives it.
-pub(super) fn nonlinearity(
+pub(in crate::embedding) fn nonlinearity(
     fields: &Fields<'_>,
     setting: &str,
     default: &str,
@@ -43,7 +42,7 @@ pub(super) fn nonlinearity(
 
 /// How a token knows its place in the text.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Positions {
+pub(in crate::embedding) enum Positions {
     /// A learnt vector for each place, added to the token's.
     Table {
         /// Rows of the table.
@@ -62,7 +61,7 @@ pub(super) enum Positions {
 
 impl Positions {
     /// Counts the places of a text's tokens, from its first on.
-    pub(super) fn count(&self) -> Places {
+    pub(in crate::embedding) fn count(&self) -> Places {
         let pad = match self {
             Self::Table { pad, .. } => *pad,
             Self::Rotary { .. } => None,
@@ -75,7 +74,7 @@ impl Positions {
 }
 
 /// See [`Positions::count`].
-pub(super) struct Places {
+pub(in crate::embedding) struct Places {
     pad: Option<u32>,
     next: usize,
 }
@@ -83,7 +82,7 @@ pub(super) struct Places {
 impl Places {
     /// The row of the next token's place. A padding token that a text spells out has the row of
     /// its own id and is not counted.
-    pub(super) fn next(&mut self, id: u32) -> usize {
+    pub(in crate::embedding) fn next(&mut self, id: u32) -> usize {
         match self.pad {
             Some(pad) if pad == id => pad as usize,
             _ => {
@@ -96,15 +95,15 @@ impl Places {
 
 /// Which linear layers and norms have an addend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Biases {
-    pub(super) attention: bool,
-    pub(super) widen: bool,
-    pub(super) narrow: bool,
-    pub(super) norms: bool,
+pub(in crate::embedding) struct Biases {
+    pub(in crate::embedding) attention: bool,
+    pub(in crate::embedding) widen: bool,
+    pub(in crate::embedding) narrow: bool,
+    pub(in crate::embedding) norms: bool,
 }
 
 impl Biases {
-    pub(super) const ALL: Self = Self {
+    pub(in crate::embedding) const ALL: Self = Self {
         attention: true,
         widen: true,
         narrow: true,
@@ -114,46 +113,49 @@ impl Biases {
 
 /// A model's sizes and choices.
 #[derive(Clone, Debug)]
-pub(super) struct Config {
-    pub(super) names: &'static Names,
-    pub(super) hidden_size: usize,
-    pub(super) intermediate_size: usize,
-    pub(super) num_attention_heads: usize,
-    pub(super) num_hidden_layers: usize,
-    pub(super) vocab_size: usize,
+pub(in crate::embedding) struct Config {
+    pub(in crate::embedding) names: &'static Names,
+    pub(in crate::embedding) hidden_size: usize,
+    pub(in crate::embedding) intermediate_size: usize,
+    pub(in crate::embedding) num_attention_heads: usize,
+    pub(in crate::embedding) num_hidden_layers: usize,
+    pub(in crate::embedding) vocab_size: usize,
     /// Kinds of token that have a vector of their own; 0: the family has none.
-    pub(super) type_vocab_size: usize,
-    pub(super) layer_norm_eps: f32,
-    pub(super) activation: Nonlinearity,
+    pub(in crate::embedding) type_vocab_size: usize,
+    pub(in crate::embedding) layer_norm_eps: f32,
+    pub(in crate::embedding) activation: Nonlinearity,
     /// Whether the widened vector is a product of two, one of them activated (Shazeer, 2020).
-    pub(super) gated: bool,
+    pub(in crate::embedding) gated: bool,
     /// Whether norms stand before attention and the feed-forward part, with one more at the end,
     /// and none before the first attention; else they stand behind each.
-    pub(super) norm_first: bool,
-    pub(super) positions: Positions,
+    pub(in crate::embedding) norm_first: bool,
+    pub(in crate::embedding) positions: Positions,
     /// Whether scores have an addend that is learnt for the distance of query and key.
-    pub(super) relative: bool,
+    pub(in crate::embedding) relative: bool,
     /// How far a token sees to either side in the layers that `local` names.
-    pub(super) window: usize,
+    pub(in crate::embedding) window: usize,
     /// Layers that see only the window.
-    pub(super) local: Vec<bool>,
-    pub(super) biases: Biases,
+    pub(in crate::embedding) local: Vec<bool>,
+    pub(in crate::embedding) biases: Biases,
     /// Tokens of the longest text.
-    pub(super) longest: usize,
+    pub(in crate::embedding) longest: usize,
 }
 
 impl Config {
     /// Reads a config.json; the family is its `model_type`.
-    pub(super) fn read(path: &Path) -> Result<Self> {
-        let fields = Fields::read(path)?;
-        let config = family::read(&fields)?;
-        config.check(&fields)?;
+    pub(in crate::embedding) fn read(fields: &Fields<'_>) -> Result<Self> {
+        let config = family::read(fields)?;
+        config.check(fields)?;
         Ok(config)
     }
 
     /// The sizes that all families have, under the names that most of them use; all else is as
     /// in BERT (Devlin and others, 2019).
-    pub(super) fn sizes(fields: &Fields<'_>, names: &'static Names, keys: Keys) -> Result<Self> {
+    pub(in crate::embedding) fn sizes(
+        fields: &Fields<'_>,
+        names: &'static Names,
+        keys: Keys,
+    ) -> Result<Self> {
         let num_hidden_layers = fields.size(keys.layers, MOST_LAYERS)?;
         let longest = fields.size(keys.positions, MOST_POSITIONS)?;
         Ok(Self {
@@ -182,7 +184,11 @@ impl Config {
 
     /// Counts positions from behind the padding token's id, as fairseq does: a table of 514 rows
     /// then serves texts of 512 tokens.
-    pub(super) fn count_from_padding(&mut self, fields: &Fields<'_>, pad: usize) -> Result<()> {
+    pub(in crate::embedding) fn count_from_padding(
+        &mut self,
+        fields: &Fields<'_>,
+        pad: usize,
+    ) -> Result<()> {
         let rows = self.longest;
         if rows <= pad + 1 {
             return fields.invalid(
@@ -202,11 +208,11 @@ impl Config {
         Ok(())
     }
 
-    pub(super) fn eps(fields: &Fields<'_>, name: &str, default: f64) -> Result<f32> {
+    pub(in crate::embedding) fn eps(fields: &Fields<'_>, name: &str, default: f64) -> Result<f32> {
         Ok(fields.between(name, 0.0, 1.0, default)? as f32)
     }
 
-    fn check(&self, fields: &Fields<'_>) -> Result<()> {
+    pub(in crate::embedding) fn check(&self, fields: &Fields<'_>) -> Result<()> {
         if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
             return fields.invalid(
                 "hidden_size",
@@ -228,13 +234,13 @@ impl Config {
     }
 
     /// Floats in a head's part of a vector.
-    pub(super) fn head_size(&self) -> usize {
+    pub(in crate::embedding) fn head_size(&self) -> usize {
         self.hidden_size / self.num_attention_heads
     }
 
     /// Adds what decides the vectors and cannot be seen from the weights. BERT's own choices
     /// leave no trace.
-    pub(super) fn fingerprint(&self, hash: &mut Fingerprint) {
+    pub(in crate::embedding) fn fingerprint(&self, hash: &mut Fingerprint) {
         hash.word(self.num_attention_heads as u64);
         hash.word(u64::from(self.layer_norm_eps.to_bits()));
         let choices = format!(
@@ -261,16 +267,16 @@ impl Config {
 /// What a family calls its sizes in config.json; where there are several names, the first that
 /// is there counts.
 #[derive(Clone, Copy)]
-pub(super) struct Keys {
-    pub(super) hidden: &'static [&'static str],
-    pub(super) wide: &'static [&'static str],
-    pub(super) heads: &'static [&'static str],
-    pub(super) layers: &'static [&'static str],
-    pub(super) positions: &'static [&'static str],
+pub(in crate::embedding) struct Keys {
+    pub(in crate::embedding) hidden: &'static [&'static str],
+    pub(in crate::embedding) wide: &'static [&'static str],
+    pub(in crate::embedding) heads: &'static [&'static str],
+    pub(in crate::embedding) layers: &'static [&'static str],
+    pub(in crate::embedding) positions: &'static [&'static str],
 }
 
 impl Keys {
-    pub(super) const USUAL: Self = Self {
+    pub(in crate::embedding) const USUAL: Self = Self {
         hidden: &["hidden_size"],
         wide: &["intermediate_size"],
         heads: &["num_attention_heads"],

@@ -5,6 +5,8 @@ use super::forward::{Arena, Network};
 use super::layers::{self, Packing};
 use super::number::Number;
 use super::rotary::Rotary;
+use crate::embedding::batches::BUDGET;
+use crate::embedding::encoder::{Engine, Reading};
 use crate::embedding::folder::Pooling;
 use crate::embedding::options::Precision;
 use crate::embedding::tokens::Tokens;
@@ -23,22 +25,18 @@ pub(super) fn resolve(precision: Precision) -> Precision {
     }
 }
 
-/// A network, whatever it computes in.
-pub(super) trait Engine: Send + Sync {
-    /// Writes the pooled vector of each sequence to the row of `out` with its number.
-    fn run(&self, batch: &[&Tokens], out: &mut [&mut [f32]]);
-}
-
-/// Reads a network in this precision, never `Auto`, for texts of at most `longest` tokens.
-/// `threads` decides time, never results.
+/// Reads a network.
 pub(super) fn read(
     tensors: &Weights,
-    precision: Precision,
     config: &Config,
-    longest: usize,
-    pooling: Pooling,
-    threads: usize,
+    reading: Reading,
 ) -> Result<Box<dyn Engine>> {
+    let Reading {
+        precision,
+        longest,
+        pooling,
+        threads,
+    } = reading;
     let row = kernel::active();
     let kind = match precision {
         Precision::Int8 => LowKind::Int8,
@@ -90,12 +88,21 @@ struct Running<T: Number> {
 impl<T: Number> Engine for Running<T> {
     /// Never waits for an arena: a forked child may find the lock held by a thread that it does
     /// not have.
-    fn run(&self, batch: &[&Tokens], out: &mut [&mut [f32]]) {
+    fn run(&self, batch: &[&Tokens], out: &mut [&mut [f32]]) -> Result<()> {
         let spare = self.arenas.try_lock().ok().and_then(|mut a| a.pop());
         let mut arena = spare.unwrap_or_default();
         self.network.run(batch, &mut arena, out);
         if let Ok(mut arenas) = self.arenas.try_lock() {
             arenas.push(arena);
         }
+        Ok(())
+    }
+
+    fn budget(&self) -> usize {
+        BUDGET
+    }
+
+    fn passes(&self, threads: usize) -> usize {
+        threads
     }
 }

@@ -111,7 +111,8 @@ impl<T: Number> Network<T> {
         }
         let mut first = 0;
         for (sequence, out) in batch.iter().zip(out) {
-            self.pool(hidden, first, sequence.ids.len(), out);
+            let rows = first..first + sequence.ids.len();
+            self.pooling.pool(rows.map(|i| hidden.row(i)), out);
             first += sequence.ids.len();
         }
     }
@@ -138,33 +139,6 @@ impl<T: Number> Network<T> {
                     }
                 }
                 next += 1;
-            }
-        }
-    }
-
-    /// Pools `length` rows from `first` on.
-    fn pool(&self, hidden: &Sheet<f32>, first: usize, length: usize, out: &mut [f32]) {
-        // A tokenizer without special tokens makes nothing of an empty text.
-        if length == 0 {
-            return out.fill(0.0);
-        }
-        let rows = (first..first + length).map(|i| hidden.row(i));
-        match self.pooling {
-            Pooling::Cls => out.copy_from_slice(hidden.row(first)),
-            Pooling::LastToken => out.copy_from_slice(hidden.row(first + length - 1)),
-            Pooling::Mean => {
-                let scale = 1.0 / length as f32;
-                out.fill(0.0);
-                for row in rows {
-                    out.iter_mut().zip(row).for_each(|(o, x)| *o += x);
-                }
-                out.iter_mut().for_each(|x| *x *= scale);
-            }
-            Pooling::Max => {
-                out.fill(f32::NEG_INFINITY);
-                for row in rows {
-                    out.iter_mut().zip(row).for_each(|(o, x)| *o = o.max(*x));
-                }
             }
         }
     }

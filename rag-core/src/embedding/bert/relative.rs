@@ -2,7 +2,7 @@
 //! with the distance.
 
 /// Rows of the table: half of them for keys behind the query, half for keys before it.
-pub(super) const BUCKETS: usize = 32;
+pub(in crate::embedding) const BUCKETS: usize = 32;
 
 /// The bucket of a key `distance` places behind the query (before it, where negative).
 ///
@@ -20,7 +20,7 @@ fn bucket(distance: isize) -> usize {
 
 /// From a row for each bucket with a number for each head: for each head a number for each
 /// distance from `1 - longest` to `longest - 1`.
-pub(super) fn by_distance(buckets: &[f32], heads: usize, longest: usize) -> Vec<f32> {
+pub(in crate::embedding) fn by_distance(buckets: &[f32], heads: usize, longest: usize) -> Vec<f32> {
     let longest = longest as isize;
     (0..heads)
         .flat_map(|head| {

@@ -6,6 +6,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// A number whose computation panics.
 const BAD: u32 = u32::MAX;
+/// A number whose computation fails.
+const WRONG: u32 = u32::MAX - 1;
 
 /// Notes its batches; waits at a gate before each of the first ones.
 struct Fake {
@@ -76,7 +78,13 @@ fn watched(
     watch: &mut dyn FnMut(usize) -> Result<()>,
 ) -> Rows {
     let mut out = vec![f32::NAN; numbers.len() * 2];
-    let run = |batch: &[&u32], rows: &mut [&mut [f32]]| fake.run(batch, rows);
+    let run = |batch: &[&u32], rows: &mut [&mut [f32]]| match batch.contains(&&WRONG) {
+        true => Err(Error::invalid("wrong")),
+        false => {
+            fake.run(batch, rows);
+            Ok(())
+        }
+    };
     queue.run(request(numbers, batch), threads, &run, watch, &mut out)?;
     Ok(out)
 }
@@ -237,6 +245,33 @@ fn a_panic_goes_to_the_caller_whose_texts_raise_it() {
 }
 
 #[test]
+fn an_error_is_its_callers_own() {
+    let (fake, open) = Fake::gated();
+    let queue = Queue::new(8, Duration::ZERO);
+    std::thread::scope(|scope| {
+        let (queue, fake) = (&queue, &fake);
+        let first = scope.spawn(move || encode(queue, fake, vec![1], 8, 1));
+        until(|| fake.running.load(Relaxed) == 1);
+        let calls: Vec<_> = [vec![2], vec![3, WRONG], vec![4]]
+            .into_iter()
+            .enumerate()
+            .map(|(i, numbers)| {
+                let call = scope.spawn(move || encode(queue, fake, numbers, 8, 1));
+                until(|| queue.waiting() == i + 1);
+                call
+            })
+            .collect();
+        drop(open);
+        assert!(first.join().unwrap().is_ok());
+        let ends: Vec<_> = calls.into_iter().map(|c| c.join().unwrap()).collect();
+        assert_eq!(ends[0].as_ref().unwrap(), &rows(&[2]));
+        assert_eq!(ends[1].as_ref().unwrap_err().to_string(), "wrong");
+        assert_eq!(ends[2].as_ref().unwrap(), &rows(&[4]));
+    });
+    assert_eq!(lock(&queue.line.state).leaders, 0);
+}
+
+#[test]
 fn an_idle_engine_waits_for_company_only_as_long_as_it_is_told() {
     let (fake, open) = Fake::gated();
     drop(open);
@@ -270,8 +305,10 @@ fn sixty_four_callers_get_their_own_rows_whatever_the_others_do() {
                     let mut numbers: Vec<u32> =
                         (0..count).map(|_| rng.below(1 << 20) as u32).collect();
                     let fate = rng.below(20);
-                    if fate == 0 {
-                        numbers[count / 2] = BAD;
+                    match fate {
+                        0 => numbers[count / 2] = BAD,
+                        2 => numbers[count / 2] = WRONG,
+                        _ => {}
                     }
                     let want = rows(&numbers);
                     let mut watch = |_| match fate {
@@ -281,7 +318,7 @@ fn sixty_four_callers_get_their_own_rows_whatever_the_others_do() {
                     let call = || watched(queue, fake, numbers, 16, 3, &mut watch);
                     match catch_unwind(AssertUnwindSafe(call)) {
                         Err(_) => assert_eq!(fate, 0),
-                        Ok(Err(_)) => assert_eq!(fate, 1),
+                        Ok(Err(_)) => assert!([1, 2].contains(&fate)),
                         Ok(Ok(got)) => {
                             assert_eq!(got, want);
                             fine.fetch_add(1, Relaxed);

@@ -3,7 +3,7 @@
 
 use super::Names;
 use crate::embedding::bert::config::{Config, Keys, MOST_TYPES, nonlinearity};
-use crate::embedding::bert::fields::Fields;
+use crate::embedding::fields::Fields;
 use crate::error::Result;
 use serde_json::json;
 

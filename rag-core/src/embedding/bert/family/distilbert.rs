@@ -2,7 +2,7 @@
 
 use super::Names;
 use crate::embedding::bert::config::{Config, Keys, nonlinearity};
-use crate::embedding::bert::fields::Fields;
+use crate::embedding::fields::Fields;
 use crate::error::Result;
 
 const NAMES: Names = Names {

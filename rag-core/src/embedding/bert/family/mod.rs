@@ -10,32 +10,44 @@ mod mpnet;
 mod nomic;
 
 use super::config::Config;
-use super::fields::Fields;
+use crate::embedding::fields::Fields;
 use crate::error::Result;
 
 /// What a family calls its tensors. A layer's stand behind `layers`, its number and a dot.
 #[derive(Debug)]
-pub(in super::super) struct Names {
+pub(in crate::embedding) struct Names {
     /// What may stand before every name, where the model was saved with a head.
-    pub(super) prefixes: &'static [&'static str],
-    pub(super) words: &'static str,
-    pub(super) positions: &'static str,
-    pub(super) types: &'static str,
-    pub(super) norm: &'static str,
-    pub(super) layers: &'static str,
+    pub(in crate::embedding) prefixes: &'static [&'static str],
+    pub(in crate::embedding) words: &'static str,
+    pub(in crate::embedding) positions: &'static str,
+    pub(in crate::embedding) types: &'static str,
+    pub(in crate::embedding) norm: &'static str,
+    pub(in crate::embedding) layers: &'static str,
     /// One layer for queries, keys and values in this order, or three.
-    pub(super) qkv: &'static [&'static str],
-    pub(super) after_attention: &'static str,
-    pub(super) attention_norm: &'static str,
+    pub(in crate::embedding) qkv: &'static [&'static str],
+    pub(in crate::embedding) after_attention: &'static str,
+    pub(in crate::embedding) attention_norm: &'static str,
     /// The widening layer. Where it is gated: the activated part and the other, or one layer for
     /// both in this order.
-    pub(super) widen: &'static [&'static str],
-    pub(super) narrow: &'static str,
-    pub(super) output_norm: &'static str,
+    pub(in crate::embedding) widen: &'static [&'static str],
+    pub(in crate::embedding) narrow: &'static str,
+    pub(in crate::embedding) output_norm: &'static str,
     /// The table of addends by distance.
-    pub(super) relative: &'static str,
-    pub(super) final_norm: &'static str,
+    pub(in crate::embedding) relative: &'static str,
+    pub(in crate::embedding) final_norm: &'static str,
 }
+
+/// The values of `model_type` that are known.
+pub(in crate::embedding) const TYPES: [&str; 8] = [
+    "bert",
+    "roberta",
+    "xlm-roberta",
+    "camembert",
+    "mpnet",
+    "distilbert",
+    "modernbert",
+    "nomic_bert",
+];
 
 /// Reads the settings of the family that `model_type` names.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Config> {
@@ -49,8 +61,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<Config> {
         other => Err(fields.unsupported(
             "model_type",
             format!("\"{other}\""),
-            "\"bert\", \"roberta\", \"xlm-roberta\", \"camembert\", \"mpnet\", \"distilbert\", \
-             \"modernbert\" and \"nomic_bert\"",
+            TYPES.map(|name| format!("\"{name}\"")).join(", "),
         )),
     }
 }

@@ -5,7 +5,7 @@ use super::Names;
 use crate::embedding::bert::config::{
     Biases, Config, Keys, MOST_POSITIONS, MOST_TYPES, Positions, nonlinearity,
 };
-use crate::embedding::bert::fields::Fields;
+use crate::embedding::fields::Fields;
 use crate::error::Result;
 use crate::kernel::Nonlinearity;
 use serde_json::json;
