@@ -144,7 +144,7 @@ pub unsafe extern "C" fn rag_dense_index_vector(
                 )
             };
             let vector = x.vector(key).ok_or_else(missing)?;
-            fill(vector, out, capacity, count, "out")
+            fill(&vector, out, capacity, count, "out")
         })
     })
 }

@@ -81,7 +81,7 @@ impl DenseIndex {
         py: Python<'py>,
         key: u64,
     ) -> PyResult<Option<Bound<'py, PyArray1<f32>>>> {
-        let copy = |index: &Core| Ok(index.vector(key).map(<[f32]>::to_vec));
+        let copy = |index: &Core| Ok(index.vector(key));
         let found = call(py, || self.0.read(copy))?;
         Ok(found.map(|values| PyArray1::from_vec(py, values)))
     }

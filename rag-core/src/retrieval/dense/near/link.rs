@@ -4,7 +4,7 @@
 //! the links are set in one go. So the graph depends on the order of the calls and not on the
 //! number of threads.
 
-use super::coder::{Coded, Coder};
+use super::coder::{Coded, Coder, Meaning};
 use super::graph::{DEGREE, Keep, Links, NONE, Walk};
 use super::scratch::Pool;
 use crate::kernel;
@@ -17,6 +17,8 @@ pub(super) const CANDIDATES: usize = 96;
 const NEARER: f32 = 1.2;
 /// A round is at most this share of what is linked already.
 const SHARE: usize = 32;
+/// Candidates whose codes are asked for ahead of those that are read.
+const AHEAD: usize = 4;
 /// Slots in a round at most.
 const MOST_ROUND: usize = 1024;
 
@@ -26,7 +28,8 @@ pub(super) struct Choice {
     /// Squared distance and slot, nearest first.
     pub near: Vec<(f32, u32)>,
     bytes: Vec<i8>,
-    steps: Vec<f32>,
+    /// What a byte of each is worth, and what its codes mean.
+    worth: Vec<(f32, Meaning)>,
     /// Candidates that no chosen one leads to, and their products with the last chosen.
     left: Vec<u32>,
     sums: Vec<i32>,
@@ -47,7 +50,7 @@ impl<K: Keep> Linker<'_, K> {
         let Choice {
             near,
             bytes,
-            steps,
+            worth,
             left,
             sums,
             kept,
@@ -57,14 +60,15 @@ impl<K: Keep> Linker<'_, K> {
         near.dedup_by_key(|n| n.1);
         let width = self.coder.width();
         bytes.resize(near.len() * width, 0);
-        steps.clear();
+        worth.clear();
         for (i, n) in near.iter().enumerate() {
-            if let Some(ahead) = near.get(i + 2) {
+            if let Some(ahead) = near.get(i + AHEAD) {
                 kernel::codes::prefetch(self.coded.code(ahead.1));
                 kernel::codes::prefetch(self.coded.rest(ahead.1));
             }
             let to = &mut bytes[i * width..][..width];
-            steps.push(self.coded.decode(self.coder, n.1, to));
+            let step = self.coded.decode(self.coder, n.1, to);
+            worth.push((step, *self.coded.meaning(n.1)));
         }
         left.clear();
         left.extend(0..near.len() as u32);
@@ -80,13 +84,13 @@ impl<K: Keep> Linker<'_, K> {
             }
             let sums = &mut sums[..left.len()];
             product(&bytes[i as usize * width..][..width], bytes, left, sums);
-            let (a, step) = (self.coded.meaning(one.1), 2.0 * steps[i as usize]);
+            let (step, a) = worth[i as usize];
             let mut sums = sums.iter();
             left.retain(|&j| {
                 let (j, sum) = (j as usize, sums.next().copied().unwrap_or_default());
-                let b = self.coded.meaning(near[j].1);
+                let (other, b) = worth[j];
                 let lift = (a.lift - b.lift) * (a.lift - b.lift);
-                let apart = a.norm + b.norm - step * steps[j] * sum as f32 + lift;
+                let apart = a.norm + b.norm - 2.0 * step * other * sum as f32 + lift;
                 NEARER * apart > near[j].0
             });
         }
