@@ -7,9 +7,9 @@
 //! finds, and [`calibration`] how likely a score is to be relevant.
 //!
 //! Rooms depend downwards only: `collection`, `routing` -> `embedding`, `chunking`, `steering`,
-//! `retrieval`, `bandit`, `calibration`, `evaluation`, `store` -> `text`, `kernel` -> the ground (`error`, `options`,
-//! `matrix`, `rng`, `clock`, `threads`, `progress`, `file`). Rooms on one floor do not know each
-//! other. `ARCHITECTURE.md` walks through them in reading order.
+//! `retrieval`, `bandit`, `calibration`, `evaluation`, `store` -> `text`, `kernel` -> the ground
+//! (`error`, `options`, `matrix`, `rng`, `clock`, `threads`, `progress`, `file`). Rooms on one floor
+//! do not know each other. `ARCHITECTURE.md` walks through them in reading order.
 
 pub mod clock;
 pub mod error;

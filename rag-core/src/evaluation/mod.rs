@@ -26,6 +26,8 @@ use metric::{Judgement, Seen};
 use std::collections::HashMap;
 use std::fmt;
 
+/// What [`compare_runs`] is asked for where a binding's caller names no metric.
+pub const DEFAULT_METRIC: &str = "ndcg@10";
 /// What [`evaluate`] measures when no metric is named.
 pub const DEFAULT_METRICS: &[&str] = &["ndcg@10", "recall@10", "mrr@10", "map@10"];
 
