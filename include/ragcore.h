@@ -62,11 +62,15 @@
 #define RAG_OPT_EXPLORATION "exploration"
 #define RAG_OPT_FOLDS "folds"
 #define RAG_OPT_FUSION "fusion"
+#define RAG_OPT_GAIN "gain"
 #define RAG_OPT_HALF_LIFE "half_life"
+#define RAG_OPT_IGNORE_IDENTICAL_IDS "ignore_identical_ids"
+#define RAG_OPT_INTERVAL "interval"
 #define RAG_OPT_K "k"
 #define RAG_OPT_K1 "k1"
 #define RAG_OPT_KIND "kind"
 #define RAG_OPT_LANGUAGE "language"
+#define RAG_OPT_LEVEL "level"
 #define RAG_OPT_LOG_SIZE "log_size"
 #define RAG_OPT_LOSS "loss"
 #define RAG_OPT_MAX_BATCH "max_batch"
@@ -77,6 +81,7 @@
 #define RAG_OPT_METHOD "method"
 #define RAG_OPT_METRIC "metric"
 #define RAG_OPT_MIN_EXAMPLES "min_examples"
+#define RAG_OPT_MIN_GRADE "min_grade"
 #define RAG_OPT_MODE "mode"
 #define RAG_OPT_NAME "name"
 #define RAG_OPT_NEIGHBOURS "neighbours"
@@ -88,9 +93,11 @@
 #define RAG_OPT_PRECISION "precision"
 #define RAG_OPT_PROPENSITY_DRAWS "propensity_draws"
 #define RAG_OPT_READ_ONLY "read_only"
+#define RAG_OPT_RESAMPLES "resamples"
 #define RAG_OPT_RIDGE "ridge"
 #define RAG_OPT_SEED "seed"
 #define RAG_OPT_SIGMA "sigma"
+#define RAG_OPT_TEST "test"
 #define RAG_OPT_THREADS "threads"
 
 
@@ -417,7 +424,7 @@ typedef struct {
 } rag_log_entry;
 
 /**
- * The estimated mean reward of a policy, with a 95 % interval.
+ * A mean, estimated from some of what there is, with its interval: of 95 % unless asked otherwise.
  */
 typedef struct {
   /**
