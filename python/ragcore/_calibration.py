@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple, overload
 
+import numpy as np
+
 from . import _core
 from ._arrays import Points, numbers
 
@@ -56,7 +58,7 @@ class Calibration:
 
     Both sides are needed: what is relevant cannot be told from what is not by one of them.
 
-    >>> rag.Calibration.fit([0.5, 0.6], [1, 1])
+    >>> rag.Calibration.fit([0.5, 0.6], [1, 1])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ragcore.errors.InvalidArgument: a calibration needs relevant and irrelevant pairs, ...
     """
@@ -94,22 +96,22 @@ class Calibration:
         return cls._wrap(_core.Calibration.fit(*pairs, method=method, folds=folds, seed=seed))
 
     @overload
-    def predict(self, scores: float) -> float: ...
+    def predict(self, scores: float) -> float: ...  # type: ignore[overload-overlap]
 
     @overload
     def predict(self, scores: object) -> Points: ...
 
     def predict(self, scores: object) -> float | Points:
         """The probability of relevance at one score, or an array of them at many."""
-        if isinstance(scores, (int, float)):
+        if isinstance(scores, (int, float, np.number)):
             return float(self._inner.predict(numbers([scores], "scores"))[0])
         return self._inner.predict(numbers(scores, "scores"))
 
     @property
     def report(self) -> CalibrationReport:
         """What the curve was fitted to and how well it does on pairs held out."""
-        *rest, bins = self._inner.report()
-        return CalibrationReport(*rest, [CalibrationBin(*row) for row in bins])
+        found = self._inner.report()
+        return CalibrationReport(*found[:-1], [CalibrationBin(*row) for row in found[-1]])
 
     def updated(self, scores: object, relevant: object, weights: object = None) -> Calibration:
         """A calibration of more pairs besides those of this one, of which a sketch was kept.

@@ -245,9 +245,7 @@ def compare_runs(
 def read_qrels(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]:
     """Grades by document by query from a file in BEIR's three columns or TREC's four."""
     table = _core.read_qrels(os.fspath(path))
-    return {
-        query: {d: int(g) if g.is_integer() else g for d, g in rows} for query, rows in table
-    }
+    return {query: {d: int(g) if g.is_integer() else g for d, g in rows} for query, rows in table}
 
 
 def read_run(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]:

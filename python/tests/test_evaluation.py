@@ -83,7 +83,7 @@ def test_a_comparison_says_it_all() -> None:
         ({"q1": [1.5]}, QRELS, r"run\['q1'\] must hold ids, strings or whole numbers, got float"),
         ({"q1": {"a": "high"}}, QRELS, r"a score of run\['q1'\] must be a number, got 'high'"),
         ({"q1": {"a": math.nan}}, QRELS, "a score must be a number, got NaN"),
-        ({"q1": ["a", "a"]}, QRELS, "found document \"a\" twice, at ranks 1 and 2"),
+        ({"q1": ["a", "a"]}, QRELS, 'found document "a" twice, at ranks 1 and 2'),
         ({"q1": ["a\ud800"]}, QRELS, "lone surrogate"),
         ({None: ["a"]}, QRELS, "run must hold ids"),
         ("run.txt", QRELS, "run must be a dict by query or a list, got str"),
@@ -126,6 +126,7 @@ def test_probabilities_of_one_score_and_of_many() -> None:
     fitted = rag.Calibration.fit(scores, relevant)
     one, many = fitted.predict(0.9), fitted.predict(np.array([0.1, 0.5, 0.9], np.float32))
     assert isinstance(one, float) and abs(one - 0.81) < 0.1
+    assert fitted.predict(np.float32(0.5)) == fitted.predict(0.5)
     assert many.shape == (3,) and (np.diff(many) >= 0).all()
     report = fitted.report
     assert report.pairs == 600 and report.folds == 5 and report.positives == relevant.sum()
