@@ -129,6 +129,11 @@ fn platt(points: &Points) -> Map {
             (hab * ga - haa * gb) / determinant,
         );
         let downhill = ga * da + gb * db;
+        if downhill > -1e-14 {
+            // What is left to gain is below the rounding of the loss; this step takes it.
+            (a, b) = (a + da, b + db);
+            break;
+        }
         let mut step = 1.0;
         let moved = loop {
             let next = loss(a + step * da, b + step * db);
