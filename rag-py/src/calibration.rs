@@ -27,12 +27,15 @@ type Report = (
 #[pyclass(frozen, module = "ragcore._core")]
 pub(crate) struct Calibration(Core);
 
+/// Scores, relevances and weights.
+type Pairs = (Vec<f64>, Vec<f64>, Option<Vec<f64>>);
+
 /// Copies, because another thread may write to the arrays meanwhile.
 fn copies(
     scores: &Numbers<'_>,
     relevant: &Numbers<'_>,
     weights: Option<&Numbers<'_>>,
-) -> PyResult<(Vec<f64>, Vec<f64>, Option<Vec<f64>>)> {
+) -> PyResult<Pairs> {
     let weights = weights.map(|w| w.as_slice().map(<[f64]>::to_vec));
     Ok((
         scores.as_slice()?.to_vec(),
