@@ -149,7 +149,9 @@ fn the_three_tests_and_both_intervals_agree_where_there_are_many_queries() {
         })
         .collect();
     for other in &found {
-        assert!((other.p_value - found[0].p_value).abs() < 0.01, "{other}");
+        // Differences of one half lie on a lattice: a test that counts "as large" holds a whole
+        // step of it, which Student's t halves. A step is 0.04 here.
+        assert!((other.p_value - found[0].p_value).abs() < 0.03, "{other}");
         assert!(
             (other.difference.low - found[0].difference.low).abs() < 0.004,
             "{other}"
