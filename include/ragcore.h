@@ -63,11 +63,15 @@
 #define RAG_OPT_EXPLORATION "exploration"
 #define RAG_OPT_FOLDS "folds"
 #define RAG_OPT_FUSION "fusion"
+#define RAG_OPT_GAIN "gain"
 #define RAG_OPT_HALF_LIFE "half_life"
+#define RAG_OPT_IGNORE_IDENTICAL_IDS "ignore_identical_ids"
+#define RAG_OPT_INTERVAL "interval"
 #define RAG_OPT_K "k"
 #define RAG_OPT_K1 "k1"
 #define RAG_OPT_KIND "kind"
 #define RAG_OPT_LANGUAGE "language"
+#define RAG_OPT_LEVEL "level"
 #define RAG_OPT_LOG_SIZE "log_size"
 #define RAG_OPT_LOSS "loss"
 #define RAG_OPT_MAX_BATCH "max_batch"
@@ -78,6 +82,7 @@
 #define RAG_OPT_METHOD "method"
 #define RAG_OPT_METRIC "metric"
 #define RAG_OPT_MIN_EXAMPLES "min_examples"
+#define RAG_OPT_MIN_GRADE "min_grade"
 #define RAG_OPT_MODE "mode"
 #define RAG_OPT_NAME "name"
 #define RAG_OPT_NEIGHBOURS "neighbours"
@@ -89,9 +94,11 @@
 #define RAG_OPT_PRECISION "precision"
 #define RAG_OPT_PROPENSITY_DRAWS "propensity_draws"
 #define RAG_OPT_READ_ONLY "read_only"
+#define RAG_OPT_RESAMPLES "resamples"
 #define RAG_OPT_RIDGE "ridge"
 #define RAG_OPT_SEED "seed"
 #define RAG_OPT_SIGMA "sigma"
+#define RAG_OPT_TEST "test"
 #define RAG_OPT_THREADS "threads"
 
 
@@ -100,6 +107,12 @@
  * threads at once; choosing, rewarding and merging need the bandit for themselves.
  */
 typedef struct rag_bandit rag_bandit;
+
+/**
+ * A curve from scores to probabilities of relevance, which never falls. Never changes; usable
+ * from many threads.
+ */
+typedef struct rag_calibration rag_calibration;
 
 /**
  * Cuts documents into passages. Never changes; usable from many threads.
@@ -140,6 +153,11 @@ typedef struct rag_embedder rag_embedder;
 typedef struct rag_error rag_error;
 
 /**
+ * Metrics of a run, by query and on average. Never changes; usable from many threads.
+ */
+typedef struct rag_evaluation rag_evaluation;
+
+/**
  * What a search found, best first. Never changes; usable from many threads.
  */
 typedef struct rag_hits rag_hits;
@@ -158,6 +176,11 @@ typedef struct rag_lexical_index rag_lexical_index;
 typedef struct rag_options rag_options;
 
 /**
+ * What is relevant to each query. Never changes; usable from many threads.
+ */
+typedef struct rag_qrels rag_qrels;
+
+/**
  * A question: text, vector or both, with filter, dials, user and options. It may be asked from
  * many threads at once; calls that change it need it for themselves.
  */
@@ -174,6 +197,11 @@ typedef struct rag_rankings rag_rankings;
  * and learning need the router for themselves.
  */
 typedef struct rag_router rag_router;
+
+/**
+ * What was found for each query. Never changes; usable from many threads.
+ */
+typedef struct rag_run rag_run;
 
 /**
  * A named set of dials, and what users' ratings say. Queries may be moved from many threads at
@@ -418,7 +446,7 @@ typedef struct {
 } rag_log_entry;
 
 /**
- * The estimated mean reward of a policy, with a 95 % interval.
+ * A mean, estimated from some of what there is, with its interval: of 95 % unless asked otherwise.
  */
 typedef struct {
   /**
@@ -434,6 +462,130 @@ typedef struct {
    */
   double high;
 } rag_value_estimate;
+
+/**
+ * What became of the queries of a run and its judgements.
+ */
+typedef struct {
+  /**
+   * Measured: judged, with a relevant document.
+   */
+  size_t queries;
+  /**
+   * Judged without a relevant document: left out.
+   */
+  size_t without_relevant;
+  /**
+   * Measured but absent from the run: they count as nothing found.
+   */
+  size_t missing;
+  /**
+   * In the run but not judged: left out.
+   */
+  size_t unjudged;
+} rag_query_counts;
+
+/**
+ * How one run compares with another.
+ */
+typedef struct {
+  /**
+   * The mean of the first run.
+   */
+  double a;
+  /**
+   * The mean of the second run.
+   */
+  double b;
+  /**
+   * The mean of `a - b` over the queries, with its interval.
+   */
+  rag_value_estimate difference;
+  /**
+   * How likely so large a difference, of either sign, is between equally good runs.
+   */
+  double p_value;
+  /**
+   * Queries compared.
+   */
+  size_t queries;
+  /**
+   * Queries at which `a` is better.
+   */
+  size_t wins;
+  /**
+   * Queries at which both are the same, to rounding.
+   */
+  size_t ties;
+  /**
+   * Queries at which `b` is better.
+   */
+  size_t losses;
+} rag_comparison;
+
+/**
+ * What a curve was fitted to, and how well such a curve does on pairs held out.
+ */
+typedef struct {
+  /**
+   * The form of the curve, `"platt"` or `"isotonic"`: a constant that is never freed.
+   */
+  const char *method;
+  /**
+   * Pairs seen so far, earlier fits included.
+   */
+  size_t pairs;
+  /**
+   * The weight of the relevant ones.
+   */
+  double positives;
+  /**
+   * The weight of the irrelevant ones.
+   */
+  double negatives;
+  /**
+   * Folds that were held out; 0 if there were too few pairs, and then the rest is NaN.
+   */
+  size_t folds;
+  /**
+   * The mean squared error.
+   */
+  double brier;
+  /**
+   * The mean negative logarithm of the probability of what was the case.
+   */
+  double log_loss;
+  /**
+   * The expected calibration error over ten bins.
+   */
+  double ece;
+} rag_calibration_report;
+
+/**
+ * Pairs whose held-out probability fell into one tenth.
+ */
+typedef struct {
+  /**
+   * The lower end of the tenth.
+   */
+  double low;
+  /**
+   * The upper end.
+   */
+  double high;
+  /**
+   * The weight of the pairs in it.
+   */
+  double weight;
+  /**
+   * The mean probability that was predicted for them.
+   */
+  double predicted;
+  /**
+   * The share of them that is relevant.
+   */
+  double observed;
+} rag_calibration_bin;
 
 /**
  * The call did what was asked.
@@ -2038,6 +2190,243 @@ rag_status rag_decision_front(const rag_decision *decision, rag_strings **out, r
  * Frees a decision. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
 rag_status rag_decision_free(rag_decision *decision);
+
+/**
+ * *Gives* a run: for each of `n` queries its documents, best first.
+ *
+ * `documents` lends the ids of all queries one after another, `document_count` of them, and
+ * `offsets` the place at which those of each query start (`n` numbers, the first 0). `scores`
+ * lends a number for each document, larger ones come first and equal ones keep their order; NULL
+ * if the documents are in order.
+ */
+rag_status rag_run_new(const char *const *queries,
+                       const size_t *offsets,
+                       size_t n,
+                       const char *const *documents,
+                       const double *scores,
+                       size_t document_count,
+                       rag_run **out,
+                       rag_error **err);
+
+/**
+ * *Gives* the run in a file of six columns, as TREC has it. An error names the line.
+ */
+rag_status rag_run_read(const char *path, rag_run **out, rag_error **err);
+
+/**
+ * *Gives* the queries of a run, in the order in which they came.
+ */
+rag_status rag_run_queries(const rag_run *run, rag_strings **out, rag_error **err);
+
+/**
+ * Frees a run. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_run_free(rag_run *run);
+
+/**
+ * *Gives* judgements: for each of `n` queries the documents that were judged. Arrays are those of
+ * `rag_run_new`; `grades` lends a number for each document, above 0 if it is relevant, or is NULL
+ * if all of them are relevant alike.
+ */
+rag_status rag_qrels_new(const char *const *queries,
+                         const size_t *offsets,
+                         size_t n,
+                         const char *const *documents,
+                         const double *grades,
+                         size_t document_count,
+                         rag_qrels **out,
+                         rag_error **err);
+
+/**
+ * *Gives* the judgements in a file: three columns parted by tabs, as BEIR has them, or four
+ * parted by blanks, as TREC has them. An error names the line.
+ */
+rag_status rag_qrels_read(const char *path, rag_qrels **out, rag_error **err);
+
+/**
+ * *Gives* the judged queries, in the order in which they came.
+ */
+rag_status rag_qrels_queries(const rag_qrels *qrels, rag_strings **out, rag_error **err);
+
+/**
+ * Frees judgements. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_qrels_free(rag_qrels *qrels);
+
+/**
+ * *Gives* the metrics of a run. `metrics` lends `n` names: `ndcg`, `recall`, `mrr`, `map`,
+ * `precision`, `success` or `judged`, with a cutoff as in `"ndcg@10"`; with none, the usual four at
+ * 10. A judged query that the run lacks counts as nothing found; one without relevant documents
+ * is left out.
+ *
+ * Options: `gain`, `min_grade`, `ignore_identical_ids`, `interval`, `level`, `resamples`, `seed`.
+ */
+rag_status rag_evaluate(const rag_run *run,
+                        const rag_qrels *qrels,
+                        const char *const *metrics,
+                        size_t n,
+                        const rag_options *options,
+                        rag_evaluation **out,
+                        rag_error **err);
+
+/**
+ * *Gives* the names of the metrics, in the order asked for.
+ */
+rag_status rag_evaluation_metrics(const rag_evaluation *evaluation,
+                                  rag_strings **out,
+                                  rag_error **err);
+
+/**
+ * *Gives* the ids of the measured queries, ascending.
+ */
+rag_status rag_evaluation_queries(const rag_evaluation *evaluation,
+                                  rag_strings **out,
+                                  rag_error **err);
+
+/**
+ * The mean of a metric over the queries, with its interval. `RAG_STATUS_NOT_FOUND` for a metric
+ * that was not measured.
+ */
+rag_status rag_evaluation_estimate(const rag_evaluation *evaluation,
+                                   const char *metric,
+                                   rag_value_estimate *estimate,
+                                   rag_error **err);
+
+/**
+ * A value of the metric for each measured query. With too little room only `count` is written.
+ */
+rag_status rag_evaluation_per_query(const rag_evaluation *evaluation,
+                                    const char *metric,
+                                    double *out,
+                                    size_t capacity,
+                                    size_t *count,
+                                    rag_error **err);
+
+/**
+ * What became of the queries.
+ */
+rag_status rag_evaluation_counts(const rag_evaluation *evaluation,
+                                 rag_query_counts *counts,
+                                 rag_error **err);
+
+/**
+ * *Gives* the evaluation as a table for people.
+ */
+rag_status rag_evaluation_text(const rag_evaluation *evaluation, rag_string **out, rag_error **err);
+
+/**
+ * Frees an evaluation. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_evaluation_free(rag_evaluation *evaluation);
+
+/**
+ * Compares run `a` with run `b` by `metric` (NULL for `"ndcg@10"`): the paired difference
+ * `a - b`, its interval and a test.
+ *
+ * Options: those of `rag_evaluate`, and `test`: `"randomization"`, `"bootstrap"` or `"t"`.
+ */
+rag_status rag_compare_runs(const rag_run *a,
+                            const rag_run *b,
+                            const rag_qrels *qrels,
+                            const char *metric,
+                            const rag_options *options,
+                            rag_comparison *comparison,
+                            rag_error **err);
+
+/**
+ * *Gives* a calibration of `n` pairs of a score and a relevance (0, 1 or a share between), each
+ * counting as often as its weight; NULL for `weights` if each counts once.
+ *
+ * Options: `method` (`"auto"`, `"platt"`, `"isotonic"`), `folds`, `seed`.
+ */
+rag_status rag_calibration_fit(const double *scores,
+                               const double *relevant,
+                               const double *weights,
+                               size_t n,
+                               const rag_options *options,
+                               rag_calibration **out,
+                               rag_error **err);
+
+/**
+ * *Gives* the calibration of `n` more pairs besides those of `calibration`, which stays.
+ */
+rag_status rag_calibration_updated(const rag_calibration *calibration,
+                                   const double *scores,
+                                   const double *relevant,
+                                   const double *weights,
+                                   size_t n,
+                                   rag_calibration **out,
+                                   rag_error **err);
+
+/**
+ * *Gives* the calibration of the pairs of both, with the options of the first. Both stay.
+ */
+rag_status rag_calibration_merged(const rag_calibration *calibration,
+                                  const rag_calibration *other,
+                                  rag_calibration **out,
+                                  rag_error **err);
+
+/**
+ * Writes the probability of relevance at each of `n` scores to `probabilities`.
+ */
+rag_status rag_calibration_predict(const rag_calibration *calibration,
+                                   const double *scores,
+                                   size_t n,
+                                   double *probabilities,
+                                   rag_error **err);
+
+/**
+ * What the curve was fitted to and how well it does on pairs held out.
+ */
+rag_status rag_calibration_get_report(const rag_calibration *calibration,
+                                      rag_calibration_report *report,
+                                      rag_error **err);
+
+/**
+ * The bins of the calibration error that hold pairs, ascending; at most ten. With too little
+ * room only `count` is written.
+ */
+rag_status rag_calibration_bins(const rag_calibration *calibration,
+                                rag_calibration_bin *out,
+                                size_t capacity,
+                                size_t *count,
+                                rag_error **err);
+
+/**
+ * Writes the calibration as bytes, at most some kilobytes, to `out`. With too little room only
+ * `count` is written.
+ */
+rag_status rag_calibration_to_bytes(const rag_calibration *calibration,
+                                    uint8_t *out,
+                                    size_t capacity,
+                                    size_t *count,
+                                    rag_error **err);
+
+/**
+ * *Gives* the calibration that `rag_calibration_to_bytes` wrote. `RAG_STATUS_CORRUPT` for other
+ * bytes.
+ */
+rag_status rag_calibration_from_bytes(const uint8_t *bytes,
+                                      size_t n,
+                                      rag_calibration **out,
+                                      rag_error **err);
+
+/**
+ * Writes the calibration to the file `path`: the old file or the new, never a part.
+ */
+rag_status rag_calibration_save(const rag_calibration *calibration,
+                                const char *path,
+                                rag_error **err);
+
+/**
+ * *Gives* the calibration in the file `path`.
+ */
+rag_status rag_calibration_load(const char *path, rag_calibration **out, rag_error **err);
+
+/**
+ * Frees a calibration. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_calibration_free(rag_calibration *calibration);
 
 #ifdef __cplusplus
 }  // extern "C"

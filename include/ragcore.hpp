@@ -831,6 +831,202 @@ private:
   detail::handle<rag_bandit, rag_bandit_free> handle_;
 };
 
+/** Documents by query id, each with a number where it has one. */
+using graded = std::map<std::string, std::map<std::string, double>>;
+/** Documents by query id, best first. */
+using ranked = std::map<std::string, texts>;
+
+namespace detail {
+/** Lists of texts one after another, as C wants them. */
+struct flattened {
+  explicit flattened(const ranked &from) {
+    for (const auto &[query, list] : from) {
+      start(query);
+      for (const std::string &id : list) documents.push_back(id.c_str());
+    }
+  }
+  explicit flattened(const graded &from) {
+    for (const auto &[query, list] : from) {
+      start(query);
+      for (const auto &[id, number] : list) {
+        documents.push_back(id.c_str());
+        numbers.push_back(number);
+      }
+    }
+  }
+  void start(const std::string &query) {
+    queries.push_back(query.c_str());
+    offsets.push_back(documents.size());
+  }
+  std::vector<const char *> queries, documents;
+  std::vector<std::size_t> offsets;
+  std::vector<double> numbers;
+};
+} // namespace detail
+
+/** What was found for each query; rag_run. */
+class run {
+public:
+  explicit run(const ranked &from) : run(detail::flattened(from)) {}
+  /** Documents with scores: larger ones come first. */
+  explicit run(const graded &from) : run(detail::flattened(from)) {}
+  static run read(const std::string &path) {
+    return run(detail::get<rag_run *>(rag_run_read, path.c_str()));
+  }
+  texts queries() const { return detail::take(detail::get<rag_strings *>(rag_run_queries, raw())); }
+  const rag_run *raw() const noexcept { return handle_.raw(); }
+
+private:
+  explicit run(rag_run *raw) : handle_(raw) {}
+  explicit run(const detail::flattened &f)
+      : handle_(detail::get<rag_run *>(rag_run_new, f.queries.data(), f.offsets.data(),
+                                       f.queries.size(), f.documents.data(),
+                                       f.numbers.empty() ? nullptr : f.numbers.data(),
+                                       f.documents.size())) {}
+  detail::handle<rag_run, rag_run_free> handle_;
+};
+
+/** What is relevant to each query; rag_qrels. */
+class qrels {
+public:
+  explicit qrels(const graded &from) : qrels(detail::flattened(from)) {}
+  static qrels read(const std::string &path) {
+    return qrels(detail::get<rag_qrels *>(rag_qrels_read, path.c_str()));
+  }
+  texts queries() const { return detail::take(detail::get<rag_strings *>(rag_qrels_queries, raw())); }
+  const rag_qrels *raw() const noexcept { return handle_.raw(); }
+
+private:
+  explicit qrels(rag_qrels *raw) : handle_(raw) {}
+  explicit qrels(const detail::flattened &f)
+      : handle_(detail::get<rag_qrels *>(rag_qrels_new, f.queries.data(), f.offsets.data(),
+                                         f.queries.size(), f.documents.data(),
+                                         f.numbers.empty() ? nullptr : f.numbers.data(),
+                                         f.documents.size())) {}
+  detail::handle<rag_qrels, rag_qrels_free> handle_;
+};
+
+/** Metrics of a run; rag_evaluation. */
+class evaluation {
+public:
+  texts metrics() const {
+    return detail::take(detail::get<rag_strings *>(rag_evaluation_metrics, raw()));
+  }
+  texts queries() const {
+    return detail::take(detail::get<rag_strings *>(rag_evaluation_queries, raw()));
+  }
+  /** The mean with its interval. */
+  rag_value_estimate operator[](const std::string &metric) const {
+    return detail::get<rag_value_estimate>(rag_evaluation_estimate, raw(), metric.c_str());
+  }
+  /** One value for each of queries(). */
+  std::vector<double> per_query(const std::string &metric) const {
+    return detail::filled<double>(
+        [&](double *out, std::size_t room, std::size_t *count, rag_error **err) {
+          return rag_evaluation_per_query(raw(), metric.c_str(), out, room, count, err);
+        },
+        256);
+  }
+  rag_query_counts counts() const {
+    return detail::get<rag_query_counts>(rag_evaluation_counts, raw());
+  }
+  /** A table for people. */
+  std::string text() const {
+    return detail::take(detail::get<rag_string *>(rag_evaluation_text, raw()));
+  }
+  const rag_evaluation *raw() const noexcept { return handle_.raw(); }
+
+private:
+  friend evaluation evaluate(const run &, const qrels &, const texts &, const options &);
+  explicit evaluation(rag_evaluation *raw) : handle_(raw) {}
+  detail::handle<rag_evaluation, rag_evaluation_free> handle_;
+};
+
+/** Measures a run; without names of metrics by the usual four at 10. */
+inline evaluation evaluate(const run &of, const qrels &by, const texts &metrics = {},
+                           const options &with = {}) {
+  std::vector<const char *> names;
+  for (const std::string &name : metrics) names.push_back(name.c_str());
+  return evaluation(detail::get<rag_evaluation *>(rag_evaluate, of.raw(), by.raw(), names.data(),
+                                                  names.size(), with.raw()));
+}
+
+/** How run `a` compares with run `b`, query by query. */
+inline rag_comparison compare_runs(const run &a, const run &b, const qrels &by,
+                                   const std::string &metric = "ndcg@10", const options &with = {}) {
+  return detail::get<rag_comparison>(rag_compare_runs, a.raw(), b.raw(), by.raw(), metric.c_str(),
+                                     with.raw());
+}
+
+/** Probabilities of relevance from scores; rag_calibration. */
+class calibration {
+public:
+  /** `weights` may be empty: each pair then counts once. */
+  static calibration fit(span<double> scores, span<double> relevant, span<double> weights = {},
+                         const options &with = {}) {
+    same(scores, relevant, weights);
+    return calibration(detail::get<rag_calibration *>(rag_calibration_fit, scores.data(),
+                                                      relevant.data(), weights.data(), scores.size(),
+                                                      with.raw()));
+  }
+  static calibration load(const std::string &path) {
+    return calibration(detail::get<rag_calibration *>(rag_calibration_load, path.c_str()));
+  }
+  static calibration from_bytes(span<std::uint8_t> bytes) {
+    return calibration(
+        detail::get<rag_calibration *>(rag_calibration_from_bytes, bytes.data(), bytes.size()));
+  }
+  void save(const std::string &path) const {
+    detail::call(rag_calibration_save, raw(), path.c_str());
+  }
+  std::vector<std::uint8_t> to_bytes() const {
+    return detail::filled<std::uint8_t>(
+        [&](std::uint8_t *out, std::size_t room, std::size_t *count, rag_error **err) {
+          return rag_calibration_to_bytes(raw(), out, room, count, err);
+        },
+        8192);
+  }
+  double predict(double score) const { return predict(span<double>(&score, 1))[0]; }
+  std::vector<double> predict(span<double> scores) const {
+    std::vector<double> found(scores.size());
+    detail::call(rag_calibration_predict, raw(), scores.data(), scores.size(), found.data());
+    return found;
+  }
+  calibration updated(span<double> scores, span<double> relevant, span<double> weights = {}) const {
+    same(scores, relevant, weights);
+    return calibration(detail::get<rag_calibration *>(rag_calibration_updated, raw(), scores.data(),
+                                                      relevant.data(), weights.data(),
+                                                      scores.size()));
+  }
+  calibration merged(const calibration &other) const {
+    return calibration(
+        detail::get<rag_calibration *>(rag_calibration_merged, raw(), other.raw()));
+  }
+  rag_calibration_report report() const {
+    return detail::get<rag_calibration_report>(rag_calibration_get_report, raw());
+  }
+  std::vector<rag_calibration_bin> bins() const {
+    return detail::filled<rag_calibration_bin>(
+        [&](rag_calibration_bin *out, std::size_t room, std::size_t *count, rag_error **err) {
+          return rag_calibration_bins(raw(), out, room, count, err);
+        },
+        10);
+  }
+  const rag_calibration *raw() const noexcept { return handle_.raw(); }
+
+private:
+  explicit calibration(rag_calibration *raw) : handle_(raw) {}
+  static void same(span<double> scores, span<double> relevant, span<double> weights) {
+    if (scores.size() == relevant.size() && (weights.empty() || weights.size() == scores.size()))
+      return;
+    std::string what = std::to_string(scores.size()) + " scores for " +
+                       std::to_string(relevant.size()) + " relevances and " +
+                       std::to_string(weights.size()) + " weights";
+    throw error(RAG_STATUS_INVALID_ARGUMENT, what.c_str(), nullptr, UINT64_MAX, 0);
+  }
+  detail::handle<rag_calibration, rag_calibration_free> handle_;
+};
+
 /** Where a query goes; rag_decision. */
 class decision {
 public:

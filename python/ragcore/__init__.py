@@ -14,12 +14,22 @@ the weights (:class:`Bandit`), and a Pareto front chooses between models (:class
 
 from . import errors
 from ._bandit import Bandit, Choice, Estimate, ValueEstimate
+from ._calibration import Calibration, CalibrationBin, CalibrationReport
 from ._chunking import Chunk, Chunker
 from ._collection import Collection, Report, open
 from ._core import __version__
 from ._dense import DenseIndex
 from ._dials import CollectionSteering
 from ._embedding import Embedder
+from ._evaluation import (
+    Comparison,
+    Evaluation,
+    QueryCounts,
+    compare_runs,
+    evaluate,
+    read_qrels,
+    read_run,
+)
 from ._hits import Document, Hit, Hits
 from ._lexical import LexicalIndex
 from ._ranking import fuse, mmr
@@ -57,12 +67,16 @@ from .errors import (
 __all__ = [
     "AlreadyExists",
     "Bandit",
+    "Calibration",
+    "CalibrationBin",
+    "CalibrationReport",
     "Choice",
     "Chunk",
     "Chunker",
     "Closed",
     "Collection",
     "CollectionSteering",
+    "Comparison",
     "Corrupt",
     "Decision",
     "DenseIndex",
@@ -73,6 +87,7 @@ __all__ = [
     "Embedder",
     "Error",
     "Estimate",
+    "Evaluation",
     "Forked",
     "FormatVersion",
     "Hit",
@@ -85,6 +100,7 @@ __all__ = [
     "ModelMismatch",
     "NoMeasurableEffect",
     "NotFound",
+    "QueryCounts",
     "ReadOnly",
     "Report",
     "RetrainReport",
@@ -97,8 +113,10 @@ __all__ = [
     "Upstream",
     "ValueEstimate",
     "__version__",
+    "compare_runs",
     "crowding_distance",
     "errors",
+    "evaluate",
     "filter_feedback",
     "fuse",
     "hypervolume",
@@ -106,6 +124,8 @@ __all__ = [
     "nondominated_sort",
     "open",
     "pareto_front",
+    "read_qrels",
+    "read_run",
 ]
 
 

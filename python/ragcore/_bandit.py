@@ -37,7 +37,7 @@ class Estimate(NamedTuple):
 
 
 class ValueEstimate(NamedTuple):
-    """What a policy would have earned, with a 95 % interval."""
+    """A mean, estimated from some of what there is, with its interval."""
 
     value: float
     low: float

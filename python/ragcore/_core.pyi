@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 __all__ = [
     "Bandit",
+    "Calibration",
     "Chunker",
     "Collection",
     "CollectionSteering",
@@ -21,8 +22,10 @@ __all__ = [
     "Steering",
     "SteeringVector",
     "__version__",
+    "compare_runs",
     "crowding_distance",
     "error_kinds",
+    "evaluate",
     "fail",
     "filter_feedback",
     "filter_match",
@@ -32,6 +35,8 @@ __all__ = [
     "nondominated_sort",
     "option_tables",
     "pareto_front",
+    "read_qrels",
+    "read_run",
     "terms",
 ]
 
@@ -42,6 +47,21 @@ _Numbers = npt.NDArray[np.float64]
 _Keys = npt.NDArray[np.uint64]
 _Effect = tuple[float, float, float]
 _Progress = Callable[[int, int], object]
+_Found = list[tuple[str, list[str], list[float] | None]]
+_Judged = list[tuple[str, list[str], list[float]]]
+_Table = list[tuple[str, list[tuple[str, float]]]]
+_Bin = tuple[float, float, float, float, float]
+_Report = tuple[
+    str,
+    int,
+    float,
+    float,
+    int,
+    float | None,
+    float | None,
+    float | None,
+    list[_Bin],
+]
 _Entry = tuple[str, list[float] | None, float, float, float]
 
 def error_kinds() -> list[tuple[str, int, str]]: ...
@@ -56,6 +76,14 @@ def filter_feedback(
 ) -> tuple[_Numbers, npt.NDArray[np.bool_]]: ...
 def fuse(rankings: list[_Keys], **options: Any) -> tuple[_Keys, _Vectors]: ...
 def mmr(relevance: _Vectors, vectors: _Vectors, k: int, **options: Any) -> _Keys: ...
+def evaluate(
+    found: _Found, judged: _Judged, metrics: list[str], **options: Any
+) -> tuple[list[str], list[tuple[str, _Effect, list[float]]], tuple[int, int, int, int], str]: ...
+def compare_runs(
+    a: _Found, b: _Found, judged: _Judged, metric: str, **options: Any
+) -> tuple[str, float, float, _Effect, float, tuple[int, int, int, int], str]: ...
+def read_qrels(path: str) -> _Table: ...
+def read_run(path: str) -> _Table: ...
 def filter_match(filter: Any, documents: list[Any]) -> list[bool]: ...
 def terms(text: str, **options: Any) -> list[str]: ...
 
@@ -184,6 +212,25 @@ class Steering:
     def to_bytes(self) -> bytes: ...
     @staticmethod
     def from_bytes(bytes: bytes) -> Steering: ...
+
+@final
+class Calibration:
+    @staticmethod
+    def fit(
+        scores: _Numbers, relevant: _Numbers, weights: _Numbers | None, **options: Any
+    ) -> Calibration: ...
+    def updated(
+        self, scores: _Numbers, relevant: _Numbers, weights: _Numbers | None
+    ) -> Calibration: ...
+    def merged(self, other: Calibration) -> Calibration: ...
+    def predict(self, scores: _Numbers) -> _Numbers: ...
+    def report(self) -> _Report: ...
+    def save(self, path: str) -> None: ...
+    @staticmethod
+    def load(path: str) -> Calibration: ...
+    def to_bytes(self) -> bytes: ...
+    @staticmethod
+    def from_bytes(bytes: bytes) -> Calibration: ...
 
 @final
 class Bandit:

@@ -42,7 +42,9 @@ __all__ = [
     "Router",
     "Steering",
     "SteeringVector",
+    "compare_runs",
     "crowding_distance",
+    "evaluate",
     "filter_feedback",
     "fuse",
     "hypervolume",
@@ -50,6 +52,8 @@ __all__ = [
     "nondominated_sort",
     "open",
     "pareto_front",
+    "read_qrels",
+    "read_run",
 ]
 
 
@@ -216,3 +220,7 @@ pareto_front: Any = _function(_plain.pareto_front)
 nondominated_sort: Any = _function(_plain.nondominated_sort)
 crowding_distance: Any = _function(_plain.crowding_distance)
 hypervolume: Any = _function(_plain.hypervolume)
+evaluate: Any = _function(_plain.evaluate)
+compare_runs: Any = _function(_plain.compare_runs)
+read_qrels: Any = _function(_plain.read_qrels)
+read_run: Any = _function(_plain.read_run)

@@ -13,9 +13,11 @@ import ragcore as _plain
 from ragcore import (
     Choice,
     Chunk,
+    Comparison,
     Decision,
     Document,
     Estimate,
+    Evaluation,
     Hits,
     Report,
     RetrainReport,
@@ -411,7 +413,35 @@ class SteeringVector:
         seed: int = 0,
     ) -> _plain.SteeringVector: ...
 
+async def compare_runs(
+    a: object,
+    b: object,
+    qrels: object,
+    metric: str = "ndcg@10",
+    *,
+    test: str = "randomization",
+    gain: str = "linear",
+    min_grade: float | None = None,
+    ignore_identical_ids: bool = False,
+    interval: str = "bootstrap",
+    level: float = 0.95,
+    resamples: int = 10000,
+    seed: int = 0,
+) -> Comparison: ...
 async def crowding_distance(points: object) -> Points: ...
+async def evaluate(
+    run: object,
+    qrels: object,
+    metrics: Iterable[str] = ("ndcg@10", "recall@10", "mrr@10", "map@10"),
+    *,
+    gain: str = "linear",
+    min_grade: float | None = None,
+    ignore_identical_ids: bool = False,
+    interval: str = "bootstrap",
+    level: float = 0.95,
+    resamples: int = 10000,
+    seed: int = 0,
+) -> Evaluation: ...
 async def filter_feedback(
     ratings: object, at: object, *, half_life: float, sigma: float = 3.0, method: str = "mad"
 ) -> tuple[Points, np.ndarray[Any, np.dtype[np.bool_]]]: ...
@@ -432,3 +462,5 @@ async def open(
     durability: str = "sync",
 ) -> Collection: ...
 async def pareto_front(points: object, *, maximize: bool | Sequence[bool] = False) -> Keys: ...
+async def read_qrels(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]: ...
+async def read_run(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]: ...

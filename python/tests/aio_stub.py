@@ -33,9 +33,11 @@ import ragcore as _plain
 from ragcore import (
     Choice,
     Chunk,
+    Comparison,
     Decision,
     Document,
     Estimate,
+    Evaluation,
     Hits,
     Report,
     RetrainReport,

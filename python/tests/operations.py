@@ -303,3 +303,72 @@ def collection_write(inputs: dict[str, Any], options: dict[str, Any], seed: int)
         assert col.ids() == ["a", "b"]
         raise
     return {"ids": col.ids()}
+
+
+def judged(inputs: dict[str, Any]) -> dict[Any, Any]:
+    """A dict by query cannot hold one twice: then the last judgement goes under a fresh id."""
+    rows = zip(inputs["documents"], inputs["grades"], strict=True)
+    return twice_refused(inputs["queries"], [(d, numbers(g)) for d, g in rows])
+
+
+def ranked(inputs: dict[str, Any], queries: str, rankings: str) -> dict[Any, Any]:
+    scores = inputs.get("scores") or [None] * len(inputs[rankings])
+    rows = zip(inputs[rankings], scores, strict=True)
+    return twice_refused(inputs[queries], [(d, s and numbers(s)) for d, s in rows])
+
+
+def twice_refused(queries: list[str], rows: list[tuple[list[str], Any]]) -> dict[Any, Any]:
+    """What a dict would lose without a word, a repeated id, is refused as the core does."""
+    found: dict[Any, Any] = {}
+    for query, (documents, values) in zip(queries, rows, strict=True):
+        whole = values is None or len(set(documents)) < len(documents)
+        if query in found or (values is not None and whole):
+            raise rag.InvalidArgument("a dict cannot say this")
+        found[query] = documents if whole else dict(zip(documents, values, strict=True))
+    return found
+
+
+@runner
+def evaluate(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    options = {name: value if value != "nan" else math.nan for name, value in options.items()}
+    found = rag.evaluate(
+        ranked(inputs, "run_queries", "rankings"), judged(inputs), inputs["metrics"], **options
+    )
+    means = list(found.values())
+    return {
+        "per_query": [list(row.values()) for row in found.per_query.values()],
+        "value": [mean.value for mean in means],
+        "low": [mean.low for mean in means],
+        "high": [mean.high for mean in means],
+        **found.counts._asdict(),
+        "queries": found.queries,
+    }
+
+
+@runner
+def compare_runs(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    found = rag.compare_runs(
+        ranked(inputs, "run_queries", "rankings"),
+        ranked(inputs, "other_queries", "other_rankings"),
+        judged(inputs),
+        inputs["metric"],
+        **options,
+    )
+    difference = found.difference
+    return found._asdict() | {
+        "difference": difference.value,
+        "low": difference.low,
+        "high": difference.high,
+    }
+
+
+@runner
+def calibrate(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    weights = inputs.get("weights")
+    fitted = rag.Calibration.fit(
+        numbers(inputs["scores"]),
+        numbers(inputs["relevant"]),
+        weights and numbers(weights),
+        **options,
+    )
+    return fitted.report._asdict() | {"probabilities": fitted.predict(numbers(inputs["at"]))}

@@ -37,6 +37,9 @@ VERBS: list[tuple[Any, list[str]]] = [
     (rag.Bandit.__init__, ["BanditOptions"]),
     (rag.fuse, ["FuseOptions"]),
     (rag.mmr, ["MmrOptions"]),
+    (rag.evaluate, ["EvaluateOptions"]),
+    (rag.compare_runs, ["CompareOptions"]),
+    (rag.Calibration.fit, ["CalibrationOptions"]),
 ]
 
 
@@ -130,6 +133,16 @@ SIGNATURES = {
     "Bandit.merge": "other",
     "Bandit.save": "path",
     "Bandit.load": "path",
+    "evaluate": "run, qrels, metrics=('ndcg@10', 'recall@10', 'mrr@10', 'map@10'), *, seed=0",
+    "compare_runs": "a, b, qrels, metric='ndcg@10', *, test='randomization', seed=0",
+    "read_qrels": "path",
+    "read_run": "path",
+    "Calibration.fit": "scores, relevant, weights=None, *, method='auto', seed=0",
+    "Calibration.predict": "scores",
+    "Calibration.updated": "scores, relevant, weights=None",
+    "Calibration.merged": "other",
+    "Calibration.save": "path",
+    "Calibration.load": "path",
     "pareto_front": "points, *, maximize=False",
     "nondominated_sort": "points, *, maximize=False",
     "crowding_distance": "points",
@@ -149,6 +162,8 @@ PROPERTIES = {
     "SteeringVector": "vector name dim effect",
     "Steering": "dials",
     "Bandit": "domains log",
+    "Calibration": "report",
+    "Evaluation": "mean per_query",
     "Collection": "steering",
     "Hits": "ids scores",
 }
@@ -160,6 +175,9 @@ TUPLES = {
     "Estimate": "value mean sd count",
     "Decision": "id name expected front",
     "Effect": "value low high",
+    "ValueEstimate": "value low high",
+    "Comparison": "metric a b difference p_value queries wins ties losses",
+    "CalibrationReport": "method pairs positives negatives folds brier log_loss ece bins",
 }
 
 

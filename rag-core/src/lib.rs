@@ -3,12 +3,13 @@
 //! Text becomes vectors ([`embedding`]), documents become passages ([`chunking`]), learnt dials
 //! move the query ([`steering`]), dense and lexical indexes find the passages ([`retrieval`]),
 //! bandits tune the weights ([`bandit`]), and a Pareto front chooses between models ([`routing`]).
-//! A [`collection`] holds documents, indexes and dials together.
+//! A [`collection`] holds documents, indexes and dials together; [`evaluation`] tells how well it
+//! finds, and [`calibration`] how likely a score is to be relevant.
 //!
 //! Rooms depend downwards only: `collection`, `routing` -> `embedding`, `chunking`, `steering`,
-//! `retrieval`, `bandit`, `store` -> `text`, `kernel` -> the ground (`error`, `options`,
-//! `matrix`, `rng`, `clock`, `threads`, `progress`, `file`). Rooms on one floor do not know each
-//! other. `ARCHITECTURE.md` walks through them in reading order.
+//! `retrieval`, `bandit`, `calibration`, `evaluation`, `store` -> `text`, `kernel` -> the ground
+//! (`error`, `options`, `matrix`, `rng`, `clock`, `threads`, `progress`, `file`). Rooms on one floor
+//! do not know each other. `ARCHITECTURE.md` walks through them in reading order.
 
 pub mod clock;
 pub mod error;
@@ -23,8 +24,10 @@ pub mod kernel;
 pub mod text;
 
 pub mod bandit;
+pub mod calibration;
 pub mod chunking;
 pub mod embedding;
+pub mod evaluation;
 pub mod retrieval;
 pub mod steering;
 pub mod store;

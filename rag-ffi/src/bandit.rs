@@ -48,7 +48,7 @@ pub struct rag_estimate {
     pub count: f64,
 }
 
-/// The estimated mean reward of a policy, with a 95 % interval.
+/// A mean, estimated from some of what there is, with its interval: of 95 % unless asked otherwise.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct rag_value_estimate {

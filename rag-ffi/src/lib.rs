@@ -41,11 +41,13 @@ pub mod status;
 pub mod strings;
 
 pub mod bandit;
+pub mod calibration;
 pub mod chunker;
 pub mod collection;
 pub mod dense_index;
 pub mod dials;
 pub mod embedder;
+pub mod evaluation;
 pub mod fronts;
 pub mod fusion;
 pub mod hits;

@@ -25,11 +25,15 @@ option_names! {
     RAG_OPT_EXPLORATION = "exploration";
     RAG_OPT_FOLDS = "folds";
     RAG_OPT_FUSION = "fusion";
+    RAG_OPT_GAIN = "gain";
     RAG_OPT_HALF_LIFE = "half_life";
+    RAG_OPT_IGNORE_IDENTICAL_IDS = "ignore_identical_ids";
+    RAG_OPT_INTERVAL = "interval";
     RAG_OPT_K = "k";
     RAG_OPT_K1 = "k1";
     RAG_OPT_KIND = "kind";
     RAG_OPT_LANGUAGE = "language";
+    RAG_OPT_LEVEL = "level";
     RAG_OPT_LOG_SIZE = "log_size";
     RAG_OPT_LOSS = "loss";
     RAG_OPT_MAX_BATCH = "max_batch";
@@ -40,6 +44,7 @@ option_names! {
     RAG_OPT_METHOD = "method";
     RAG_OPT_METRIC = "metric";
     RAG_OPT_MIN_EXAMPLES = "min_examples";
+    RAG_OPT_MIN_GRADE = "min_grade";
     RAG_OPT_MODE = "mode";
     RAG_OPT_NAME = "name";
     RAG_OPT_NEIGHBOURS = "neighbours";
@@ -51,9 +56,11 @@ option_names! {
     RAG_OPT_PRECISION = "precision";
     RAG_OPT_PROPENSITY_DRAWS = "propensity_draws";
     RAG_OPT_READ_ONLY = "read_only";
+    RAG_OPT_RESAMPLES = "resamples";
     RAG_OPT_RIDGE = "ridge";
     RAG_OPT_SEED = "seed";
     RAG_OPT_SIGMA = "sigma";
+    RAG_OPT_TEST = "test";
     RAG_OPT_THREADS = "threads";
 }
 
@@ -61,9 +68,11 @@ option_names! {
 mod tests {
     use super::OPTION_NAMES;
     use rag_core::bandit::BanditOptions;
+    use rag_core::calibration::CalibrationOptions;
     use rag_core::chunking::ChunkerOptions;
     use rag_core::collection::{OpenOptions, SearchOptions};
     use rag_core::embedding::{EmbedderOptions, EncodeOptions};
+    use rag_core::evaluation::{CompareOptions, EvaluateOptions};
     use rag_core::retrieval::dense::{DenseOptions, DenseSearchOptions};
     use rag_core::retrieval::diversity::MmrOptions;
     use rag_core::retrieval::fusion::FuseOptions;
@@ -76,11 +85,14 @@ mod tests {
         let tables = [
             BanditOptions::NAMES,
             CalibrateOptions::NAMES,
+            CalibrationOptions::NAMES,
             ChunkerOptions::NAMES,
+            CompareOptions::NAMES,
             DenseOptions::NAMES,
             DenseSearchOptions::NAMES,
             EmbedderOptions::NAMES,
             EncodeOptions::NAMES,
+            EvaluateOptions::NAMES,
             FilterOptions::NAMES,
             FuseOptions::NAMES,
             LearnOptions::NAMES,

@@ -42,6 +42,7 @@ const char *pick_path(void);
 const char *pick_json(void);
 size_t pick_length(void);
 const size_t *pick_lengths(void);
+const size_t *pick_offsets(void);
 const uint64_t *const *pick_rankings(void);
 const rag_log_entry *pick_log(void);
 size_t pick_count(void);

@@ -119,6 +119,12 @@ const size_t *pick_lengths(void) {
   return below(2) == 0 ? NULL : lengths;
 }
 
+const size_t *pick_offsets(void) {
+  static size_t offsets[MOST];
+  for (size_t i = 1; i < MOST; i++) offsets[i] = below(16) == 0 ? below(16) : offsets[i - 1] + below(2);
+  return below(16) == 0 ? NULL : offsets;
+}
+
 size_t pick_count(void) { return below(3) > 0 ? below(3) : below(MOST + 1); }
 
 #define ROOM 1024

@@ -48,11 +48,14 @@ void expect_texts(outcome *got, const char *field, const rag_strings *values);
 
 RUNNER(bandit_estimates);
 RUNNER(bandit_evaluate);
+RUNNER(calibrate);
 RUNNER(chunking);
 RUNNER(collection_search);
 RUNNER(collection_write);
+RUNNER(compare_runs);
 RUNNER(crowding_distance);
 RUNNER(dense_search);
+RUNNER(evaluate);
 RUNNER(filter_feedback);
 RUNNER(filter_match);
 RUNNER(hypervolume);

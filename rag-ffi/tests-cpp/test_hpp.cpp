@@ -227,6 +227,41 @@ static void bandit_and_router() {
         std::vector<std::size_t>({0, 1}));
 }
 
+static void judging() {
+  ragcore::qrels judged(
+      ragcore::graded{{"q1", {{"a", 2}, {"b", 1}}}, {"q2", {{"c", 1}}}, {"q3", {{"c", 0}}}});
+  ragcore::run ordered(ragcore::ranked{{"q1", {"b", "a"}}, {"q2", {}}});
+  ragcore::run scored(ragcore::graded{{"q1", {{"a", 0.5}, {"b", 0.9}}}, {"q2", {{"z", 1.0}, {"c", 0.1}}}});
+  CHECK((judged.queries() == ragcore::texts{"q1", "q2", "q3"}));
+  auto found = ragcore::evaluate(ordered, judged, {"recall@10", "mrr"}, {{"interval", "t"}});
+  CHECK((found.metrics() == ragcore::texts{"recall@10", "mrr"}));
+  CHECK((found.per_query("recall@10") == std::vector<double>{1.0, 0.0}));
+  CHECK(found["mrr"].value == 0.5 && found["mrr"].low < 0.5);
+  CHECK(found.counts().queries == 2 && found.counts().without_relevant == 1);
+  CHECK(found.text().find("mrr") != std::string::npos);
+  THROWS("not_found", found["map"]);
+  THROWS("invalid_argument", ragcore::evaluate(ordered, judged, {"speed"}));
+  THROWS("not_found", ragcore::run::read("no/such/file"));
+  rag_comparison both = ragcore::compare_runs(scored, ordered, judged, "mrr");
+  CHECK(both.wins == 1 && both.ties == 1 && both.difference.value == 0.25 && both.p_value == 1.0);
+}
+
+static void calibrating() {
+  std::vector<double> scores{0.1, 0.2, 0.3, 0.4, 0.5, 0.6}, relevant{0, 0, 1, 0, 1, 1};
+  auto fitted = ragcore::calibration::fit(scores, relevant, {}, {{"method", "isotonic"}});
+  CHECK(fitted.predict(0.6) > fitted.predict(0.1));
+  CHECK(std::string(fitted.report().method) == "isotonic" && fitted.report().pairs == 6);
+  CHECK(fitted.report().folds == 5 && !fitted.bins().empty());
+  auto again = ragcore::calibration::from_bytes(fitted.to_bytes());
+  CHECK(again.predict(0.35) == fitted.predict(0.35));
+  CHECK(fitted.updated(scores, relevant).report().pairs == 12);
+  CHECK(fitted.merged(again).report().pairs == 12);
+  THROWS("invalid_argument", ragcore::calibration::fit(scores, std::vector<double>(6, 1.0)));
+  THROWS("invalid_argument", ragcore::calibration::fit(scores, std::vector<double>(5, 1.0)));
+  THROWS("corrupt", ragcore::calibration::from_bytes(std::vector<std::uint8_t>{1, 2}));
+  THROWS("invalid_argument", fitted.predict(NAN));
+}
+
 int main() {
   run("ownership", ownership);
   run("options_of_every_type", options_of_every_type);
@@ -238,6 +273,8 @@ int main() {
   run("steering_arithmetic", steering_arithmetic);
   run("collections", collections);
   run("bandit_and_router", bandit_and_router);
+  run("judging", judging);
+  run("calibrating", calibrating);
   std::printf("result: %d passed, %d failed, 0 skipped\n", passed, failed);
   return failed > 0;
 }

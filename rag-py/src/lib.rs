@@ -6,6 +6,7 @@
 //! interpreter, map the outcome.
 
 mod bandit;
+mod calibration;
 mod call;
 mod chunking;
 mod collection;
@@ -14,6 +15,7 @@ mod dense;
 mod dials;
 mod embedding;
 mod error;
+mod evaluation;
 mod fronts;
 mod guarded;
 mod lexical;
@@ -32,6 +34,8 @@ mod _core {
     #[pymodule_export]
     use bandit::Bandit;
     #[pymodule_export]
+    use calibration::Calibration;
+    #[pymodule_export]
     use chunking::Chunker;
     #[pymodule_export]
     use collection::Collection;
@@ -43,6 +47,8 @@ mod _core {
     use embedding::Embedder;
     #[pymodule_export]
     use error::{error_kinds, fail};
+    #[pymodule_export]
+    use evaluation::{compare_runs, evaluate, read_qrels, read_run};
     #[pymodule_export]
     use fronts::{crowding_distance, hypervolume, nondominated_sort, pareto_front};
     #[pymodule_export]

@@ -18,8 +18,20 @@ pub(crate) fn option_tables() -> Vec<(&'static str, Vec<Row>)> {
     vec![
         table("BanditOptions", rag_core::bandit::BanditOptions::table()),
         table(
+            "CalibrationOptions",
+            rag_core::calibration::CalibrationOptions::table(),
+        ),
+        table(
             "ChunkerOptions",
             rag_core::chunking::ChunkerOptions::table(),
+        ),
+        table(
+            "CompareOptions",
+            rag_core::evaluation::CompareOptions::table(),
+        ),
+        table(
+            "EvaluateOptions",
+            rag_core::evaluation::EvaluateOptions::table(),
         ),
         table(
             "LexicalOptions",

@@ -11,8 +11,10 @@ const FLOORS: &[&[&str]] = &[
     &["text", "kernel"],
     &[
         "bandit",
+        "calibration",
         "chunking",
         "embedding",
+        "evaluation",
         "retrieval",
         "steering",
         "store",

@@ -9,9 +9,9 @@
 
 use rag_core::collection::{Batch, Collection, Fusion, Mode, OpenOptions, Query, SearchOptions};
 use rag_core::embedding::{Embedder, EmbedderOptions, EncodeOptions, TextKind};
+use rag_core::evaluation::{EvaluateOptions, Interval, Run, evaluate};
 use rag_core::{Matrix, Progress, kernel};
 use ragcore_benches::collection::{Collection as Judged, Result};
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -97,12 +97,6 @@ fn measure(
     let texts: Vec<&str> = judged.queries.iter().map(|(_, t)| &t[..]).collect();
     let as_query = EncodeOptions::default().kind(TextKind::Query);
     let vectors = embedder.encode(&texts, &as_query, Progress::none())?;
-    let own: HashMap<&str, usize> = judged
-        .ids
-        .iter()
-        .enumerate()
-        .map(|(i, id)| (id.as_str(), i))
-        .collect();
     let base = SearchOptions::default().k(11);
     let mut settings = vec![
         base.clone().mode(Mode::Dense),
@@ -112,7 +106,7 @@ fn measure(
     settings.extend(weights.iter().map(|w| base.clone().bm25_weight(Some(*w))));
     settings
         .iter()
-        .map(|options| ndcg(judged, collection, &vectors, &own, options))
+        .map(|options| ndcg(judged, collection, &vectors, options))
         .collect()
 }
 
@@ -120,7 +114,6 @@ fn ndcg(
     judged: &Judged,
     collection: &Collection,
     vectors: &Matrix,
-    own: &HashMap<&str, usize>,
     options: &SearchOptions,
 ) -> Result<f64> {
     let queries: Vec<Query> = judged
@@ -133,17 +126,15 @@ fn ndcg(
         })
         .collect();
     let found = collection.search_many(&queries)?;
-    let mut total = 0.0;
+    let mut run = Run::new();
     for ((id, _), hits) in judged.queries.iter().zip(&found) {
-        // A document of the query's own id is the query itself, as BEIR has it.
-        let itself = own.get(id.as_str()).copied();
-        let ranking: Vec<usize> = hits.iter().filter_map(|hit| hit.id.parse().ok()).collect();
-        let ranking: Vec<usize> = ranking
-            .into_iter()
-            .filter(|i| Some(*i) != itself)
-            .take(10)
-            .collect();
-        total += judged.ndcg_at_10(id, &ranking);
+        let rows = hits.iter().filter_map(|hit| hit.id.parse::<usize>().ok());
+        run.add(&**id, rows.map(|row| &*judged.ids[row]))?;
     }
-    Ok(total / judged.queries.len().max(1) as f64)
+    // A document of the query's own id is the query itself, as BEIR has it.
+    let options = EvaluateOptions::default()
+        .ignore_identical_ids(true)
+        .interval(Interval::T);
+    let measured = evaluate(&run, &judged.qrels, &["ndcg@10"], &options)?;
+    Ok(measured.estimate("ndcg@10")?.value)
 }

@@ -25,6 +25,8 @@ const SOURCES: &[&str] = &[
     "bandit",
     "fronts",
     "router",
+    "evaluation",
+    "calibration",
 ];
 
 const CONVENTIONS: &str = "\
