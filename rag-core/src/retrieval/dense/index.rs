@@ -2,7 +2,7 @@
 
 use super::Metric;
 use super::saved;
-use super::slots::{Slots, Way};
+use super::slots::{Keeping, Slots, Way};
 use crate::error::{Error, ErrorKind, Result};
 use crate::matrix::{Matrix, Rows};
 use crate::progress::Progress;
@@ -94,8 +94,12 @@ impl DenseHits {
 /// ```
 #[derive(Clone, Debug)]
 pub struct DenseIndex {
-    slots: Slots<u64>,
-    options: DenseOptions,
+    pub(super) slots: Slots<u64>,
+    pub(super) options: DenseOptions,
+}
+
+pub(super) fn keeping(options: &DenseOptions) -> Keeping {
+    Keeping::with_graph(options.precision == DensePrecision::F32, options.seed)
 }
 
 impl DenseIndex {
@@ -103,12 +107,7 @@ impl DenseIndex {
     pub fn new(dim: usize, options: &DenseOptions) -> Result<Self> {
         options.check()?;
         Ok(Self {
-            slots: Slots::new(
-                dim,
-                options.metric,
-                options.seed,
-                options.precision == DensePrecision::F32,
-            )?,
+            slots: Slots::new(dim, options.metric, keeping(options))?,
             options: options.clone(),
         })
     }

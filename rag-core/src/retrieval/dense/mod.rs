@@ -8,6 +8,8 @@
 //! storage and the scan, then `rows` (row numbers, for a collection) and `index` (keys, on its
 //! own), the two faces, and `saved` for the file.
 
+#[cfg(test)]
+mod graph_tests;
 mod index;
 mod near;
 mod rows;

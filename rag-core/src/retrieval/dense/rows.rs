@@ -1,7 +1,7 @@
 //! Vectors under row numbers: what a collection stands on, beside its postings.
 
 use super::Metric;
-use super::slots::{Slots, Way};
+use super::slots::{Keeping, Slots, Way};
 use crate::error::Result;
 use crate::kernel;
 use crate::matrix::{Matrix, Rows};
@@ -37,7 +37,7 @@ pub struct DenseRows(Slots<u32>);
 impl DenseRows {
     /// An empty one for vectors of `dim` floats, 1..=65536.
     pub fn new(dim: usize, metric: Metric) -> Result<Self> {
-        Slots::new(dim, metric, 0, true).map(Self)
+        Slots::new(dim, metric, Keeping::EXACT).map(Self)
     }
 
     /// Floats in a vector.

@@ -1,18 +1,24 @@
 //! The file of a dense index.
 //!
-//! Payload, little-endian: metric `u8`, precision `u8`, two zero bytes, dim `u32`, seed `u64`,
-//! count `u64`, keys `u64 * count` ascending, vectors `f32 * count * dim` in the order of the
-//! keys.
+//! Payload, little-endian: metric `u8`, precision `u8`, form `u8`, a zero byte, dim `u32`, seed
+//! `u64`, count `u64`. Form 0, few vectors: keys `u64 * count` ascending, vectors `f32 * count *
+//! dim` in their order. Form 1, codes and a graph: for each of `count` slots its key `u64` and
+//! whether it holds it `u8`; the slots that wait to be linked (a list: `u32`, then as many); the
+//! mean `f32 * dim`, the lifted and the largest squared length; four-bit codes, rests of eight
+//! bits, `f32 * 4` of meaning for each slot; a list of links for each; the lists of entry points,
+//! of the dead and of those that are led around; how many are linked, for how many entry points
+//! were chosen, how far the sweep is (`u64 * 3`); and the vectors, where they are kept.
 
 use super::Metric;
-use super::index::{DenseIndex, DenseOptions, DensePrecision, NO_KEY};
+use super::index::{DenseIndex, DenseOptions, DensePrecision, NO_KEY, keeping};
+use super::slots::Slots;
 use crate::error::{Error, Result};
 use crate::file;
 use crate::matrix::Rows;
 use std::path::Path;
 
 const KIND: &str = "dense";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER: usize = 24;
 /// Bytes that a file may have: 1 TiB.
 const LIMIT: u64 = 1 << 40;
@@ -32,25 +38,119 @@ fn place<T: PartialEq>(all: &[T], one: T) -> u8 {
         .map_or(u8::MAX, |i| i as u8)
 }
 
-fn to_bytes(index: &DenseIndex) -> Vec<u8> {
-    let keys = index.keys();
-    let mut bytes = Vec::with_capacity(HEADER + keys.len() * (8 + 4 * index.dim()));
-    let options = index.options();
-    bytes.push(place(Metric::ALL, options.metric));
-    bytes.push(place(DensePrecision::ALL, options.precision));
-    bytes.extend_from_slice(&[0, 0]);
-    bytes.extend_from_slice(&(index.dim() as u32).to_le_bytes());
-    bytes.extend_from_slice(&options.seed.to_le_bytes());
-    bytes.extend_from_slice(&(keys.len() as u64).to_le_bytes());
-    for key in &keys {
-        bytes.extend_from_slice(&key.to_le_bytes());
+/// Bytes in the making.
+#[derive(Default)]
+pub(super) struct Writer(Vec<u8>);
+
+impl Writer {
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.0
     }
-    for &key in &keys {
-        for x in index.vector(key).unwrap_or_default() {
-            bytes.extend_from_slice(&x.to_le_bytes());
+
+    pub(super) fn byte(&mut self, x: u8) {
+        self.0.push(x);
+    }
+
+    pub(super) fn long(&mut self, x: u64) {
+        self.0.extend_from_slice(&x.to_le_bytes());
+    }
+
+    pub(super) fn bytes(&mut self, x: &[u8]) {
+        self.0.extend_from_slice(x);
+    }
+
+    pub(super) fn floats(&mut self, floats: &[f32]) {
+        floats
+            .iter()
+            .for_each(|x| self.0.extend_from_slice(&x.to_le_bytes()));
+    }
+
+    /// Their number, then the slots.
+    pub(super) fn slots(&mut self, slots: &[u32]) {
+        let words = std::iter::once(slots.len() as u32).chain(slots.iter().copied());
+        words.for_each(|x| self.0.extend_from_slice(&x.to_le_bytes()));
+    }
+}
+
+/// Bytes that may be anything.
+pub(super) struct Reader<'a>(&'a [u8]);
+
+type Read<T> = std::result::Result<T, &'static str>;
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    pub(super) fn left(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn bytes(&mut self, n: usize) -> Read<&'a [u8]> {
+        let (bytes, rest) = self.0.split_at_checked(n).ok_or("the file is cut off")?;
+        self.0 = rest;
+        Ok(bytes)
+    }
+
+    pub(super) fn byte(&mut self) -> Read<u8> {
+        Ok(self.bytes(1)?[0])
+    }
+
+    pub(super) fn long(&mut self) -> Read<u64> {
+        let eight = self.bytes(8)?.first_chunk();
+        Ok(u64::from_le_bytes(*eight.ok_or("the file is cut off")?))
+    }
+
+    /// `n` numbers, all of them finite.
+    pub(super) fn floats(&mut self, n: usize) -> Read<Vec<f32>> {
+        let bytes = n.checked_mul(4).ok_or("the file is cut off")?;
+        let (floats, _) = self.bytes(bytes)?.as_chunks::<4>();
+        let floats: Vec<f32> = floats.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        match floats.iter().all(|x| x.is_finite()) {
+            true => Ok(floats),
+            false => Err("a number that is not finite"),
         }
     }
-    bytes
+
+    /// Slots below `count`.
+    pub(super) fn slots(&mut self, count: usize) -> Read<Vec<u32>> {
+        let word = |b: &[u8; 4]| u32::from_le_bytes(*b);
+        let n = self.bytes(4)?.first_chunk().map_or(0, word) as usize;
+        let bytes = n.checked_mul(4).ok_or("the file is cut off")?;
+        let (slots, _) = self.bytes(bytes)?.as_chunks::<4>();
+        let slots: Vec<u32> = slots.iter().map(word).collect();
+        match slots.iter().all(|&slot| (slot as usize) < count) {
+            true => Ok(slots),
+            false => Err("a slot that does not exist"),
+        }
+    }
+}
+
+fn to_bytes(index: &DenseIndex) -> Vec<u8> {
+    let options = index.options();
+    let mut body = Writer::default();
+    let coded = index.slots.to_bytes(&mut body);
+    let mut to = Writer::default();
+    to.byte(place(Metric::ALL, options.metric));
+    to.byte(place(DensePrecision::ALL, options.precision));
+    to.bytes(&[u8::from(coded), 0]);
+    to.bytes(&(index.dim() as u32).to_le_bytes());
+    to.long(options.seed);
+    to.long(if coded {
+        index.slots.count()
+    } else {
+        index.len()
+    } as u64);
+    if coded {
+        to.bytes(&body.finish());
+        return to.finish();
+    }
+    let keys = index.keys();
+    keys.iter().for_each(|&key| to.long(key));
+    for &key in &keys {
+        to.floats(&index.vector(key).unwrap_or_default());
+    }
+    to.finish()
 }
 
 fn from_bytes(bytes: &[u8], path: &Path) -> Result<DenseIndex> {
@@ -60,45 +160,70 @@ fn from_bytes(bytes: &[u8], path: &Path) -> Result<DenseIndex> {
     };
     let long = |at: usize| u64::from_le_bytes(header[at..at + 8].try_into().expect("eight bytes"));
     let dim = u32::from_le_bytes(header[4..8].try_into().expect("four bytes")) as usize;
-    let (Some(&metric), Some(&precision), [0, 0]) = (
+    let (Some(&metric), Some(&precision), [coded @ (0 | 1), 0]) = (
         Metric::ALL.get(usize::from(header[0])),
         DensePrecision::ALL.get(usize::from(header[1])),
         &header[2..4],
     ) else {
-        return Err(corrupt(0, "an unknown metric or precision"));
+        return Err(corrupt(0, "an unknown metric, precision or form"));
     };
     let options = DenseOptions::default()
         .metric(metric)
         .precision(precision)
         .seed(long(8));
-    let mut index =
+    let index =
         DenseIndex::new(dim, &options).map_err(|_| corrupt(4, "a dimension that no index has"))?;
-    let each = 8 + 4 * dim as u64;
-    let count = long(16);
-    if count.checked_mul(each) != Some(body.len() as u64) {
-        return Err(corrupt(
-            16,
-            "the number of vectors does not fit the file's length",
-        ));
+    let mut reader = Reader::new(body);
+    let index = match coded {
+        1 => read_coded(index, long(16), &mut reader),
+        _ => read_vectors(index, long(16), &mut reader),
+    };
+    let at = bytes.len() - reader.left();
+    let index = index.map_err(|found| corrupt(at, &found))?;
+    match reader.left() {
+        0 => Ok(index),
+        _ => Err(corrupt(at, "bytes behind the end")),
     }
-    let (keys, floats) = body.split_at(8 * count as usize);
-    let (keys, _) = keys.as_chunks::<8>();
+}
+
+fn read_coded(
+    mut index: DenseIndex,
+    count: u64,
+    from: &mut Reader<'_>,
+) -> std::result::Result<DenseIndex, String> {
+    let count = usize::try_from(count).map_err(|_| "more slots than there can be")?;
+    let (metric, how) = (index.options.metric, keeping(&index.options));
+    index.slots = Slots::from_bytes(index.dim(), metric, how, count, from)?;
+    match index.contains(NO_KEY) {
+        true => Err(format!("key {NO_KEY}, which stands for no hit")),
+        false => Ok(index),
+    }
+}
+
+fn read_vectors(
+    mut index: DenseIndex,
+    count: u64,
+    from: &mut Reader<'_>,
+) -> std::result::Result<DenseIndex, String> {
+    let dim = index.dim();
+    let each = 8 + 4 * dim as u64;
+    if count.checked_mul(each) != Some(from.left() as u64) {
+        return Err("the number of vectors does not fit the file's length".into());
+    }
+    let (keys, _) = from.bytes(8 * count as usize)?.as_chunks::<8>();
     let keys: Vec<u64> = keys.iter().map(|b| u64::from_le_bytes(*b)).collect();
     if !keys.is_sorted_by(|a, b| a < b) || keys.last() == Some(&NO_KEY) {
-        return Err(corrupt(HEADER, "the keys do not ascend"));
+        return Err("the keys do not ascend".into());
     }
-    let (floats, _) = floats.as_chunks::<4>();
-    let floats: Vec<f32> = floats.iter().map(|b| f32::from_le_bytes(*b)).collect();
-    index
-        .add(&keys, Rows::new(&floats, dim)?)
-        .map_err(|e| corrupt(HEADER + 8 * keys.len(), e.message()))?;
+    let floats = from.floats(keys.len() * dim)?;
+    let rows = Rows::new(&floats, dim).map_err(|e| e.message().to_string())?;
+    (index.add(&keys, rows)).map_err(|e| e.message().to_string())?;
     // Vectors are written as they are kept; one that keeping would change was not written here.
     let kept = |(key, row): (&u64, &[f32])| index.vector(*key).as_deref() == Some(row);
-    if !keys.iter().zip(floats.chunks_exact(dim)).all(kept) {
-        let at = HEADER + 8 * keys.len();
-        return Err(corrupt(at, "a vector is not of unit length"));
+    match index.slots.whole() && keys.iter().zip(floats.chunks_exact(dim)).all(kept) {
+        true => Ok(index),
+        false => Err("a vector is not of unit length, or there are too many without codes".into()),
     }
-    Ok(index)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Vectors under ids: where each lies, which are held, and the ways to find them.
 //!
-//! Few vectors are kept as they are and all looked at. From [`START`] on there are codes and a
+//! Few vectors are kept as they are and all looked at. From some thousands on there are codes and a
 //! graph as well (`near`), and the vectors themselves are kept only where that was asked for.
 
 use super::near::{All, Near};
+use super::saved::{Reader, Writer};
 use super::{MAX_DIM, MAX_MAGNITUDE, Metric};
 use crate::error::{Error, Result};
 use crate::kernel::{self, Kernels};
@@ -18,13 +19,13 @@ const QUERY_BLOCK: usize = 8;
 /// Rows below which a scan is not split between threads.
 const ROW_BLOCK: usize = 4096;
 /// Vectors from which on there are codes and a graph.
-pub(super) const START: usize = 2048;
+const START: usize = 2048;
 /// Matches of a filter up to which they are all looked at instead of walked among.
 const FEW: usize = 4096;
 /// Vectors that were added and are not linked yet, up to which they are looked at one by one.
 const PENDING: usize = 1024;
 /// The pool of a walk where the caller names none.
-pub(super) const EFFORT: usize = 48;
+pub(super) const EFFORT: usize = 40;
 
 /// A set of slots.
 #[derive(Clone, Debug, Default)]
@@ -60,13 +61,39 @@ pub(super) struct Way {
     pub threads: usize,
 }
 
+/// What is kept of vectors.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Keeping {
+    /// Whether the vectors themselves stay when there are codes.
+    pub whole: bool,
+    /// Vectors from which on there are codes and a graph.
+    pub start: usize,
+    /// Seed of the rotation.
+    pub seed: u64,
+}
+
+impl Keeping {
+    /// The vectors themselves and nothing else.
+    pub(super) const EXACT: Self = Self {
+        whole: true,
+        start: usize::MAX,
+        seed: 0,
+    };
+
+    pub(super) fn with_graph(whole: bool, seed: u64) -> Self {
+        Self {
+            whole,
+            start: START,
+            seed,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Slots<I> {
     dim: usize,
     metric: Metric,
-    seed: u64,
-    /// Whether the vectors themselves stay.
-    keep: bool,
+    how: Keeping,
     data: Vec<f32>,
     /// What a slot holds or held.
     ids: Vec<I>,
@@ -80,7 +107,7 @@ pub(super) struct Slots<I> {
 }
 
 impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
-    pub(super) fn new(dim: usize, metric: Metric, seed: u64, keep: bool) -> Result<Self> {
+    pub(super) fn new(dim: usize, metric: Metric, how: Keeping) -> Result<Self> {
         if !(1..=MAX_DIM).contains(&dim) {
             return Err(Error::invalid(format!(
                 "dim must be in 1..={MAX_DIM}, got {dim}"
@@ -89,8 +116,7 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
         Ok(Self {
             dim,
             metric,
-            seed,
-            keep,
+            how,
             data: Vec::new(),
             ids: Vec::new(),
             alive: Bits::default(),
@@ -107,6 +133,11 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
 
     pub(super) fn metric(&self) -> Metric {
         self.metric
+    }
+
+    /// Slots, those that hold nothing included.
+    pub(super) fn count(&self) -> usize {
+        self.ids.len()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -126,7 +157,7 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
 
     /// Whether the vectors themselves are here, so that scores can be exact.
     pub(super) fn whole(&self) -> bool {
-        self.keep || self.near.is_none()
+        self.how.whole || self.near.is_none()
     }
 
     pub(super) fn at(&self, slot: u32) -> &[f32] {
@@ -138,9 +169,72 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
     pub(super) fn vector(&self, id: I) -> Option<Vec<f32>> {
         let slot = self.slot(id)?;
         Some(match &self.near {
-            Some(near) if !self.keep => near.vector(slot),
+            Some(near) if !self.how.whole => near.vector(slot),
             _ => self.at(slot).to_vec(),
         })
+    }
+
+    /// What a file holds of an index with codes; `None` without.
+    pub(super) fn to_bytes(&self, to: &mut Writer) -> bool
+    where
+        I: Into<u64>,
+    {
+        let Some(near) = &self.near else {
+            return false;
+        };
+        for (slot, &id) in (0u32..).zip(&self.ids) {
+            to.long(id.into());
+            to.byte(u8::from(self.alive.has(slot)));
+        }
+        to.slots(&self.pending);
+        near.write(to);
+        if self.how.whole {
+            to.floats(&self.data);
+        }
+        true
+    }
+
+    /// Reads what [`Slots::to_bytes`] wrote: `count` slots.
+    pub(super) fn from_bytes(
+        dim: usize,
+        metric: Metric,
+        how: Keeping,
+        count: usize,
+        from: &mut Reader<'_>,
+    ) -> std::result::Result<Self, &'static str>
+    where
+        I: From<u64>,
+    {
+        let mut slots = Self::new(dim, metric, how).map_err(|_| "a dimension that no index has")?;
+        if count >= Near::most_slots() || from.left() / 9 < count {
+            return Err("more slots than there are bytes for");
+        }
+        for slot in 0..count as u32 {
+            let id = I::from(from.long()?);
+            let held = from.byte()?;
+            slots.ids.push(id);
+            if held > 1 || (held == 1 && slots.slot_of.insert(id, slot).is_some()) {
+                return Err("a key is held twice");
+            }
+            slots.alive.set(slot, held == 1);
+        }
+        slots.pending = from.slots(count)?;
+        let alive = |slot: u32| slots.alive.has(slot);
+        let near = Near::read(metric, dim, how.seed, count, from)?;
+        let dead = near.dead(count, &alive)?;
+        if !slots.pending.iter().all(|&slot| alive(slot)) {
+            return Err("a slot that holds nothing waits to be linked");
+        }
+        let free = (0..count as u32).filter(|&slot| !alive(slot) && !dead.has(slot));
+        slots.free = free.collect();
+        if how.whole {
+            let len = count
+                .checked_mul(dim)
+                .ok_or("more floats than there can be")?;
+            slots.data = from.floats(len)?;
+        }
+        slots.near = Some(near);
+        Ok(slots)
     }
 
     /// Bytes that an index takes for its vectors, the ids and their table included.
@@ -208,7 +302,7 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
         if let Some(near) = &mut self.near {
             near.put(slot, ready);
             self.pending.push(slot);
-        } else if self.len() >= START {
+        } else if self.len() >= self.how.start {
             self.start();
         }
         Ok(())
@@ -217,13 +311,13 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
     fn start(&mut self) {
         let slots: Vec<u32> = self.held().map(|(slot, _)| slot).collect();
         let sample: Vec<&[f32]> = slots.iter().map(|&slot| self.at(slot)).collect();
-        let mut near = Near::new(self.metric, self.dim, self.seed, &sample);
+        let mut near = Near::new(self.metric, self.dim, self.how.seed, &sample);
         for (&slot, vector) in slots.iter().zip(sample) {
             near.put(slot, vector);
         }
         self.near = Some(near);
         self.pending = slots;
-        if !self.keep {
+        if !self.how.whole {
             self.data = Vec::new();
         }
     }
@@ -280,7 +374,7 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
         let Some(near) = &self.near else {
             return self.scan(queries, k, slots, way.threads);
         };
-        if way.exact && self.keep {
+        if way.exact && self.how.whole {
             return self.scan(queries, k, slots, way.threads);
         }
         let filter = slots.filter(|slots| slots.len() > FEW).map(|slots| {
@@ -335,7 +429,7 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
         let kernels = kernel::active();
         let mut best = TopK::new(k);
         for (slot, score) in found {
-            let score = match self.keep {
+            let score = match self.how.whole {
                 true => self.score(kernels, query, slot),
                 false => score,
             };

@@ -183,7 +183,7 @@ fn a_saved_index_comes_back_and_a_damaged_file_does_not() {
         let again = DenseIndex::open(&path, mmap).unwrap();
         assert_eq!(
             (again.keys(), again.vector(5)),
-            (vec![1, 5], Some(&[1.0, 2.0][..]))
+            (vec![1, 5], Some(vec![1.0, 2.0]))
         );
         assert_eq!(
             (again.options().metric, again.options().seed),

@@ -14,6 +14,10 @@ const STEP: f32 = 0.3352;
 /// The error that four bits leave, as a share of a vector's length.
 const ERROR: f32 = 0.108;
 
+/// Vectors shorter than this are walked among by both codes: the errors of few numbers do not
+/// cancel out.
+const SHORT: usize = 64;
+
 /// What codes of a vector mean: number `i` is `scale * (code - 7.5) + rest * remainder`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Meaning {
@@ -101,6 +105,20 @@ impl Coder {
         }
     }
 
+    /// What the first vectors decided.
+    pub(super) fn learnt(&self) -> (&[f32], f32) {
+        (&self.mean, self.longest)
+    }
+
+    pub(super) fn set_learnt(&mut self, mean: Vec<f32>, longest: f32) {
+        (self.mean, self.longest) = (mean, longest);
+    }
+
+    /// Whether four bits a number are too few to find the way by.
+    pub(super) fn short(&self) -> bool {
+        self.dim < SHORT
+    }
+
     /// Numbers of a coded vector, padding included.
     pub(super) fn width(&self) -> usize {
         padded(self.dim)
@@ -174,15 +192,8 @@ impl Coder {
 
     /// The vector that a slot's codes stand for.
     pub(super) fn vector(&self, coded: &Coded, slot: u32) -> Vec<f32> {
-        let meaning = coded.meaning(slot);
-        let (codes, rest) = (coded.code(slot), coded.rest(slot));
-        let number = |i: usize| {
-            let (block, at) = (i / BLOCK, i % BLOCK);
-            let both = codes[block * BLOCK_BYTES + at % BLOCK_BYTES];
-            let code = both >> (at / BLOCK_BYTES * 4) & 15;
-            meaning.scale * (f32::from(code) - MIDDLE) + meaning.rest * f32::from(rest[i])
-        };
-        let mut vector: Vec<f32> = (0..self.dim).map(number).collect();
+        let mut vector = vec![0.0; self.dim];
+        coded.decode_finely(slot, &mut vector);
         self.rotation.turn_back(&mut vector);
         for (x, mean) in vector.iter_mut().zip(&self.mean) {
             *x += mean;
@@ -221,6 +232,12 @@ impl Coder {
         let meaning = coded.meaning(slot);
         let bytes: i32 = asking.bytes.iter().map(|&b| i32::from(b)).sum();
         asking.sum = (bytes as f32, 0.0);
+        if self.short() {
+            asking.floats.clear();
+            asking.floats.resize(self.width(), 0.0);
+            coded.decode_finely(slot, &mut asking.floats[..self.dim]);
+            asking.sum.1 = asking.floats.iter().sum();
+        }
         (asking.weight, asking.length) = (2.0, 1.0);
         asking.lift = (self.metric == Metric::Dot).then_some(meaning.lift);
         asking.constant = 0.0;
@@ -252,6 +269,25 @@ impl Coded {
 
     pub(super) fn len(&self) -> usize {
         self.meanings.len()
+    }
+
+    /// The largest squared length.
+    pub(super) fn longest(&self) -> f32 {
+        self.longest
+    }
+
+    /// All codes at once; their lengths fit.
+    pub(super) fn set(
+        &mut self,
+        codes: &[u8],
+        rest: Vec<i8>,
+        meanings: Vec<Meaning>,
+        longest: f32,
+    ) {
+        self.codes = Aligned::default();
+        self.codes.grow(codes.len());
+        self.codes.copy_from_slice(codes);
+        (self.rest, self.meanings, self.longest) = (rest, meanings, longest);
     }
 
     pub(super) fn put(&mut self, coder: &Coder, slot: u32, vector: &[f32], room: &mut Vec<f32>) {
@@ -309,6 +345,23 @@ impl Coded {
         (kernel::active().codes.decode)(self.code(slot), self.rest(slot), by, to);
         to[coder.dim..].fill(0);
         step
+    }
+
+    /// Writes the first numbers of a slot's turned vector.
+    pub(super) fn decode_finely(&self, slot: u32, to: &mut [f32]) {
+        let meaning = self.meaning(slot);
+        let (codes, rest) = (self.code(slot), self.rest(slot));
+        for (i, to) in to.iter_mut().enumerate() {
+            let (block, at) = (i / BLOCK, i % BLOCK);
+            let both = codes[block * BLOCK_BYTES + at % BLOCK_BYTES];
+            let code = both >> (at / BLOCK_BYTES * 4) & 15;
+            *to = meaning.scale * (f32::from(code) - MIDDLE) + meaning.rest * f32::from(rest[i]);
+        }
+    }
+
+    /// The score by both codes; without what is the same for all of them.
+    pub(super) fn finely(&self, asking: &Asking, slot: u32) -> f32 {
+        self.fine(asking, slot) - asking.constant
     }
 
     pub(super) fn fine(&self, asking: &Asking, slot: u32) -> f32 {

@@ -93,6 +93,8 @@ pub(super) struct Walk {
     pub asking: Asking,
     /// The best so far, best first: score and slot.
     pub pool: Vec<(f32, u32)>,
+    /// Whether both codes are used to find the way.
+    pub short: bool,
     seen: Vec<u8>,
     epoch: u8,
     next: Vec<u32>,
@@ -207,9 +209,14 @@ impl Walk {
         for from in (0..self.next.len()).step_by(2 * DEGREE) {
             let next = &self.next[from..self.next.len().min(from + 2 * DEGREE)];
             let sums = &mut self.sums[..next.len()];
-            dots(&self.asking.bytes, &coded.codes, next, sums);
+            if !self.short {
+                dots(&self.asking.bytes, &coded.codes, next, sums);
+            }
             for (&slot, &sum) in next.iter().zip(&*sums) {
-                let score = self.asking.rough(sum, coded.meaning(slot));
+                let score = match self.short {
+                    false => self.asking.rough(sum, coded.meaning(slot)),
+                    true => coded.finely(&self.asking, slot),
+                };
                 let full = self.pool.len() >= most;
                 if full && self.pool.last().is_some_and(|last| score <= last.0) {
                     continue;

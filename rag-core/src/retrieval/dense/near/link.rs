@@ -11,10 +11,10 @@ use crate::kernel;
 use crate::threads;
 
 /// Candidates among which a new slot's links are chosen.
-pub(super) const CANDIDATES: usize = 96;
+pub(super) const CANDIDATES: usize = 72;
 /// A link is left out where a shorter one leads nearly there: nearer by this factor, in squared
 /// distances (Vamana; Subramanya et al., 2019).
-const NEARER: f32 = 1.2;
+const NEARER: f32 = 1.1;
 /// A round is at most this share of what is linked already.
 const SHARE: usize = 32;
 /// Candidates whose codes are asked for ahead of those that are read.
@@ -28,6 +28,7 @@ pub(super) struct Choice {
     /// Squared distance and slot, nearest first.
     pub near: Vec<(f32, u32)>,
     bytes: Vec<i8>,
+    floats: Vec<f32>,
     /// What a byte of each is worth, and what its codes mean.
     worth: Vec<(f32, Meaning)>,
     /// Candidates that no chosen one leads to, and their products with the last chosen.
@@ -50,6 +51,7 @@ impl<K: Keep> Linker<'_, K> {
         let Choice {
             near,
             bytes,
+            floats,
             worth,
             left,
             sums,
@@ -59,6 +61,9 @@ impl<K: Keep> Linker<'_, K> {
         near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         near.dedup_by_key(|n| n.1);
         let width = self.coder.width();
+        let dim = self.coder.dim;
+        let short = self.coder.short();
+        floats.resize(if short { near.len() * dim } else { 0 }, 0.0);
         bytes.resize(near.len() * width, 0);
         worth.clear();
         for (i, n) in near.iter().enumerate() {
@@ -69,6 +74,9 @@ impl<K: Keep> Linker<'_, K> {
             let to = &mut bytes[i * width..][..width];
             let step = self.coded.decode(self.coder, n.1, to);
             worth.push((step, *self.coded.meaning(n.1)));
+            if short {
+                self.coded.decode_finely(n.1, &mut floats[i * dim..][..dim]);
+            }
         }
         left.clear();
         left.extend(0..near.len() as u32);
@@ -83,15 +91,23 @@ impl<K: Keep> Linker<'_, K> {
                 break;
             }
             let sums = &mut sums[..left.len()];
-            product(&bytes[i as usize * width..][..width], bytes, left, sums);
+            if !short {
+                product(&bytes[i as usize * width..][..width], bytes, left, sums);
+            }
             let (step, a) = worth[i as usize];
             let mut sums = sums.iter();
             left.retain(|&j| {
                 let (j, sum) = (j as usize, sums.next().copied().unwrap_or_default());
                 let (other, b) = worth[j];
                 let lift = (a.lift - b.lift) * (a.lift - b.lift);
-                let apart = a.norm + b.norm - 2.0 * step * other * sum as f32 + lift;
-                NEARER * apart > near[j].0
+                let apart = match short {
+                    false => a.norm + b.norm - 2.0 * step * other * sum as f32,
+                    true => {
+                        let at = |i: usize| &floats[i * dim..][..dim];
+                        (kernel::active().l2_squared)(at(i as usize), at(j))
+                    }
+                };
+                NEARER * (apart + lift) > near[j].0
             });
         }
     }
@@ -109,7 +125,10 @@ impl<K: Keep> Linker<'_, K> {
             let sums = &mut sums[..others.len()];
             (kernel::active().codes.dots)(&walk.asking.bytes, &self.coded.codes, others, sums);
             for (&other, &sum) in others.iter().zip(&*sums) {
-                let score = walk.asking.rough(sum, self.coded.meaning(other));
+                let score = match self.coder.short() {
+                    false => walk.asking.rough(sum, self.coded.meaning(other)),
+                    true => self.coded.finely(&walk.asking, other),
+                };
                 choice.near.push(((norm - score).max(0.0), other));
             }
         }
@@ -119,6 +138,7 @@ impl<K: Keep> Linker<'_, K> {
     fn place(&self, links: &Links, entries: &[u32], slot: u32, pool: &Pool) -> Vec<u32> {
         pool.with(|walk, choice| {
             self.coder.ask_for(self.coded, slot, &mut walk.asking);
+            walk.short = self.coder.short();
             walk.run(self.coded, links, entries, CANDIDATES, self.alive);
             let norm = self.coded.meaning(slot).norm;
             let near = walk

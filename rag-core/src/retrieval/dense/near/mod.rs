@@ -11,6 +11,7 @@ mod coder;
 mod graph;
 mod link;
 mod rotation;
+mod saved;
 mod scratch;
 
 use super::Metric;
@@ -22,8 +23,11 @@ use graph::{Links, MOST_SLOTS};
 use link::Linker;
 use scratch::Pool;
 
-/// Entry points of a walk.
-const ENTRIES: usize = 16;
+/// Entry points of a walk: the root of the number of slots over four, at least and at most. One in
+/// the right region saves more steps than the others cost.
+const ENTRIES: (usize, usize) = (16, 256);
+/// Slots that are linked before entry points are chosen for the first time.
+const FIRST: usize = 256;
 /// Slots that one removed or added vector has looked over while dead ones are led around.
 const SWEEP: usize = 16;
 /// Dead slots, as a share of all, from which on they are led around.
@@ -88,6 +92,8 @@ pub(super) struct Near {
     coded: Coded,
     links: Links,
     entries: Vec<u32>,
+    /// How many slots were linked when the entries were chosen.
+    chosen_for: usize,
     /// Slots in the graph, dead ones included.
     linked: usize,
     /// Removed slots that others still lead to, and those of them that a sweep is leading around.
@@ -108,6 +114,7 @@ impl Near {
             coder,
             links: Links::default(),
             entries: Vec::new(),
+            chosen_for: 0,
             linked: 0,
             dead: Vec::new(),
             dying: Vec::new(),
@@ -127,39 +134,37 @@ impl Near {
 
     /// Links slots that were put.
     pub(super) fn link(&mut self, slots: &[u32], alive: &impl Keep, threads: usize) {
-        let Self {
-            coder,
-            coded,
-            links,
-            entries,
-            ..
-        } = self;
-        let linker = Linker {
-            coder,
-            coded,
-            alive,
-        };
-        linker.link(links, entries, self.linked, slots, threads, &self.pool);
-        self.linked += slots.len();
-        self.choose_entries(alive);
+        let mut left = slots;
+        while !left.is_empty() {
+            // Entry points are chosen anew on the way, for as many as there are by then.
+            let (now, later) = left.split_at(left.len().min(self.linked.max(FIRST)));
+            let linker = Linker {
+                coder: &self.coder,
+                coded: &self.coded,
+                alive,
+            };
+            let (entries, linked) = (&mut self.entries, self.linked);
+            linker.link(&mut self.links, entries, linked, now, threads, &self.pool);
+            self.linked += now.len();
+            self.choose_entries(alive);
+            left = later;
+        }
     }
 
     /// Entry points are spread over the slots, and chosen anew when there are twice as many.
     fn choose_entries(&mut self, alive: &impl Keep) {
         let n = self.links.len();
-        let wanted = ENTRIES.min(self.linked);
-        let sound = self.entries.len() >= wanted && self.entries.iter().all(|&e| alive.keep(e));
-        if sound && !self.linked.is_power_of_two() {
+        let wanted = (self.linked.isqrt() / 4).clamp(ENTRIES.0, ENTRIES.1);
+        let enough = self.chosen_for <= self.linked && self.linked < self.chosen_for * 2;
+        if enough && self.entries.iter().all(|&e| alive.keep(e)) {
             return;
         }
-        let linked = |s: &u32| alive.keep(*s) && !self.links.of(*s).is_empty();
-        let from = |i: usize| (0..n).map(move |j| ((i * n / ENTRIES + j) % n) as u32);
-        let mut entries: Vec<u32> = (0..ENTRIES)
-            .filter_map(|i| from(i).take(n.div_ceil(ENTRIES)).find(linked))
-            .collect();
-        entries.dedup();
+        let linked = |s: &usize| alive.keep(*s as u32) && !self.links.of(*s as u32).is_empty();
+        let part = |i: usize| (i * n / wanted..(i + 1) * n / wanted).find(linked);
+        let entries: Vec<u32> = (0..wanted).filter_map(part).map(|s| s as u32).collect();
         if !entries.is_empty() {
             self.entries = entries;
+            self.chosen_for = self.linked;
         }
     }
 
@@ -201,7 +206,7 @@ impl Near {
         for &slot in &free {
             self.links.set(slot, &[]);
         }
-        self.linked -= free.len();
+        self.linked = self.linked.saturating_sub(free.len());
         self.entries.retain(|&e| alive.keep(e));
         self.choose_entries(alive);
         free
@@ -219,6 +224,7 @@ impl Near {
         self.pool.with(|walk, _| {
             self.coder.ask(query, &mut walk.asking);
             let most = effort.max(k);
+            walk.short = self.coder.short();
             walk.run(&self.coded, &self.links, &self.entries, most, keep);
             let doubt = DOUBT * self.coded.slack(&walk.asking);
             let floor = walk
