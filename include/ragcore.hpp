@@ -367,6 +367,7 @@ public:
   void save(const std::string &path) const { detail::call(rag_dense_index_save, raw(), path.c_str()); }
   std::size_t dim() const { return detail::get<std::size_t>(rag_dense_index_dim, raw()); }
   std::size_t size() const { return detail::get<std::size_t>(rag_dense_index_len, raw()); }
+  std::size_t bytes() const { return detail::get<std::size_t>(rag_dense_index_bytes, raw()); }
   bool contains(std::uint64_t key) const {
     return detail::get<bool>(rag_dense_index_contains, raw(), key);
   }

@@ -17,6 +17,9 @@ class DenseIndex:
     """Vectors under 64-bit keys, searched by likeness.
 
     ``metric``: ``"cosine"``, ``"dot"`` or ``"l2"`` (scores are then negative squared distances).
+    ``precision``: ``"auto"`` keeps codes of twelve bits a number once there are 2,048 vectors, and
+    ``"f32"`` the vectors themselves beside them. Vectors come and go at any time; few are all
+    looked at, many are found by a graph that is never to be built.
 
     >>> import ragcore as rag
     >>> index = rag.DenseIndex(2)
@@ -63,8 +66,9 @@ class DenseIndex:
     ) -> tuple[Keys, Vectors]:
         """The best ``k`` keys and scores, (n, k) each; (k,) each for one (dim,) query.
 
-        ``effort`` trades speed for recall; ``filter`` holds the allowed keys. Short rows are
-        padded with key ``2**64 - 1`` and score ``-inf``.
+        ``effort`` trades speed for recall: the candidates that a walk keeps, 40 unless said.
+        ``exact`` looks at every vector. ``filter`` holds the allowed keys. Short rows are padded
+        with key ``2**64 - 1`` and score ``-inf``.
         """
         rows, single = one_or_many(queries, "queries", self.dim)
         # A query is small, and another thread may write to it.
@@ -97,12 +101,18 @@ class DenseIndex:
         return self._inner.options()[1]
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of memory for vectors, codes, links, keys and their table."""
+        return self._inner.bytes()
+
+    @property
     def keys(self) -> Keys:
         """The keys, ascending."""
         return self._inner.keys()
 
     def __getitem__(self, key: int) -> Vectors:
-        """The vector of a key as it is kept: of unit length under cosine."""
+        """The vector of a key as it is kept: of unit length under cosine, to twelve bits a number
+        where codes are all that is kept."""
         found = self._inner.vector(int(as_keys([key], "key")[0]))
         if found is None:
             raise NotFound(f"key {key} is not in the index")

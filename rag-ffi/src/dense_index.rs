@@ -95,6 +95,19 @@ pub unsafe extern "C" fn rag_dense_index_len(
     })
 }
 
+/// Bytes of memory for vectors, codes, links, keys and their table.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_dense_index_bytes(
+    index: *const rag_dense_index,
+    bytes: *mut usize,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        let found = handle::with(index, "index", |x| Ok(x.bytes()))?;
+        convert::put(bytes, found, "bytes")
+    })
+}
+
 /// Whether `key` is held.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_dense_index_contains(

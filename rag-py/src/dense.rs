@@ -54,6 +54,10 @@ impl DenseIndex {
         call(py, || self.0.read(|index| Ok(index.len())))
     }
 
+    fn bytes(&self, py: Python<'_>) -> PyResult<usize> {
+        call(py, || self.0.read(|index| Ok(index.bytes())))
+    }
+
     fn dim(&self, py: Python<'_>) -> PyResult<usize> {
         call(py, || self.0.read(|index| Ok(index.dim())))
     }

@@ -1,12 +1,12 @@
-//! Dense search: exact, over float32 rows.
+//! Dense search: over float32 rows exactly, and over many of them by codes and a graph.
 //!
 //! The one idea: a row is scored by one call of one kernel, so that every door (one query, many,
 //! one row) gives the same bits; what may be found is decided before scoring, so that a filter
 //! makes a search cheaper and never loses a hit.
 //!
 //! Scores are larger for better hits in every metric; see [`Metric`]. Read `slots` for the
-//! storage and the scan, then `rows` (row numbers, for a collection) and `index` (keys, on its
-//! own), the two faces, and `saved` for the file.
+//! storage and the ways to search it, `near` for the codes and the graph, then `rows` (row numbers,
+//! for a collection; exact) and `index` (keys, on its own), the two faces, and `saved` for the file.
 
 #[cfg(test)]
 mod graph_tests;
