@@ -2,7 +2,7 @@
 //!
 //! Next: `search`.
 
-use super::documents::length;
+use super::documents::{DEAD, length};
 use super::packed::BLOCK;
 use super::postings::Postings;
 use super::saturation::Saturation;
@@ -31,6 +31,8 @@ pub(super) struct Cursor {
     /// The term.
     pub(super) number: u32,
     weight: f32,
+    /// How many of its documents are likely to be in one window.
+    pub(super) likely: f32,
     block: usize,
     /// The slot of the last posting of the block; meaningless at the end.
     last: u32,
@@ -52,6 +54,7 @@ impl Default for Cursor {
         Self {
             number: 0,
             weight: 0.0,
+            likely: 0.0,
             block: 0,
             last: 0,
             ended: true,
@@ -246,9 +249,8 @@ impl Cursor {
             }
         }
         if self.read == Read::Nothing {
-            if self.block < postings.blocks().len() {
-                self.count = postings.slots(self.block, &mut self.slots);
-                self.read = Read::Slots;
+            if postings.slots(self.block, &mut self.slots) {
+                (self.count, self.read) = (BLOCK, Read::Slots);
             } else {
                 self.shares(postings, scoring);
             }
@@ -264,31 +266,33 @@ impl Cursor {
         let Some(length) = length(scoring.lengths, scoring.base, slot) else {
             return 0.0;
         };
-        let frequency = postings.frequency(self.block, self.at);
+        let frequency = postings.frequency(self.block, self.at).unwrap_or(1);
         scoring.saturation.score(self.weight, frequency, length)
     }
 
     /// Reads the block and scores it.
     fn shares(&mut self, postings: &Postings, scoring: Scoring<'_>) {
-        if self.read == Read::Shares {
-            return;
-        }
-        if self.read == Read::Nothing {
-            self.count = postings.slots(self.block, &mut self.slots);
+        let mut frequencies = [1; BLOCK];
+        match self.read {
+            Read::Shares => return,
+            Read::Slots => postings.frequencies(self.block, &mut frequencies),
+            Read::Nothing => {
+                self.count = postings.read(self.block, &mut self.slots, &mut frequencies);
+            }
         }
         self.read = Read::Shares;
-        let (mut frequencies, mut lengths) = ([0; BLOCK], [None; BLOCK]);
-        postings.frequencies(self.block, &mut frequencies);
+        let mut lengths = [DEAD; BLOCK];
         for (place, &slot) in lengths.iter_mut().zip(&self.slots[..self.count]) {
-            *place = length(scoring.lengths, scoring.base, slot);
+            let at = slot.wrapping_sub(scoring.base) as usize;
+            *place = scoring.lengths.get(at).copied().unwrap_or(DEAD);
         }
-        for i in 0..self.count {
-            let share = scoring.saturation.score(
-                self.weight,
-                frequencies[i],
-                lengths[i].unwrap_or_default(),
-            );
-            self.shares[i] = if lengths[i].is_some() { share } else { 0.0 };
+        let found = self.shares.iter_mut().zip(&frequencies).zip(&lengths);
+        for ((share, &frequency), &length) in found {
+            let dead = length == DEAD;
+            let score = scoring
+                .saturation
+                .score(self.weight, frequency, length & (DEAD >> 1));
+            *share = if dead { 0.0 } else { score };
         }
     }
 }

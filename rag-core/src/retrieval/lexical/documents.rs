@@ -35,6 +35,8 @@ pub(super) struct Documents<I> {
     contents: Vec<u8>,
     /// What was dropped before the first byte of `contents`.
     dropped: u64,
+    /// The greatest length ever held.
+    longest: u32,
 }
 
 impl<I: Id> Documents<I> {
@@ -65,6 +67,11 @@ impl<I: Id> Documents<I> {
             + self.ids.capacity() * size_of::<I>()
             + self.lengths.capacity() * 4;
         [ids, forward]
+    }
+
+    /// No document is longer.
+    pub(super) fn longest(&self) -> u32 {
+        self.longest
     }
 
     /// Lengths by slot minus [`base`](Self::base).
@@ -102,6 +109,7 @@ impl<I: Id> Documents<I> {
         let slot = self.base + self.lengths.len() as u32;
         self.ids.push(id);
         self.lengths.push(length);
+        self.longest = self.longest.max(length);
         self.ends.push(self.dropped + self.contents.len() as u64);
         let (seed, base, ids) = (self.seed, self.base, &self.ids);
         let hash_of = |slot: u32| seed.number(ids[(slot - base) as usize].into());
@@ -163,6 +171,7 @@ impl<I: Id> Documents<I> {
             ends: Vec::new(),
             contents: Vec::new(),
             dropped: 0,
+            longest: 0,
         };
         std::mem::replace(self, empty)
     }

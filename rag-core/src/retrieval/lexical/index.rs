@@ -1,7 +1,7 @@
 //! BM25 over 64-bit keys: the index on its own.
 
 use super::LexicalOptions;
-use super::inverted::{Inverted, LexicalBytes};
+use super::inverted::Inverted;
 use super::search::Allowed;
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::HashSet;
@@ -145,10 +145,5 @@ impl LexicalIndex {
             keep(std::mem::take(&mut hits));
         }
         Ok(found)
-    }
-
-    /// The bytes that the index takes.
-    pub fn bytes(&self) -> LexicalBytes {
-        self.0.bytes()
     }
 }

@@ -1,6 +1,7 @@
 //! The documents of one term: slots ascending, with how often each has the term.
 //!
-//! The newest postings, up to 127, are a string of bytes; every 128 become a bit-packed block.
+//! The newest postings, up to 127, are a string of 16-bit units; every 128 become a bit-packed
+//! block.
 //! A block remembers, for classes of frequencies, the shortest document: what one posting can add
 //! to a score is then bounded whatever the mean length has become since (Ding and Suel 2011 keep
 //! the bound itself, which every change of the statistics would falsify). Next: `cursor`.
@@ -10,8 +11,12 @@ use super::saturation::Saturation;
 
 /// No document of the class is in the block.
 const ABSENT: u16 = u16::MAX;
-/// Bytes that lie in the term itself: enough for a handful of postings, as most terms have.
-const INLINE: usize = 13;
+/// Units that lie in the term itself: enough for a handful of postings, as most terms have.
+const INLINE: usize = 6;
+/// Distances from this one on take three units.
+const FAR: u32 = 0x7fff;
+/// The most units of one posting.
+const MOST: usize = 5;
 
 /// The least lengths of documents in which a term occurs once, twice, 3 or 4 times, and more
 /// often; `most` is the greatest frequency.
@@ -77,7 +82,7 @@ enum Body {
     Few {
         count: u8,
         used: u8,
-        bytes: [u8; INLINE],
+        units: [u16; INLINE],
     },
     Many(Box<Many>),
 }
@@ -86,7 +91,7 @@ enum Body {
 struct Many {
     blocks: Vec<Block>,
     words: Vec<u32>,
-    tail: Vec<u8>,
+    tail: Vec<u16>,
     tail_count: u8,
     tail_front: Front,
 }
@@ -99,7 +104,7 @@ impl Default for Postings {
             body: Body::Few {
                 count: 0,
                 used: 0,
-                bytes: [0; INLINE],
+                units: [0; INLINE],
             },
         }
     }
@@ -122,7 +127,7 @@ impl Postings {
                 size_of::<Many>()
                     + many.blocks.capacity() * size_of::<Block>()
                     + many.words.capacity() * 4
-                    + many.tail.capacity()
+                    + many.tail.capacity() * 2
             }
         }
     }
@@ -134,13 +139,13 @@ impl Postings {
         frequency: u32,
         length_of: impl Fn(u32) -> Option<u32>,
     ) {
-        let mut code = [0; 2 * VARINT];
-        let size = encode(u64::from(slot - self.last), frequency, &mut code);
+        let mut code = [0; MOST];
+        let size = encode_units(slot - self.last, frequency, &mut code);
         self.last = slot;
-        if let Body::Few { count, used, bytes } = &mut self.body {
+        if let Body::Few { count, used, units } = &mut self.body {
             let at = usize::from(*used);
             if at + size <= INLINE {
-                bytes[at..at + size].copy_from_slice(&code[..size]);
+                units[at..at + size].copy_from_slice(&code[..size]);
                 *used += size as u8;
                 *count += 1;
                 return;
@@ -152,8 +157,8 @@ impl Postings {
                 tail_count: *count,
                 tail_front: Front::EMPTY,
             };
-            many.tail.extend_from_slice(&bytes[..at]);
-            let mut reader = Reader::new(&many.tail, 0);
+            many.tail.extend_from_slice(&units[..at]);
+            let mut reader = Units::new(&many.tail, 0);
             while let Some((slot, frequency)) = reader.next() {
                 if let Some(length) = length_of(slot) {
                     many.tail_front.add(frequency, length);
@@ -194,8 +199,7 @@ impl Postings {
     pub(super) fn for_each(&self, mut each: impl FnMut(u32, u32)) {
         let (mut slots, mut frequencies) = ([0; BLOCK], [0; BLOCK]);
         for block in 0..=self.blocks().len() {
-            let count = self.slots(block, &mut slots);
-            self.frequencies(block, &mut frequencies);
+            let count = self.read(block, &mut slots, &mut frequencies);
             for (&slot, &frequency) in slots[..count].iter().zip(&frequencies) {
                 each(slot, frequency);
             }
@@ -236,10 +240,10 @@ impl Postings {
         block.checked_sub(1).map_or(0, |i| self.blocks()[i].last)
     }
 
-    fn tail(&self) -> Reader<'_> {
+    fn tail(&self) -> Units<'_> {
         match &self.body {
-            Body::Few { used, bytes, .. } => Reader::new(&bytes[..usize::from(*used)], 0),
-            Body::Many(many) => Reader::new(&many.tail, self.before(many.blocks.len())),
+            Body::Few { used, units, .. } => Units::new(&units[..usize::from(*used)], 0),
+            Body::Many(many) => Units::new(&many.tail, self.before(many.blocks.len())),
         }
     }
 
@@ -251,16 +255,31 @@ impl Postings {
         Some((found, &many.words[found.at as usize..]))
     }
 
-    /// Reads the slots of a block and tells how many there are.
-    pub(super) fn slots(&self, block: usize, out: &mut [u32; BLOCK]) -> usize {
+    /// Reads the postings of a block and tells how many there are.
+    pub(super) fn read(
+        &self,
+        block: usize,
+        slots: &mut [u32; BLOCK],
+        frequencies: &mut [u32; BLOCK],
+    ) -> usize {
+        if self.slots(block, slots) {
+            self.frequencies(block, frequencies);
+            return BLOCK;
+        }
+        let mut tail = self.tail();
+        let mut count = 0;
+        for (slot, frequency) in slots.iter_mut().zip(frequencies) {
+            let Some(posting) = tail.next() else { break };
+            (*slot, *frequency) = posting;
+            count += 1;
+        }
+        count
+    }
+
+    /// Reads the slots of a sealed block; `false` if there is none.
+    pub(super) fn slots(&self, block: usize, out: &mut [u32; BLOCK]) -> bool {
         let Some((sealed, words)) = self.sealed(block) else {
-            let mut count = 0;
-            let mut tail = self.tail();
-            while let (Some((slot, _)), true) = (tail.next(), count < BLOCK) {
-                out[count] = slot;
-                count += 1;
-            }
-            return count;
+            return false;
         };
         packed::unpack(words, sealed.gap_bits, out);
         let mut slot = self.before(block);
@@ -268,19 +287,12 @@ impl Postings {
             slot = slot.wrapping_add(*gap);
             *gap = slot;
         }
-        BLOCK
+        true
     }
 
-    /// Reads the frequencies of a block.
+    /// Reads the frequencies of a sealed block.
     pub(super) fn frequencies(&self, block: usize, out: &mut [u32; BLOCK]) {
         let Some((sealed, words)) = self.sealed(block) else {
-            let mut tail = self.tail();
-            for place in out {
-                let Some((_, frequency)) = tail.next() else {
-                    return;
-                };
-                *place = frequency;
-            }
             return;
         };
         let words = &words[packed::words(sealed.gap_bits)..];
@@ -288,21 +300,11 @@ impl Postings {
         out.iter_mut().for_each(|frequency| *frequency += 1);
     }
 
-    /// The frequency of one posting of a block.
-    pub(super) fn frequency(&self, block: usize, i: usize) -> u32 {
-        match self.sealed(block) {
-            Some((sealed, words)) => {
-                let words = &words[packed::words(sealed.gap_bits)..];
-                packed::get(words, sealed.frequency_bits, i) + 1
-            }
-            None => {
-                let mut tail = self.tail();
-                for _ in 0..i {
-                    tail.next();
-                }
-                tail.next().map_or(0, |(_, frequency)| frequency)
-            }
-        }
+    /// The frequency of one posting of a sealed block.
+    pub(super) fn frequency(&self, block: usize, i: usize) -> Option<u32> {
+        let (sealed, words) = self.sealed(block)?;
+        let words = &words[packed::words(sealed.gap_bits)..];
+        Some(packed::get(words, sealed.frequency_bits, i) + 1)
     }
 }
 
@@ -311,7 +313,7 @@ impl Many {
     fn seal(&mut self, last: u32) {
         let (mut gaps, mut more) = ([0; BLOCK], [0; BLOCK]);
         let mut before = self.blocks.last().map_or(0, |block| block.last);
-        let mut tail = Reader::new(&self.tail, before);
+        let mut tail = Units::new(&self.tail, before);
         for (gap, more) in gaps.iter_mut().zip(&mut more) {
             let (slot, frequency) = tail.next().unwrap_or((before, 1));
             *gap = slot - before;
@@ -339,6 +341,63 @@ impl Many {
         self.tail.clear();
         self.tail_count = 0;
         self.tail_front = Front::EMPTY;
+    }
+}
+
+/// A distance and a frequency as units: one if the distance is short and the frequency 1, as for
+/// most postings.
+fn encode_units(distance: u32, frequency: u32, out: &mut [u16; MOST]) -> usize {
+    let often = u16::from(frequency != 1);
+    let mut size = 1;
+    if distance < FAR {
+        out[0] = (distance as u16) << 1 | often;
+    } else {
+        (out[0], out[1], out[2]) = (
+            (FAR as u16) << 1 | often,
+            distance as u16,
+            (distance >> 16) as u16,
+        );
+        size = 3;
+    }
+    if often == 1 {
+        (out[size], out[size + 1]) = (frequency as u16, (frequency >> 16) as u16);
+        size += 2;
+    }
+    size
+}
+
+/// Reads what [`encode_units`] wrote.
+struct Units<'a> {
+    units: &'a [u16],
+    at: u32,
+}
+
+impl<'a> Units<'a> {
+    fn new(units: &'a [u16], before: u32) -> Self {
+        Self { units, at: before }
+    }
+
+    #[inline]
+    fn wide(&mut self) -> Option<u32> {
+        let (&[low, high], rest) = self.units.split_first_chunk()?;
+        self.units = rest;
+        Some(u32::from(low) | u32::from(high) << 16)
+    }
+
+    #[inline]
+    fn next(&mut self) -> Option<(u32, u32)> {
+        let (&unit, rest) = self.units.split_first()?;
+        self.units = rest;
+        let mut distance = u32::from(unit >> 1);
+        if distance == FAR {
+            distance = self.wide()?;
+        }
+        let frequency = match unit & 1 {
+            0 => 1,
+            _ => self.wide()?,
+        };
+        self.at = self.at.wrapping_add(distance);
+        Some((self.at, frequency))
     }
 }
 

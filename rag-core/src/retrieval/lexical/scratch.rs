@@ -6,8 +6,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::{Mutex, TryLockError};
 
-/// Slots that are scored at a time: their sums stay in the first cache.
-pub(super) const WINDOW: usize = 4096;
+/// The most slots that are scored at a time.
+pub(super) const WINDOW: usize = 1 << 15;
 /// Scratches kept for later.
 const KEPT: usize = 64;
 
@@ -42,12 +42,14 @@ pub(super) struct Scratch<I> {
     /// Places in `terms`, once there are many.
     pub(super) places: HashMap<u32, u32>,
     pub(super) cursors: Vec<Cursor>,
-    /// Numbers of cursors by what they can add, ascending, and the sums up to each.
+    /// Numbers of cursors by what they can add, ascending.
     pub(super) order: Vec<(u32, f64)>,
+    /// Those that are set aside in the window, with the sums up to each.
+    pub(super) aside: Vec<(u32, f64)>,
     /// The scores of the slots in the window, 0 between windows.
-    pub(super) sums: Box<[f64; WINDOW]>,
+    pub(super) sums: Vec<f64>,
     /// Which of them were written.
-    pub(super) seen: Box<[u64; WINDOW / 64]>,
+    pub(super) seen: Vec<u64>,
     /// Slots with what is known of their scores.
     pub(super) candidates: Vec<(u32, f64)>,
     pub(super) best: BinaryHeap<Candidate<I>>,
@@ -67,8 +69,9 @@ impl<I: Id> Default for Scratch<I> {
             places: HashMap::new(),
             cursors: Vec::new(),
             order: Vec::new(),
-            sums: Box::new([0.0; WINDOW]),
-            seen: Box::new([0; WINDOW / 64]),
+            aside: Vec::new(),
+            sums: vec![0.0; WINDOW],
+            seen: vec![0; WINDOW / 64],
             candidates: Vec::new(),
             best: BinaryHeap::new(),
             all: Vec::new(),

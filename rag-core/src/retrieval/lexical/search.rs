@@ -7,8 +7,8 @@
 //! to the border between two f32 that this could matter is added up again in the order of the
 //! query. Next: `scratch`.
 
-use super::cursor::Scoring;
-use super::documents::{DEAD, Id};
+use super::cursor::{Cursor, Scoring};
+use super::documents::Id;
 use super::inverted::Inverted;
 use super::saturation::Saturation;
 use super::scratch::{Candidate, QueryTerm, Scratch, WINDOW};
@@ -16,8 +16,17 @@ use std::cmp::Reverse;
 
 /// Queries of more terms are scored in one piece.
 const MANY_TERMS: usize = 64;
+/// The fewest slots that are taken at a time, and the postings that a window should have.
+const SMALL_WINDOW: usize = 4096;
+const ENOUGH: usize = 1024;
+/// Postings that are added up in the time of one look-up.
+const LOOK_UP: f32 = 8.0;
+/// A window is dense if one in so many slots has a posting.
+const DENSE: f32 = 8.0;
 /// A sum below this part of a score is rounded to below the score.
 const BELOW: f64 = 1.0 - 1.2e-7;
+/// Bits of f64 beyond those of f32, less one for the rounding of a share: as a factor.
+const ROOM: f64 = (1 << 28) as f64;
 /// The relative error of one addition in f64, and a bit.
 const ROUNDING: f64 = 2.3e-16;
 
@@ -39,6 +48,8 @@ struct Run<'a, I> {
     allowed: Allowed<'a, I>,
     /// A sum below this one is not among the best.
     cut: f64,
+    /// Whether sums are the same in every order.
+    exact: bool,
 }
 
 impl<I: Id> Inverted<I> {
@@ -57,7 +68,9 @@ impl<I: Id> Inverted<I> {
             k,
             allowed,
             cut: 0.0,
+            exact: false,
         };
+        run.exact = run.is_exact(&scratch.terms);
         match scratch.terms.len() > MANY_TERMS {
             true => run.in_one_piece(scratch),
             false => run.in_windows(scratch),
@@ -166,6 +179,7 @@ impl<I: Id> Run<'_, I> {
         let count = scratch.terms.len();
         self.index.start(scratch, self.saturation, 0, count);
         let scoring = self.index.scoring(self.saturation);
+        let window = self.window_for(&mut scratch.cursors[..count]);
         let mut start = scoring.base;
         loop {
             let mut low = None;
@@ -178,7 +192,7 @@ impl<I: Id> Run<'_, I> {
             }
             let Some(low) = low else { return };
             start = start.max(low);
-            let end = start.saturating_add(WINDOW as u32);
+            let end = start.saturating_add(window as u32);
             start = match self.plan(scratch, end, scoring) {
                 Some(skipped) => skipped.saturating_add(1).max(end),
                 None => {
@@ -189,77 +203,136 @@ impl<I: Id> Run<'_, I> {
         }
     }
 
-    /// Orders the terms by what they can add in the window. If all of them together cannot reach
-    /// the best, answers the last slot for which that holds.
+    /// How many slots to take at a time: few enough for the nearest cache, unless that would leave
+    /// hardly anything to do in a window.
+    fn window_for(&self, cursors: &mut [Cursor]) -> usize {
+        let slots = self.index.documents().slots().max(1);
+        let alive = |cursor: &Cursor| self.index.postings(cursor.number).alive as usize;
+        let all: usize = cursors.iter().map(alive).sum();
+        let mut window = SMALL_WINDOW;
+        while window < WINDOW && all * window < slots * ENOUGH {
+            window *= 2;
+        }
+        for cursor in cursors {
+            cursor.likely = alive(cursor) as f32 * window as f32 / slots as f32;
+        }
+        window
+    }
+
+    /// Chooses the terms to set aside in the window. If all terms together cannot reach the best,
+    /// answers the last slot for which that holds.
     fn plan(&self, scratch: &mut Scratch<I>, end: u32, scoring: Scoring<'_>) -> Option<u32> {
         let Scratch {
             cursors,
             order,
+            aside,
             terms,
             ..
         } = scratch;
         order.clear();
+        aside.clear();
         if self.cut <= 0.0 {
-            order.extend((0..terms.len() as u32).map(|i| (i, f64::INFINITY)));
+            order.extend((0..terms.len() as u32).map(|i| (i, 0.0)));
             return None;
         }
         let mut same_until = u32::MAX;
+        let mut all = 0.0;
         for (i, cursor) in cursors[..terms.len()].iter_mut().enumerate() {
             let postings = self.index.postings(cursor.number);
             cursor.look(end, postings, scoring);
-            order.push((i as u32, cursor.window.0));
-            same_until = same_until.min(cursor.window.1);
+            let (bound, until) = cursor.window;
+            all += bound;
+            same_until = same_until.min(until);
+            if bound > 0.0 {
+                order.push((i as u32, bound));
+            }
+        }
+        if all < self.cut {
+            return Some(same_until);
         }
         order.sort_unstable_by(|a, b| a.1.total_cmp(&b.1));
         let mut sum = 0.0;
-        for (_, bound) in order.iter_mut() {
+        let together = |&(_, bound): &(u32, f64)| {
+            sum += bound;
+            sum
+        };
+        let sums = order.iter().map(together);
+        let needed = sums.take_while(|&sum| sum < self.cut).count();
+        let likely = |&(i, _): &(u32, f64)| cursors[i as usize].likely;
+        let mut candidates: f32 = order[needed..].iter().map(likely).sum();
+        // A look-up costs as much as adding up several postings, so only long lists are set aside.
+        for i in (0..needed).rev() {
+            let own = likely(&order[i]);
+            if own > LOOK_UP * candidates {
+                aside.push(order.remove(i));
+            } else {
+                candidates += own;
+            }
+        }
+        aside.reverse();
+        let mut sum = 0.0;
+        for (_, bound) in aside.iter_mut() {
             sum += *bound;
             *bound = sum;
         }
-        (sum < self.cut).then_some(same_until)
+        None
     }
 
     fn window(&mut self, scratch: &mut Scratch<I>, start: u32, end: u32, scoring: Scoring<'_>) {
-        let aside = scratch.order.partition_point(|&(_, sum)| sum < self.cut);
         let Scratch {
             cursors,
             order,
+            aside,
             sums,
             seen,
             candidates,
             ..
         } = &mut *scratch;
-        for &(i, _) in &order[aside..] {
+        let window = (end - start) as usize;
+        let (sums, seen) = (&mut sums[..window], &mut seen[..window.div_ceil(64)]);
+        let likely: f32 = order.iter().map(|&(i, _)| cursors[i as usize].likely).sum();
+        let rest = aside.last().map_or(0.0, |last| last.1);
+        let need = self.cut - rest;
+        let dense = need > 0.0 && likely * DENSE > window as f32;
+        for &(i, _) in order.iter() {
             let cursor = &mut cursors[i as usize];
             let postings = self.index.postings(cursor.number);
+            if dense {
+                cursor.shares_before(end, postings, scoring, |slot, share| {
+                    if let Some(sum) = sums.get_mut(slot.wrapping_sub(start) as usize) {
+                        *sum += f64::from(share);
+                    }
+                });
+                continue;
+            }
             cursor.shares_before(end, postings, scoring, |slot, share| {
-                let place = (slot.wrapping_sub(start)) as usize % WINDOW;
-                sums[place] += f64::from(share);
-                seen[place / 64] |= 1 << (place % 64);
+                let place = slot.wrapping_sub(start) as usize;
+                if let Some(sum) = sums.get_mut(place) {
+                    *sum += f64::from(share);
+                    seen[place / 64] |= 1 << (place % 64);
+                }
             });
         }
-        let rest = aside.checked_sub(1).map_or(0.0, |last| order[last].1);
-        let need = self.cut - rest;
         candidates.clear();
-        for (word, bits) in seen.iter_mut().enumerate() {
-            let mut bits = std::mem::take(bits);
-            while bits != 0 {
-                let place = word * 64 + bits.trailing_zeros() as usize;
-                bits &= bits - 1;
-                let sum = std::mem::take(&mut sums[place]);
-                if sum >= need {
-                    candidates.push((start + place as u32, sum));
-                }
-            }
+        match dense {
+            true => collect_dense(sums, start, need, candidates),
+            false => collect_seen(sums, seen, start, need, candidates),
         }
-        if aside > 0 {
-            self.look_up(scratch, aside, scoring);
+        if !aside.is_empty() {
+            self.look_up(scratch, scoring);
         }
+        let ask = scratch.aside.is_empty();
         let mut candidates = std::mem::take(&mut scratch.candidates);
+        if matches!(self.allowed, Allowed::All) && candidates.len() > 2 * self.k {
+            // The k-th best of them is at least that: the others need not be offered.
+            let by_sum = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1);
+            let (_, kth, _) = candidates.select_nth_unstable_by(self.k - 1, by_sum);
+            self.cut = self.cut.max(kth.1 * BELOW);
+        }
         for (slot, sum) in candidates.drain(..) {
             if sum > 0.0 && sum >= self.cut {
                 let score = self.rounded(scratch, slot, sum);
-                self.offer(scratch, slot, score, aside == 0);
+                self.offer(scratch, slot, score, ask);
             }
         }
         scratch.candidates = candidates;
@@ -267,10 +340,10 @@ impl<I: Id> Run<'_, I> {
 
     /// Adds to the candidates what the terms set aside give them, and drops those that cannot be
     /// among the best.
-    fn look_up(&self, scratch: &mut Scratch<I>, aside: usize, scoring: Scoring<'_>) {
+    fn look_up(&self, scratch: &mut Scratch<I>, scoring: Scoring<'_>) {
         let Scratch {
             cursors,
-            order,
+            aside,
             candidates,
             allowed,
             ..
@@ -279,9 +352,9 @@ impl<I: Id> Run<'_, I> {
             Allowed::All => {}
             _ => candidates.retain(|&(slot, _)| self.lets_through(allowed, slot)),
         }
-        for place in (0..aside).rev() {
-            let rest = place.checked_sub(1).map_or(0.0, |last| order[last].1);
-            let cursor = &mut cursors[order[place].0 as usize];
+        for place in (0..aside.len()).rev() {
+            let rest = place.checked_sub(1).map_or(0.0, |last| aside[last].1);
+            let cursor = &mut cursors[aside[place].0 as usize];
             let postings = self.index.postings(cursor.number);
             candidates.retain_mut(|(slot, sum)| {
                 let bound = cursor.bound_at(*slot, postings, scoring);
@@ -307,13 +380,22 @@ impl<I: Id> Run<'_, I> {
         }
     }
 
+    /// Whether f64 has room for every bit of every sum: shares are multiples of the last bit of
+    /// the smallest one, and no sum exceeds that of the weights.
+    fn is_exact(&self, terms: &[QueryTerm]) -> bool {
+        let longest = self.index.documents().longest();
+        let least = |term: &QueryTerm| self.saturation.score(term.weight, 1, longest);
+        let least = terms.iter().map(least).fold(f32::INFINITY, f32::min);
+        let most: f64 = terms.iter().map(|term| f64::from(term.weight)).sum();
+        terms.len() <= 2 || f64::from(least) * ROOM > most && least >= f32::MIN_POSITIVE
+    }
+
     /// The score that the sum in query order has.
     fn rounded(&self, scratch: &Scratch<I>, slot: u32, sum: f64) -> f32 {
         let terms = scratch.terms.len();
         let error = sum * ROUNDING * terms as f64;
         let (low, high) = ((sum - error) as f32, (sum + error) as f32);
-        // The order of two terms does not matter.
-        if terms <= 2 || low == high {
+        if self.exact || low == high {
             return sum as f32;
         }
         self.index.exact(&scratch.terms, self.saturation, slot)
@@ -350,4 +432,35 @@ impl<I: Id> Run<'_, I> {
     }
 }
 
-const _: () = assert!(DEAD as usize > WINDOW && WINDOW.is_power_of_two());
+/// Moves the sums that reach `need` to `found` and zeroes all: for windows where most slots have one.
+fn collect_dense(sums: &mut [f64], start: u32, need: f64, found: &mut Vec<(u32, f64)>) {
+    for (i, chunk) in sums.chunks(16).enumerate() {
+        if chunk.iter().fold(false, |any, &sum| any | (sum >= need)) {
+            let slot = start + 16 * i as u32;
+            let places = chunk.iter().enumerate().filter(|(_, sum)| **sum >= need);
+            found.extend(places.map(|(j, &sum)| (slot + j as u32, sum)));
+        }
+    }
+    sums.fill(0.0);
+}
+
+/// The same for windows where few slots have one.
+fn collect_seen(
+    sums: &mut [f64],
+    seen: &mut [u64],
+    start: u32,
+    need: f64,
+    found: &mut Vec<(u32, f64)>,
+) {
+    for (word, bits) in seen.iter_mut().enumerate() {
+        let mut bits = std::mem::take(bits);
+        while bits != 0 {
+            let place = word * 64 + bits.trailing_zeros() as usize;
+            bits &= bits - 1;
+            let sum = std::mem::take(&mut sums[place]);
+            if sum >= need {
+                found.push((start + place as u32, sum));
+            }
+        }
+    }
+}
