@@ -536,3 +536,53 @@ fn take_best<I: Id>(scratch: &mut Scratch<I>, hits: &mut Vec<(I, f32)>) {
     hits.extend(best.map(|candidate| (candidate.id, candidate.score())));
     hits[from..].sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hits(index: &Inverted<u32>, query: &str) -> Vec<(u32, f32)> {
+        let mut hits = Vec::new();
+        index
+            .search_into(query, 500, Allowed::All, &mut hits)
+            .unwrap();
+        hits
+    }
+
+    #[test]
+    fn slots_that_run_out_are_numbered_anew() {
+        let options = LexicalOptions::default().language(crate::text::Language::None);
+        let text = |row: u32| format!("common w{} w{}", row % 13, row * row % 31);
+        let (mut old, mut new) = (
+            Inverted::<u32>::new(&options).unwrap(),
+            Inverted::<u32>::new(&options).unwrap(),
+        );
+        old.documents.start_at(u32::MAX - 300);
+        for row in 0..900 {
+            old.insert(row, &text(row)).unwrap();
+            if row % 3 == 0 {
+                assert!(old.remove(row));
+            } else {
+                new.insert(row, &text(row)).unwrap();
+            }
+        }
+        assert!(old.documents.base() < 1000);
+        for query in ["common", "w3 w5", "w12 common w30"] {
+            assert_eq!(hits(&old, query), hits(&new, query));
+        }
+        for row in (0..900).filter(|row| row % 3 != 0) {
+            assert!(old.remove(row));
+        }
+        assert!(hits(&old, "common").is_empty());
+    }
+
+    #[test]
+    fn what_a_fork_leaves_locked_is_done_without() {
+        let mut index = Inverted::<u32>::new(&LexicalOptions::default()).unwrap();
+        index.insert(1, "cat").unwrap();
+        index.pool.with(|_| assert_eq!(hits(&index, "cat").len(), 1));
+        let held = index.pool.lock_for_tests();
+        assert_eq!(hits(&index, "cat").len(), 1);
+        drop(held);
+    }
+}

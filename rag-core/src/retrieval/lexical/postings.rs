@@ -463,3 +463,56 @@ impl<'a> Reader<'a> {
         Some((self.at, frequency))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn postings_come_back_and_bounds_hold() {
+        let mut rng = crate::rng::Rng::new(1);
+        for count in [0usize, 1, 5, 6, 7, 127, 128, 129, 700] {
+            let (mut postings, mut want, mut slot) = (Postings::default(), Vec::new(), 0u32);
+            let length = |slot: u32| (!slot.is_multiple_of(5)).then_some(slot % 90 + 1);
+            for i in 0..count {
+                slot += match i % 50 {
+                    49 => 1 << 20,
+                    _ => 1 + rng.below(70) as u32,
+                };
+                let frequency = match i % 9 {
+                    8 => 70_000 + i as u32,
+                    few => 1 + few as u32 / 4,
+                };
+                postings.append(slot, frequency, length);
+                want.push((slot, frequency));
+            }
+            let mut got = Vec::new();
+            postings.for_each(|slot, frequency| got.push((slot, frequency)));
+            assert_eq!((postings.count(), &got), (count, &want));
+            let options = super::super::LexicalOptions::default();
+            for total in [1000, 1_000_000] {
+                let saturation = Saturation::new(&options, 500, total);
+                for (block, chunk) in want.chunks(BLOCK).enumerate() {
+                    let front = match postings.blocks().get(block) {
+                        Some(sealed) => Some(&sealed.front),
+                        None => postings.tail_front(),
+                    };
+                    let Some(front) = front else { continue };
+                    let shares = chunk.iter().filter_map(|&(slot, frequency)| {
+                        Some(saturation.score(1.0, frequency, length(slot)?))
+                    });
+                    let most = shares.fold(0.0, f32::max);
+                    assert!(most <= front.bound(saturation) * 1.000_001);
+                }
+            }
+            for (block, chunk) in want.chunks_exact(BLOCK).enumerate() {
+                assert_eq!(postings.frequency(block, 77), Some(chunk[77].1));
+            }
+            postings.sweep(length);
+            want.retain(|&(slot, _)| length(slot).is_some());
+            let mut got = Vec::new();
+            postings.for_each(|slot, frequency| got.push((slot, frequency)));
+            assert_eq!(got, want);
+        }
+    }
+}

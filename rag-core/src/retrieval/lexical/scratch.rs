@@ -104,6 +104,11 @@ impl<I: Id> Pool<I> {
         result
     }
 
+    #[cfg(test)]
+    pub(super) fn lock_for_tests(&self) -> std::sync::MutexGuard<'_, Vec<Scratch<I>>> {
+        self.0.lock().expect("nobody panicked")
+    }
+
     fn locked<R>(&self, body: impl FnOnce(&mut Vec<Scratch<I>>) -> R) -> Option<R> {
         match self.0.try_lock() {
             Ok(mut free) => Some(body(&mut free)),
