@@ -44,11 +44,19 @@ impl Truth {
         let total: u64 = self.held.values().map(|held| u64::from(held.1)).sum();
         let (k1, b) = (f64::from(self.options.k1), f64::from(self.options.b));
         let flat = (k1 * (1.0 - b)) as f32;
-        let slope = if total == 0 { 0.0 } else { (k1 * b * n / total as f64) as f32 };
+        let slope = if total == 0 {
+            0.0
+        } else {
+            (k1 * b * n / total as f64) as f32
+        };
         let weights: Vec<f32> = terms
             .iter()
             .map(|(term, count)| {
-                let df = self.held.values().filter(|held| held.0.contains_key(term)).count() as f64;
+                let df = self
+                    .held
+                    .values()
+                    .filter(|held| held.0.contains_key(term))
+                    .count() as f64;
                 (*count as f64 * ((n - df + 0.5) / (df + 0.5)).ln_1p()) as f32
             })
             .collect();
@@ -112,14 +120,23 @@ fn compare(rows: &LexicalRows, truth: &Truth, query: &str) {
     assert!(all.iter().all(|hit| hit.1 <= bound));
     for k in [1, 10, 100, 2000] {
         let want = bits(&all[..k.min(all.len())]);
-        assert_eq!(bits(&rows.search(query, k, None).unwrap()), want, "{query} k {k}");
+        assert_eq!(
+            bits(&rows.search(query, k, None).unwrap()),
+            want,
+            "{query} k {k}"
+        );
         let statistics = rows.statistics(query);
         let shard = rows.search_with(&statistics, k, None).unwrap();
         assert_eq!(bits(&shard), want, "{query} k {k} with statistics");
     }
     for (one_in, k) in [(2, 10), (40, 10), (40, 1000)] {
-        let allowed = |row: u32| row % one_in == 0;
-        let some: Vec<_> = all.iter().copied().filter(|hit| allowed(hit.0)).take(k).collect();
+        let allowed = |row: u32| row.is_multiple_of(one_in);
+        let some: Vec<_> = all
+            .iter()
+            .copied()
+            .filter(|hit| allowed(hit.0))
+            .take(k)
+            .collect();
         let found = rows.search(query, k, Some(&allowed)).unwrap();
         assert_eq!(bits(&found), bits(&some), "{query} one in {one_in} k {k}");
     }
@@ -139,7 +156,10 @@ fn compare(rows: &LexicalRows, truth: &Truth, query: &str) {
 fn what_is_pruned_is_never_missed() {
     for (seed, k1, b) in [(1, 1.2, 0.75), (2, 0.0, 0.5), (3, 2.0, 1.0), (4, 1.2, 0.0)] {
         let mut rng = Rng::new(seed);
-        let options = LexicalOptions::default().language(Language::None).k1(k1).b(b);
+        let options = LexicalOptions::default()
+            .language(Language::None)
+            .k1(k1)
+            .b(b);
         let (rows, truth) = lived_in(&mut rng, &options, 9000);
         for length in [1, 2, 3, 4, 6, 9, 14, 30] {
             let query: Vec<String> = (0..length).map(|_| word(&mut rng, 400)).collect();
@@ -156,7 +176,11 @@ fn sums_that_need_their_order_get_it() {
     let (mut rows, mut truth) = (LexicalRows::new(&options).unwrap(), Truth::new(&options));
     let mut rng = Rng::new(9);
     for row in 0..5000 {
-        let text = format!("all {} {}", text(&mut rng, 60, 12), "long ".repeat(rng.below(40)));
+        let text = format!(
+            "all {} {}",
+            text(&mut rng, 60, 12),
+            "long ".repeat(rng.below(40))
+        );
         rows.insert(row, &text).unwrap();
         truth.insert(row, &text);
     }
@@ -220,13 +244,28 @@ fn keys_are_found_among_the_allowed_ones() {
     }
     let all = truth.hits("w1 w5 w30");
     for one_in in [1, 3, 50] {
-        let keys: Vec<u64> = (0..9000).filter(|row| row % one_in == 0).map(|row| row << 33).collect();
-        let want = all.iter().filter(|hit| u64::from(hit.0) % one_in == 0).take(20);
+        let keys: Vec<u64> = (0..9000)
+            .filter(|row: &u64| row.is_multiple_of(one_in))
+            .map(|row| row << 33)
+            .collect();
+        let keys = [keys.clone(), keys].concat();
+        let want = all
+            .iter()
+            .filter(|hit| u64::from(hit.0) % one_in == 0)
+            .take(20);
         let found = &index.search(&["w1 w5 w30"], 20, Some(&keys)).unwrap()[0];
-        let found = found.keys.iter().zip(&found.scores).map(|(key, score)| ((key >> 33) as u32, *score));
+        let found = found
+            .keys
+            .iter()
+            .zip(&found.scores)
+            .map(|(key, score)| ((key >> 33) as u32, *score));
         assert!(found.eq(want.copied()), "one in {one_in}");
     }
-    assert!(index.search(&["w1"], 5, Some(&[])).unwrap()[0].keys.is_empty());
+    assert!(
+        index.search(&["w1"], 5, Some(&[])).unwrap()[0]
+            .keys
+            .is_empty()
+    );
 }
 
 #[test]

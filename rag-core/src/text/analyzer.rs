@@ -198,8 +198,7 @@ impl Analyzer {
             _ => word,
         };
         if word.is_empty()
-            || self.language == Language::English
-                && ENGLISH_STOP_WORDS.binary_search(&word).is_ok()
+            || self.language == Language::English && ENGLISH_STOP_WORDS.binary_search(&word).is_ok()
         {
             return None;
         }

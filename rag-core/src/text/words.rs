@@ -134,7 +134,11 @@ impl<'a> Words<'a> {
     #[inline]
     fn ascii(&mut self) -> Result<Option<Word<'a>>, Foreign> {
         let bytes = self.text.as_bytes();
-        let class = |at: usize| bytes.get(at).map_or(Byte::Other, |&b| BYTES[usize::from(b)]);
+        let class = |at: usize| {
+            bytes
+                .get(at)
+                .map_or(Byte::Other, |&b| BYTES[usize::from(b)])
+        };
         let mut at = self.at;
         loop {
             match bytes.get(at).map(|&b| BYTES[usize::from(b)]) {

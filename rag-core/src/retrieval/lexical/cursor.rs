@@ -216,12 +216,7 @@ impl Cursor {
     }
 
     /// The most that a posting at `slot` adds, without reading the block; `slot` never goes back.
-    pub(super) fn bound_at(
-        &mut self,
-        slot: u32,
-        postings: &Postings,
-        scoring: Scoring<'_>,
-    ) -> f64 {
+    pub(super) fn bound_at(&mut self, slot: u32, postings: &Postings, scoring: Scoring<'_>) -> f64 {
         if self.last < slot {
             self.pass(slot, postings, scoring);
         }
@@ -233,12 +228,7 @@ impl Cursor {
 
     /// What the term adds to the score of a living document; 0 if it is not there. `slot` never
     /// goes back.
-    pub(super) fn share_at(
-        &mut self,
-        slot: u32,
-        postings: &Postings,
-        scoring: Scoring<'_>,
-    ) -> f32 {
+    pub(super) fn share_at(&mut self, slot: u32, postings: &Postings, scoring: Scoring<'_>) -> f32 {
         if self.ended {
             return 0.0;
         }

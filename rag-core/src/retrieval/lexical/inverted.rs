@@ -22,6 +22,8 @@ use std::collections::HashMap;
 const FEW: usize = 1024;
 /// Documents that one write moves at most.
 const MOVED: usize = 8;
+/// Postings that are scored in the time of one look-up.
+const LOOK_UP: usize = 4;
 /// Distinct terms of a query that are found by looking through them.
 const FEW_TERMS: usize = 16;
 
@@ -343,7 +345,11 @@ impl<I: Id> Inverted<I> {
                         weight: 0.0,
                     });
                     if terms.len() > FEW_TERMS {
-                        let new = if places.is_empty() { 0 } else { terms.len() - 1 };
+                        let new = if places.is_empty() {
+                            0
+                        } else {
+                            terms.len() - 1
+                        };
                         let numbered = terms.iter().enumerate().skip(new);
                         places.extend(numbered.map(|(i, term)| (term.number, i as u32)));
                     }
@@ -426,13 +432,25 @@ impl<I: Id> Inverted<I> {
             let (slots, base) = (self.documents.slots(), self.documents.base());
             scratch.allowed.clear();
             scratch.allowed.resize(slots.div_ceil(64), 0);
+            scratch.asked.clear();
             for slot in ids.iter().filter_map(|&id| self.documents.slot(id)) {
                 let place = (slot - base) as usize;
-                scratch.allowed[place / 64] |= 1 << (place % 64);
+                let (bits, bit) = (&mut scratch.allowed[place / 64], 1 << (place % 64));
+                if *bits & bit == 0 {
+                    *bits |= bit;
+                    scratch.asked.push((slot, 0));
+                }
             }
             for query in queries {
                 self.read_query(scratch, query.as_ref());
-                self.find(scratch, self.saturation(), k, Allowed::Slots);
+                let alive = |term: &QueryTerm| self.alive(term.number) as usize;
+                let postings: usize = scratch.terms.iter().map(alive).sum();
+                // A look-up for each term costs as much as reading so many postings.
+                let one_by_one = scratch.asked.len() * scratch.terms.len() * LOOK_UP;
+                match one_by_one < postings {
+                    true => self.find_asked(scratch, self.saturation(), k),
+                    false => self.find(scratch, self.saturation(), k, Allowed::Slots),
+                }
                 let mut hits = Vec::new();
                 take_best(scratch, &mut hits);
                 each(hits);
@@ -480,9 +498,10 @@ impl<I: Id> Inverted<I> {
                     scratch.asked.push((slot, place as u32));
                 }
             }
-            self.score_asked(scratch, saturation, |place, score| {
-                out[place as usize] = score;
-            });
+            self.add_asked(scratch, saturation);
+            for (&(_, place), &sum) in scratch.asked.iter().zip(&scratch.all) {
+                out[place as usize] = sum as f32;
+            }
         });
     }
 
@@ -580,7 +599,9 @@ mod tests {
     fn what_a_fork_leaves_locked_is_done_without() {
         let mut index = Inverted::<u32>::new(&LexicalOptions::default()).unwrap();
         index.insert(1, "cat").unwrap();
-        index.pool.with(|_| assert_eq!(hits(&index, "cat").len(), 1));
+        index
+            .pool
+            .with(|_| assert_eq!(hits(&index, "cat").len(), 1));
         let held = index.pool.lock_for_tests();
         assert_eq!(hits(&index, "cat").len(), 1);
         drop(held);

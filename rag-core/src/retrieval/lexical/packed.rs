@@ -94,7 +94,11 @@ mod tests {
     #[test]
     fn every_width_comes_back_whole_and_one_by_one() {
         for bits in 0..=32u8 {
-            let top = if bits == 0 { 0 } else { u32::MAX >> (32 - bits) };
+            let top = if bits == 0 {
+                0
+            } else {
+                u32::MAX >> (32 - bits)
+            };
             let mut values = [0; BLOCK];
             for (i, value) in values.iter_mut().enumerate() {
                 *value = (i as u32).wrapping_mul(0x9e37_79b9) & top;

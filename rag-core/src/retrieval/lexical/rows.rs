@@ -80,7 +80,7 @@ impl LexicalRows {
     /// The best `k` rows with any of the query's terms, among those that `allowed` lets through:
     /// `(row, score)` by score descending, then row ascending.
     ///
-    /// `k` in 1..=10000. `allowed` is asked only about rows that would be among the best.
+    /// `k` in 1..=10000. `allowed` is asked only about rows that may be among the best.
     pub fn search(
         &self,
         query: &str,

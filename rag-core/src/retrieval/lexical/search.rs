@@ -36,7 +36,7 @@ const ROUNDING: f64 = 2.3e-16;
 #[derive(Clone, Copy)]
 pub(super) enum Allowed<'a, I> {
     All,
-    /// Asked only about documents that would be among the best.
+    /// Asked only about documents that may be among the best.
     If(&'a dyn Fn(I) -> bool),
     /// The bits of `Scratch::allowed`.
     Slots,
@@ -119,14 +119,9 @@ impl<I: Id> Inverted<I> {
         }
     }
 
-    /// The scores of the slots in `scratch.asked`, added up in the order of the query; `each` is
-    /// called with the place and the score.
-    pub(super) fn score_asked(
-        &self,
-        scratch: &mut Scratch<I>,
-        saturation: Saturation,
-        mut each: impl FnMut(u32, f32),
-    ) {
+    /// Fills `scratch.all` with the sums of the slots in `scratch.asked`, which are brought into
+    /// order, in the order of the query.
+    pub(super) fn add_asked(&self, scratch: &mut Scratch<I>, saturation: Saturation) {
         let scoring = self.scoring(saturation);
         if !scratch.asked.is_sorted() {
             scratch.asked.sort_unstable();
@@ -147,8 +142,24 @@ impl<I: Id> Inverted<I> {
                 *sum += f64::from(cursor.share_at(slot, postings, scoring));
             }
         }
-        for (&(_, place), &sum) in scratch.asked.iter().zip(&scratch.all) {
-            each(place, sum as f32);
+    }
+
+    /// [`find`](Self::find) among the slots in `scratch.asked`, none of them twice, by looking at
+    /// each: better where they are few.
+    pub(super) fn find_asked(&self, scratch: &mut Scratch<I>, saturation: Saturation, k: usize) {
+        scratch.best.clear();
+        self.add_asked(scratch, saturation);
+        for (&(slot, _), &sum) in scratch.asked.iter().zip(&scratch.all) {
+            let score = sum as f32;
+            if score > 0.0 {
+                scratch.best.push(Candidate {
+                    score: Reverse(score.to_bits()),
+                    id: self.documents().id(slot),
+                });
+            }
+            if scratch.best.len() > k {
+                scratch.best.pop();
+            }
         }
     }
 
