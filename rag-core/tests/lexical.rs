@@ -251,7 +251,7 @@ fn keys_are_found_among_the_allowed_ones() {
         let keys = [keys.clone(), keys].concat();
         let want = all
             .iter()
-            .filter(|hit| u64::from(hit.0) % one_in == 0)
+            .filter(|hit| u64::from(hit.0).is_multiple_of(one_in))
             .take(20);
         let found = &index.search(&["w1 w5 w30"], 20, Some(&keys)).unwrap()[0];
         let found = found
