@@ -190,7 +190,9 @@ def main() -> None:
                     each.setdefault((kind, k, name), []).append(seconds)
 
     analysis = analysed(given.raw)
-    print("\n| engine | docs per CPU second | MB on disk | resident MB grew by |\n|---|---|---|---|")
+    print(
+        "\n| engine | docs per CPU second | MB on disk | resident MB grew by |\n|---|---|---|---|"
+    )
     for name, engine in engines.items():
         print(f"| {name} | {rate[name]:,.0f} | {engine.megabytes():.1f} | {grown[name]:.1f} |")
     print("\nfrom text as written, with stop words (ours) and stems, docs per CPU second:")
@@ -208,7 +210,9 @@ def main() -> None:
                     [np.percentile(seconds, [50, 99]) for seconds in each[kind, k, name]], axis=0
                 )
                 found = [set(engine.rows(engine.search(q, 10))) for q in queries]
-                same = np.mean([len(a & b) / max(1, len(b)) for a, b in zip(found, best)])
+                same = np.mean(
+                    [len(a & b) / max(1, len(b)) for a, b in zip(found, best, strict=True)]
+                )
                 print(
                     f"| {kind} | {k} | {name} | {np.median(own):,.0f} | {share:.2f} "
                     f"| {p50 * 1e6:.0f} / {p99 * 1e6:.0f} | {same:.3f} |"
