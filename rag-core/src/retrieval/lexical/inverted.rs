@@ -22,8 +22,6 @@ use std::collections::HashMap;
 const FEW: usize = 1024;
 /// Documents that one write moves at most.
 const MOVED: usize = 8;
-/// Postings that are scored in the time of one look-up.
-const LOOK_UP: usize = 4;
 /// Distinct terms of a query that are found by looking through them.
 const FEW_TERMS: usize = 16;
 
@@ -313,6 +311,11 @@ impl<I: Id> Inverted<I> {
         postings.map_or(0, |postings| u64::from(postings.alive))
     }
 
+    /// Terms in a document, in the mean, rounded up.
+    pub(super) fn mean_length(&self) -> u64 {
+        self.total_length.div_ceil(self.len().max(1) as u64)
+    }
+
     fn saturation(&self) -> Saturation {
         Saturation::new(&self.options, self.len() as u64, self.total_length)
     }
@@ -429,25 +432,13 @@ impl<I: Id> Inverted<I> {
     ) -> Result<()> {
         check_k(k)?;
         self.pool.with(|scratch| {
-            let (slots, base) = (self.documents.slots(), self.documents.base());
-            scratch.allowed.clear();
-            scratch.allowed.resize(slots.div_ceil(64), 0);
-            scratch.asked.clear();
-            for slot in ids.iter().filter_map(|&id| self.documents.slot(id)) {
-                let place = (slot - base) as usize;
-                let (bits, bit) = (&mut scratch.allowed[place / 64], 1 << (place % 64));
-                if *bits & bit == 0 {
-                    *bits |= bit;
-                    scratch.asked.push((slot, 0));
-                }
-            }
+            self.ask(scratch, ids);
+            // Each once: with its place it may stand there twice.
+            scratch.asked.sort_unstable();
+            scratch.asked.dedup_by_key(|(slot, _)| *slot);
             for query in queries {
                 self.read_query(scratch, query.as_ref());
-                let alive = |term: &QueryTerm| self.alive(term.number) as usize;
-                let postings: usize = scratch.terms.iter().map(alive).sum();
-                // A look-up for each term costs as much as reading so many postings.
-                let one_by_one = scratch.asked.len() * scratch.terms.len() * LOOK_UP;
-                match one_by_one < postings {
+                match self.is_less_to_ask(scratch) {
                     true => self.find_asked(scratch, self.saturation(), k),
                     false => self.find(scratch, self.saturation(), k, Allowed::Slots),
                 }
@@ -457,6 +448,21 @@ impl<I: Id> Inverted<I> {
             }
             Ok(())
         })
+    }
+
+    /// Leaves the slots of `ids` in `scratch.asked` and as bits in `scratch.allowed`.
+    fn ask(&self, scratch: &mut Scratch<I>, ids: &[I]) {
+        let Scratch { asked, allowed, .. } = scratch;
+        asked.clear();
+        allowed.clear();
+        allowed.resize(self.documents.slots().div_ceil(64), 0);
+        for (place, &id) in ids.iter().enumerate() {
+            if let Some(slot) = self.documents.slot(id) {
+                let at = (slot - self.documents.base()) as usize;
+                allowed[at / 64] |= 1 << (at % 64);
+                asked.push((slot, place as u32));
+            }
+        }
     }
 
     /// Adds every document's score to its place in `out`, as far as `out` reaches.
@@ -492,14 +498,10 @@ impl<I: Id> Inverted<I> {
                     Saturation::of(&self.options, statistics)
                 }
             };
-            scratch.asked.clear();
-            for (place, &id) in ids.iter().enumerate() {
-                if let Some(slot) = self.documents.slot(id) {
-                    scratch.asked.push((slot, place as u32));
-                }
-            }
+            self.ask(scratch, ids);
             self.add_asked(scratch, saturation);
-            for (&(_, place), &sum) in scratch.asked.iter().zip(&scratch.all) {
+            for &(slot, place) in &scratch.asked {
+                let sum = scratch.all[(slot - self.documents.base()) as usize];
                 out[place as usize] = sum as f32;
             }
         });

@@ -57,6 +57,10 @@ pub(super) struct Scratch<I> {
     pub(super) all: Vec<f64>,
     /// Slots that a filter lets through, one bit each.
     pub(super) allowed: Vec<u64>,
+    /// Numbers of the query's terms, ascending, with their places in `terms`.
+    pub(super) numbers: Vec<(u32, u32)>,
+    /// What a document's terms add, by their places in the query.
+    pub(super) found: Vec<(u32, f32)>,
     /// Slots asked for, with their place in the answer.
     pub(super) asked: Vec<(u32, u32)>,
 }
@@ -76,6 +80,8 @@ impl<I: Id> Default for Scratch<I> {
             best: BinaryHeap::new(),
             all: Vec::new(),
             allowed: Vec::new(),
+            numbers: Vec::new(),
+            found: Vec::new(),
             asked: Vec::new(),
         }
     }

@@ -23,6 +23,8 @@ const ENOUGH: usize = 1024;
 /// as much as adding up some of them, but most candidates are dropped before theirs. Measured, as
 /// are the numbers above and below.
 const LOOK_UP: f32 = 1.5;
+/// Postings that are added up in the time that one term of a document takes to read.
+const CONTENT: u64 = 5;
 /// A window is dense if one in so many slots has a posting.
 const DENSE: f32 = 4.0;
 /// A sum below this part of a score is rounded to below the score.
@@ -119,28 +121,80 @@ impl<I: Id> Inverted<I> {
         }
     }
 
-    /// Fills `scratch.all` with the sums of the slots in `scratch.asked`, which are brought into
-    /// order, in the order of the query.
+    /// Leaves the sums of the slots in `scratch.asked`, whose bits are those of `scratch.allowed`, at
+    /// their places in `scratch.all`, added up in the order of the query.
     pub(super) fn add_asked(&self, scratch: &mut Scratch<I>, saturation: Saturation) {
         let scoring = self.scoring(saturation);
-        if !scratch.asked.is_sorted() {
-            scratch.asked.sort_unstable();
+        let slots = self.documents().slots();
+        if scratch.all.len() < slots {
+            scratch.all.resize(slots, 0.0);
         }
-        scratch.all.clear();
-        scratch.all.resize(scratch.asked.len(), 0.0);
+        let place = |slot: u32| slot.wrapping_sub(scoring.base) as usize;
+        if self.is_less_to_ask(scratch) {
+            return self.add_from_documents(scratch, saturation);
+        }
+        for &(slot, _) in &scratch.asked {
+            scratch.all[place(slot)] = 0.0;
+        }
         for i in 0..scratch.terms.len() {
             self.start(scratch, saturation, i, 1);
             let Scratch {
                 cursors,
                 all,
-                asked,
+                allowed,
                 ..
             } = &mut *scratch;
             let cursor = &mut cursors[0];
             let postings = self.postings(cursor.number);
-            for (sum, &(slot, _)) in all.iter_mut().zip(&*asked) {
-                *sum += f64::from(cursor.share_at(slot, postings, scoring));
+            cursor.shares_before(u32::MAX, postings, scoring, |slot, share| {
+                let at = place(slot);
+                let bits = allowed.get(at / 64);
+                if bits.is_some_and(|bits| bits >> (at % 64) & 1 == 1) {
+                    all[at] += f64::from(share);
+                }
+            });
+        }
+    }
+
+    /// Whether going through the documents asked for is less work than through the postings.
+    pub(super) fn is_less_to_ask(&self, scratch: &Scratch<I>) -> bool {
+        let postings = |term: &QueryTerm| self.postings(term.number).count() as u64;
+        let postings: u64 = scratch.terms.iter().map(postings).sum();
+        let held = scratch.asked.len() as u64 * self.mean_length();
+        held * CONTENT < postings
+    }
+
+    /// Goes through the terms of each document instead of the documents of each term.
+    fn add_from_documents(&self, scratch: &mut Scratch<I>, saturation: Saturation) {
+        let Scratch {
+            terms,
+            asked,
+            all,
+            numbers,
+            found,
+            ..
+        } = scratch;
+        numbers.clear();
+        numbers.extend(terms.iter().zip(0u32..).map(|(term, i)| (term.number, i)));
+        numbers.sort_unstable();
+        for &(slot, _) in &*asked {
+            found.clear();
+            let length = self.documents().length(slot).unwrap_or_default();
+            let mut wanted = numbers.iter().peekable();
+            let mut contents = self.documents().contents(slot);
+            while let (Some((number, frequency)), true) = (contents.next(), wanted.peek().is_some())
+            {
+                while wanted.next_if(|want| want.0 < number).is_some() {}
+                if let Some(&(_, i)) = wanted.next_if(|want| want.0 == number) {
+                    let weight = terms[i as usize].weight;
+                    found.push((i, saturation.score(weight, frequency, length)));
+                }
             }
+            found.sort_unstable_by_key(|&(i, _)| i);
+            let sum = found
+                .iter()
+                .fold(0.0, |sum, &(_, share)| sum + f64::from(share));
+            all[(slot - self.documents().base()) as usize] = sum;
         }
     }
 
@@ -149,8 +203,8 @@ impl<I: Id> Inverted<I> {
     pub(super) fn find_asked(&self, scratch: &mut Scratch<I>, saturation: Saturation, k: usize) {
         scratch.best.clear();
         self.add_asked(scratch, saturation);
-        for (&(slot, _), &sum) in scratch.asked.iter().zip(&scratch.all) {
-            let score = sum as f32;
+        for &(slot, _) in &scratch.asked {
+            let score = scratch.all[(slot - self.documents().base()) as usize] as f32;
             if score > 0.0 {
                 scratch.best.push(Candidate {
                     score: Reverse(score.to_bits()),
