@@ -19,17 +19,19 @@
 //! Document lengths are exact, not rounded to a byte as in Lucene.
 //!
 //! Read `inverted` for the structure, `postings` and `documents` for the two ways through it,
-//! `search` for the pruning, `statistics` for the seam between shards, then `rows` and `index`,
+//! `query` and `search` for the pruning, `statistics` for the seam between shards, then `rows` and `index`,
 //! the two faces.
 
 mod cursor;
 mod dictionary;
 mod documents;
+mod every;
 mod ids;
 mod index;
 mod inverted;
 mod packed;
 mod postings;
+mod query;
 mod rows;
 mod saturation;
 mod scratch;

@@ -1,7 +1,8 @@
 //! BM25 over row numbers: what a collection stands on, beside its vectors.
 
 use super::LexicalOptions;
-use super::inverted::{Inverted, LexicalBytes, Query};
+use super::inverted::{Inverted, LexicalBytes};
+use super::query::Query;
 use super::search::Allowed;
 use super::statistics::{ShardStatistics, TermScore};
 use crate::error::{Error, ErrorKind, Result};
