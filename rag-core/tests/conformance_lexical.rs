@@ -177,8 +177,8 @@ proptest! {
             prop_assert!(score > 0.0 && score <= bound);
             prop_assert_eq!(live.score(&query, row).to_bits(), score.to_bits());
             let parts = live.explain(&query, row).unwrap();
-            let sum = parts.iter().fold(0.0f32, |sum, part| sum + part.score);
-            prop_assert_eq!(sum.to_bits(), score.to_bits());
+            let sum = parts.iter().fold(0.0, |sum, part| sum + f64::from(part.score));
+            prop_assert_eq!((sum as f32).to_bits(), score.to_bits());
         }
     }
 }

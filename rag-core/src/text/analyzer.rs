@@ -7,6 +7,7 @@
 
 use super::words::{MAX_WORD_CHARS, Word, words};
 use rust_stemmers::{Algorithm, Stemmer};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use unicode_normalization_alignments::{UnicodeNormalization, char::is_combining_mark};
 
@@ -80,6 +81,15 @@ const MEMO_WORDS: usize = 1 << 16;
 #[derive(Clone, Debug, Default)]
 pub struct StemMemo(HashMap<Box<str>, Box<str>>);
 
+/// What a text is made of, in order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Piece<'a> {
+    /// A word in normal form, of which [`Analyzer::term`] makes a term.
+    Word(&'a str),
+    /// A term already.
+    Term(&'a str),
+}
+
 /// Makes index terms of text.
 ///
 /// ```
@@ -126,29 +136,45 @@ impl Analyzer {
 
     /// Calls `each` with every term of `text` in order. `memo` must be used with one language only.
     pub fn for_each_term(&self, text: &str, memo: &mut StemMemo, each: &mut dyn FnMut(&str)) {
-        let mut buffer = String::new();
-        for word in words(text) {
-            buffer.clear();
-            if word.unspaced {
-                normalize(word.text.chars(), self.language, &mut buffer);
-                characters_and_pairs(&buffer, each);
-                continue;
-            }
-            self.normalize_word(&word, &mut buffer);
-            if let Some(term) = memo.0.get(buffer.as_str()) {
+        self.for_each_piece(text, &mut String::new(), |piece| {
+            let word = match piece {
+                Piece::Term(term) => return each(term),
+                Piece::Word(word) => word,
+            };
+            if let Some(term) = memo.0.get(word) {
                 if !term.is_empty() {
                     each(term);
                 }
-                continue;
+                return;
             }
-            let term = self.term(&buffer);
+            let term = self.term(word).unwrap_or_default();
             if !term.is_empty() {
                 each(&term);
             }
             if memo.0.len() >= MEMO_WORDS {
                 memo.0.clear();
             }
-            memo.0.insert(buffer.as_str().into(), term.into());
+            memo.0.insert(word.into(), term.into());
+        });
+    }
+
+    /// Calls `each` with every word of `text` in normal form, and with every term where words are
+    /// not separated. `buffer` holds one word at a time, so that nothing is allocated for long.
+    pub(crate) fn for_each_piece(
+        &self,
+        text: &str,
+        buffer: &mut String,
+        mut each: impl FnMut(Piece<'_>),
+    ) {
+        for word in words(text) {
+            buffer.clear();
+            if word.unspaced {
+                normalize(word.text.chars(), self.language, buffer);
+                characters_and_pairs(buffer, &mut |term| each(Piece::Term(term)));
+                continue;
+            }
+            self.normalize_word(&word, buffer);
+            each(Piece::Word(buffer));
         }
     }
 
@@ -163,29 +189,29 @@ impl Analyzer {
         }
     }
 
-    /// The term of a word in normal form; empty for a stop word.
-    fn term(&self, word: &str) -> String {
+    /// The term of a word in normal form; `None` for a stop word.
+    pub(crate) fn term<'a>(&self, word: &'a str) -> Option<Cow<'a, str>> {
         let word = match self.language {
             Language::English => word.strip_suffix("'s").unwrap_or(word),
             Language::French => without_elision(word, &FRENCH_ELISIONS),
             Language::Italian => without_elision(word, &ITALIAN_ELISIONS),
             _ => word,
         };
-        if self.language == Language::English && ENGLISH_STOP_WORDS.binary_search(&word).is_ok() {
-            return String::new();
+        if word.is_empty()
+            || self.language == Language::English && ENGLISH_STOP_WORDS.binary_search(&word).is_ok()
+        {
+            return None;
         }
-        match &self.stemmer {
-            Some(stemmer) => {
-                let stem = stemmer.stem(word);
-                // A stemmer that leaves nothing has met a word made of endings alone.
-                if stem.is_empty() {
-                    word.to_owned()
-                } else {
-                    stem.into_owned()
-                }
-            }
-            None => word.to_owned(),
-        }
+        let stem = match &self.stemmer {
+            Some(stemmer) => stemmer.stem(word),
+            None => Cow::Borrowed(word),
+        };
+        // A stemmer that leaves nothing has met a word made of endings alone.
+        Some(if stem.is_empty() {
+            Cow::Borrowed(word)
+        } else {
+            stem
+        })
     }
 }
 

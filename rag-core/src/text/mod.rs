@@ -12,6 +12,7 @@ mod sentences;
 mod tokens;
 mod words;
 
+pub(crate) use analyzer::Piece;
 pub use analyzer::{Analyzer, ENGLISH_STOP_WORDS, Language, StemMemo};
 pub use offsets::code_points;
 pub use sentences::{Sentences, sentences};

@@ -2,6 +2,7 @@
 
 use super::LexicalOptions;
 use super::inverted::Inverted;
+use super::search::Allowed;
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::HashSet;
 
@@ -27,7 +28,7 @@ pub struct LexicalHits {
 /// # Ok::<(), rag_core::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct LexicalIndex(Inverted);
+pub struct LexicalIndex(Inverted<u64>);
 
 impl LexicalIndex {
     /// An empty index. Fails with `InvalidArgument` if an option is outside its range.
@@ -89,7 +90,7 @@ impl LexicalIndex {
         }
         texts
             .iter()
-            .try_for_each(|text| Inverted::check_text(text.as_ref()))?;
+            .try_for_each(|text| Inverted::<u64>::check_text(text.as_ref()))?;
         for (done, (&key, text)) in keys.iter().zip(texts).enumerate() {
             if let Err(error) = self.0.insert(key, text.as_ref()) {
                 for &key in &keys[..done] {
@@ -128,20 +129,21 @@ impl LexicalIndex {
         filter: Option<&[u64]>,
     ) -> Result<Vec<LexicalHits>> {
         super::check_k(k)?;
-        let allowed: Option<HashSet<u64>> = filter.map(|keys| keys.iter().copied().collect());
-        let allowed = allowed.as_ref().map(|set| |key: u64| set.contains(&key));
-        let allowed = allowed
-            .as_ref()
-            .map(|allowed| allowed as &dyn Fn(u64) -> bool);
-        queries
-            .iter()
-            .map(|query| {
-                let hits = self
-                    .0
-                    .search(&self.0.statistics(query.as_ref()), k, allowed)?;
-                let (keys, scores) = hits.into_iter().unzip();
-                Ok(LexicalHits { keys, scores })
-            })
-            .collect()
+        let mut found = Vec::with_capacity(queries.len());
+        let mut keep = |hits: Vec<(u64, f32)>| {
+            let (keys, scores) = hits.into_iter().unzip();
+            found.push(LexicalHits { keys, scores });
+        };
+        if let Some(keys) = filter {
+            self.0.search_among(queries, k, keys, keep)?;
+            return Ok(found);
+        }
+        let mut hits = Vec::new();
+        for query in queries {
+            self.0
+                .search_into(query.as_ref(), k, Allowed::All, &mut hits)?;
+            keep(std::mem::take(&mut hits));
+        }
+        Ok(found)
     }
 }

@@ -1,10 +1,11 @@
 //! Exact BM25 over live statistics.
 //!
-//! The one idea: postings are kept by internal slot in the order of arrival, scores are added up
-//! term after term in the order of the query, and every number that a score depends on (rows,
-//! mean length, document frequencies) is right after every insert and removal. Because a score
-//! is a pure function of a row and of [`ShardStatistics`], several shards searched with their
-//! summed statistics give the same bits as one index that holds everything.
+//! The one idea: postings hold frequencies and lengths, never a score, so every number that a
+//! score depends on (rows, mean length, document frequencies) is right after every insert and
+//! removal; bounds for pruning are made of the same parts when a query comes. A score is the sum
+//! of f32 shares, added in f64 in the order of the query and rounded once: a pure function of a
+//! row and of [`ShardStatistics`], so several shards searched with their summed statistics give
+//! the same bits as one index that holds everything.
 //!
 //! Score of row d for query q (Robertson and Zaragoza 2009, idf as in Lucene):
 //!
@@ -17,16 +18,29 @@
 //! changes no order, and without it a term adds at most its weight, which bounds the score.
 //! Document lengths are exact, not rounded to a byte as in Lucene.
 //!
-//! Read `inverted` for the structure, `statistics` for the seam between shards, then `rows` and
-//! `index`, the two faces.
+//! Read `inverted` for the structure, `postings` and `documents` for the two ways through it,
+//! `query` and `search` for the pruning, `statistics` for the seam between shards, then `rows` and `index`,
+//! the two faces.
 
+mod cursor;
+mod dictionary;
+mod documents;
+mod every;
+mod ids;
 mod index;
 mod inverted;
+mod packed;
+mod postings;
+mod query;
 mod rows;
+mod saturation;
+mod scratch;
+mod search;
 mod statistics;
 
 pub use crate::text::Language;
 pub use index::{LexicalHits, LexicalIndex};
+pub use inverted::LexicalBytes;
 pub use rows::LexicalRows;
 pub use statistics::{ShardStatistics, TermScore, TermStatistics};
 

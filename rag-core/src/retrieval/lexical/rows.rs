@@ -1,7 +1,9 @@
 //! BM25 over row numbers: what a collection stands on, beside its vectors.
 
 use super::LexicalOptions;
-use super::inverted::Inverted;
+use super::inverted::{Inverted, LexicalBytes};
+use super::query::Query;
+use super::search::Allowed;
 use super::statistics::{ShardStatistics, TermScore};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -24,7 +26,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// # Ok::<(), rag_core::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct LexicalRows(Inverted);
+pub struct LexicalRows(Inverted<u32>);
 
 impl LexicalRows {
     /// An empty index. Fails with `InvalidArgument` if an option is outside its range.
@@ -47,9 +49,14 @@ impl LexicalRows {
         self.len() == 0
     }
 
+    /// The bytes that the index takes.
+    pub fn bytes(&self) -> LexicalBytes {
+        self.0.bytes()
+    }
+
     /// Whether `row` is held.
     pub fn contains(&self, row: u32) -> bool {
-        self.0.contains(row.into())
+        self.0.contains(row)
     }
 
     /// Indexes `text` as `row`. A text without any term is a row of length 0.
@@ -62,26 +69,53 @@ impl LexicalRows {
                 format!("row {row} is already indexed; remove it first"),
             ));
         }
-        Inverted::check_text(text)?;
-        self.0.insert(row.into(), text)
+        Inverted::<u32>::check_text(text)?;
+        self.0.insert(row, text)
     }
 
     /// Removes `row`; tells whether it was held.
     pub fn remove(&mut self, row: u32) -> bool {
-        self.0.remove(row.into())
+        self.0.remove(row)
     }
 
     /// The best `k` rows with any of the query's terms, among those that `allowed` lets through:
     /// `(row, score)` by score descending, then row ascending.
     ///
-    /// `k` in 1..=10000. `allowed` is asked only about rows that would be among the best.
+    /// `k` in 1..=10000. `allowed` is asked only about rows that may be among the best.
     pub fn search(
         &self,
         query: &str,
         k: usize,
         allowed: Option<&dyn Fn(u32) -> bool>,
     ) -> Result<Vec<(u32, f32)>> {
-        self.search_with(&self.statistics(query), k, allowed)
+        let mut hits = Vec::new();
+        self.search_into(query, k, allowed, &mut hits)?;
+        Ok(hits)
+    }
+
+    /// [`search`](Self::search) into a vector that is there already: the hits are added at its
+    /// end, and nothing is allocated if it has room. Answers [`upper_bound`](Self::upper_bound).
+    ///
+    /// ```
+    /// use rag_core::retrieval::lexical::{LexicalOptions, LexicalRows};
+    /// let mut rows = LexicalRows::new(&LexicalOptions::default())?;
+    /// rows.insert(0, "red apples")?;
+    /// rows.insert(1, "green pears")?;
+    /// let mut hits = Vec::with_capacity(10);
+    /// let bound = rows.search_into("green apples", 10, None, &mut hits)?;
+    /// assert_eq!(bound, rows.upper_bound("green apples"));
+    /// assert!(hits.iter().all(|hit| hit.1 <= bound / 2.0), "no row has both words");
+    /// # Ok::<(), rag_core::Error>(())
+    /// ```
+    pub fn search_into(
+        &self,
+        query: &str,
+        k: usize,
+        allowed: Option<&dyn Fn(u32) -> bool>,
+        hits: &mut Vec<(u32, f32)>,
+    ) -> Result<f32> {
+        let allowed = allowed.map_or(Allowed::All, Allowed::If);
+        self.0.search_into(query, k, allowed, hits)
     }
 
     /// The statistics of this index for `query`: what [`search_with`](Self::search_with) takes.
@@ -115,15 +149,8 @@ impl LexicalRows {
         k: usize,
         allowed: Option<&dyn Fn(u32) -> bool>,
     ) -> Result<Vec<(u32, f32)>> {
-        let allowed = allowed.map(|allowed| move |id: u64| allowed(id as u32));
-        let allowed = allowed
-            .as_ref()
-            .map(|allowed| allowed as &dyn Fn(u64) -> bool);
-        let hits = self.0.search(statistics, k, allowed)?;
-        Ok(hits
-            .into_iter()
-            .map(|(id, score)| (id as u32, score))
-            .collect())
+        let allowed = allowed.map_or(Allowed::All, Allowed::If);
+        self.0.search_with(statistics, k, allowed)
     }
 
     /// The score of one row, the same bits as in a search; 0 if it has none of the terms or is
@@ -134,7 +161,24 @@ impl LexicalRows {
 
     /// The scores of chosen rows, in their order, as [`score`](Self::score) gives them.
     pub fn scores_for(&self, query: &str, rows: &[u32]) -> Vec<f32> {
-        self.scores_with(&self.statistics(query), rows)
+        let mut scores = vec![0.0; rows.len()];
+        self.0.score_into(Query::Text(query), rows, &mut scores);
+        scores
+    }
+
+    /// [`scores_for`](Self::scores_for) into a slice that is there already, without allocating.
+    ///
+    /// Fails with `InvalidArgument` if `out` is not as long as `rows`.
+    pub fn score_rows(&self, query: &str, rows: &[u32], out: &mut [f32]) -> Result<()> {
+        if rows.len() != out.len() {
+            return Err(Error::invalid(format!(
+                "{} rows have no room in {} places; give one place for each row",
+                rows.len(),
+                out.len()
+            )));
+        }
+        self.0.score_into(Query::Text(query), rows, out);
+        Ok(())
     }
 
     /// The scores of all rows at once: adds to `out[row]` for every row below `out.len()` that
@@ -145,15 +189,17 @@ impl LexicalRows {
 
     /// [`scores_for`](Self::scores_for) with the statistics of all shards.
     pub fn scores_with(&self, statistics: &ShardStatistics, rows: &[u32]) -> Vec<f32> {
-        let ids: Vec<u64> = rows.iter().map(|&row| row.into()).collect();
-        self.0.scores(statistics, &ids)
+        let mut scores = vec![0.0; rows.len()];
+        let query = Query::Statistics(statistics);
+        self.0.score_into(query, rows, &mut scores);
+        scores
     }
 
     /// The score that no row can exceed for `query`, for scaling scores to 0..=1.
     ///
     /// The sum of the weights of the terms that occur in the index; 0 if none does.
     pub fn upper_bound(&self, query: &str) -> f32 {
-        self.statistics(query).upper_bound()
+        self.0.upper_bound(query)
     }
 
     /// What each term of `query` that `row` has adds to its score, in query order.
@@ -166,7 +212,7 @@ impl LexicalRows {
     /// [`explain`](Self::explain) with the statistics of all shards.
     pub fn explain_with(&self, statistics: &ShardStatistics, row: u32) -> Result<Vec<TermScore>> {
         self.0
-            .explain(statistics, row.into())
+            .explain(statistics, row)
             .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("row {row} is not indexed")))
     }
 }

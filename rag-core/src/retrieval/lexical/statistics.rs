@@ -40,7 +40,8 @@ pub struct TermScore {
     pub documents: u64,
     /// `count * idf`, the most that this term could add.
     pub weight: f32,
-    /// What it adds. The scores of all terms, added in order, are the score of the row.
+    /// What it adds. The scores of all terms, added in order in f64 and rounded to f32 at the end,
+    /// are the score of the row.
     pub score: f32,
 }
 
@@ -72,19 +73,13 @@ impl ShardStatistics {
     ///
     /// Terms that occur nowhere are left out, since no row could have them. 0 if none occurs.
     pub fn upper_bound(&self) -> f32 {
-        self.terms
-            .iter()
-            .map(|t| self.weight(t))
-            .fold(0.0, |sum, w| sum + w)
+        let weights = self.terms.iter().map(|t| f64::from(self.weight(t)));
+        weights.fold(0.0, |sum, weight| sum + weight) as f32
     }
 
     /// `count * idf`; 0 for a term that occurs nowhere.
     pub(super) fn weight(&self, term: &TermStatistics) -> f32 {
-        if term.documents == 0 {
-            return 0.0;
-        }
-        let (n, df) = (self.documents as f64, term.documents as f64);
-        (term.count as f64 * ((n - df + 0.5) / (df + 0.5)).ln_1p()) as f32
+        weight(term.count, self.documents, term.documents)
     }
 
     pub(super) fn check(&self) -> Result<()> {
@@ -97,4 +92,13 @@ impl ShardStatistics {
             None => Ok(()),
         }
     }
+}
+
+/// `count * idf` of a term in `documents` of `all`; 0 for a term that occurs nowhere.
+pub(super) fn weight(count: u64, all: u64, documents: u64) -> f32 {
+    if documents == 0 {
+        return 0.0;
+    }
+    let (n, df) = (all as f64, documents as f64);
+    (count as f64 * ((n - df + 0.5) / (df + 0.5)).ln_1p()) as f32
 }

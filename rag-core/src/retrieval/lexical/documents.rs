@@ -1,0 +1,197 @@
+//! What an index knows of its documents, by slot.
+//!
+//! Slots are numbered in the order of arrival and never given twice: a list of postings only ever
+//! grows at its end. What was removed at the front is dropped, so memory follows what is held.
+//! Next: `inverted`.
+
+use super::ids::{LIMIT, Seed, Table};
+use super::postings::{Reader, VARINT, encode};
+
+/// The length of a removed document.
+pub(super) const DEAD: u32 = u32::MAX;
+/// So many dropped slots are worth moving the others.
+const FEW: usize = 1024;
+
+/// An id that the caller hands out: a row or a key.
+pub(super) trait Id: Copy + Ord + std::fmt::Debug + Into<u64> {}
+impl Id for u32 {}
+impl Id for u64 {}
+
+#[derive(Debug, Default)]
+pub(super) struct Documents<I> {
+    seed: Seed,
+    /// Slots by id.
+    table: Table,
+    /// The slot of the first element of the vectors below.
+    base: u32,
+    /// Elements in front of which all are dead.
+    head: usize,
+    ids: Vec<I>,
+    /// Terms in the document, repeats included; `DEAD` for a removed one.
+    lengths: Vec<u32>,
+    /// Where the contents of each document end, counted from the first ever written.
+    ends: Vec<u64>,
+    /// Term numbers and frequencies of each document: what a removal must visit.
+    contents: Vec<u8>,
+    /// What was dropped before the first byte of `contents`.
+    dropped: u64,
+    /// The greatest length ever held.
+    longest: u32,
+}
+
+impl<I: Id> Documents<I> {
+    /// The number of documents held.
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Slots that are in use or not dropped yet.
+    pub(super) fn slots(&self) -> usize {
+        self.lengths.len()
+    }
+
+    /// The first slot that may be in use.
+    pub(super) fn base(&self) -> u32 {
+        self.base
+    }
+
+    /// The slot that comes next; `None` when all numbers were given.
+    pub(super) fn next(&self) -> Option<u32> {
+        let next = u64::from(self.base) + self.lengths.len() as u64;
+        u32::try_from(next).ok().filter(|&next| next < LIMIT)
+    }
+
+    pub(super) fn heap_bytes(&self) -> [usize; 2] {
+        let forward = self.contents.capacity() + self.ends.capacity() * 8;
+        let ids = self.table.heap_bytes()
+            + self.ids.capacity() * size_of::<I>()
+            + self.lengths.capacity() * 4;
+        [ids, forward]
+    }
+
+    /// No document is longer.
+    pub(super) fn longest(&self) -> u32 {
+        self.longest
+    }
+
+    /// Lengths by slot minus [`base`](Self::base).
+    pub(super) fn lengths(&self) -> &[u32] {
+        &self.lengths
+    }
+
+    /// The length of a living document.
+    #[inline]
+    pub(super) fn length(&self, slot: u32) -> Option<u32> {
+        length(&self.lengths, self.base, slot)
+    }
+
+    pub(super) fn id(&self, slot: u32) -> I {
+        self.ids[(slot - self.base) as usize]
+    }
+
+    pub(super) fn slot(&self, id: I) -> Option<u32> {
+        let (base, ids) = (self.base, &self.ids);
+        let same = |slot: u32| ids[(slot - base) as usize] == id;
+        self.table.get(self.seed.number(id.into()), same)
+    }
+
+    /// Adds a document that is not held at the next slot. `contents` are term numbers, ascending,
+    /// with their frequencies.
+    pub(super) fn push(&mut self, id: I, length: u32, contents: &[(u32, u32)]) {
+        let mut before = 0;
+        for &(term, frequency) in contents {
+            let mut code = [0; 2 * VARINT];
+            let size = encode(u64::from(term - before), frequency, &mut code);
+            grow(&mut self.contents, size);
+            self.contents.extend_from_slice(&code[..size]);
+            before = term;
+        }
+        let slot = self.base + self.lengths.len() as u32;
+        self.ids.push(id);
+        self.lengths.push(length);
+        self.longest = self.longest.max(length);
+        self.ends.push(self.dropped + self.contents.len() as u64);
+        let (seed, base, ids) = (self.seed, self.base, &self.ids);
+        let hash_of = |slot: u32| seed.number(ids[(slot - base) as usize].into());
+        self.table.insert(seed.number(id.into()), slot, hash_of);
+    }
+
+    /// The terms of a living document, ascending, with their frequencies.
+    pub(super) fn contents(&self, slot: u32) -> Reader<'_> {
+        let at = (slot - self.base) as usize;
+        let start = at.checked_sub(1).map_or(self.dropped, |i| self.ends[i]);
+        let range = (start - self.dropped) as usize..(self.ends[at] - self.dropped) as usize;
+        Reader::new(&self.contents[range], 0)
+    }
+
+    /// Marks a document as removed and answers its length.
+    pub(super) fn remove(&mut self, slot: u32) -> u32 {
+        let (base, ids) = (self.base, &self.ids);
+        let id: u64 = ids[(slot - base) as usize].into();
+        self.table.remove(self.seed.number(id), |held| held == slot);
+        std::mem::replace(&mut self.lengths[(slot - base) as usize], DEAD)
+    }
+
+    /// Drops dead slots at the front and answers the first living one.
+    pub(super) fn advance(&mut self) -> Option<u32> {
+        while self.lengths.get(self.head) == Some(&DEAD) {
+            self.head += 1;
+        }
+        let head = self.head;
+        if head > FEW && 2 * head > self.lengths.len() {
+            self.ids.drain(..head);
+            self.lengths.drain(..head);
+            let end = self.ends[head - 1];
+            self.ends.drain(..head);
+            self.contents.drain(..(end - self.dropped) as usize);
+            self.dropped = end;
+            self.base += head as u32;
+            self.head = 0;
+            if self.lengths.capacity() > 4 * self.lengths.len() + FEW {
+                self.ids.shrink_to(2 * self.lengths.len());
+                self.ends.shrink_to(2 * self.lengths.len());
+                self.contents.shrink_to(2 * self.contents.len());
+                self.lengths.shrink_to(2 * self.lengths.len());
+            }
+        }
+        let slot = self.base + self.head as u32;
+        (self.head < self.lengths.len()).then_some(slot)
+    }
+
+    /// Forgets everything but `base`, which becomes 0.
+    pub(super) fn take(&mut self) -> Self {
+        let seed = self.seed;
+        let empty = Self {
+            seed,
+            table: Table::default(),
+            base: 0,
+            head: 0,
+            ids: Vec::new(),
+            lengths: Vec::new(),
+            ends: Vec::new(),
+            contents: Vec::new(),
+            dropped: 0,
+            longest: 0,
+        };
+        std::mem::replace(self, empty)
+    }
+
+    #[cfg(test)]
+    pub(super) fn start_at(&mut self, base: u32) {
+        self.base = base;
+    }
+}
+
+/// The length of a living document, from [`Documents::lengths`].
+#[inline]
+pub(super) fn length(lengths: &[u32], base: u32, slot: u32) -> Option<u32> {
+    // What was dropped from the front wraps around to beyond the end.
+    let length = lengths.get(slot.wrapping_sub(base) as usize);
+    length.copied().filter(|&length| length != DEAD)
+}
+
+fn grow(bytes: &mut Vec<u8>, size: usize) {
+    if bytes.len() + size > bytes.capacity() {
+        bytes.reserve_exact(size.max(bytes.len() / 8).max(64));
+    }
+}
