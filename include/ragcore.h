@@ -1031,6 +1031,11 @@ rag_status rag_dense_index_dim(const rag_dense_index *index, size_t *dim, rag_er
 rag_status rag_dense_index_len(const rag_dense_index *index, size_t *len, rag_error **err);
 
 /**
+ * Bytes of memory for vectors, codes, links, keys and their table.
+ */
+rag_status rag_dense_index_bytes(const rag_dense_index *index, size_t *bytes, rag_error **err);
+
+/**
  * Whether `key` is held.
  */
 rag_status rag_dense_index_contains(const rag_dense_index *index,

@@ -103,7 +103,7 @@ def ratios(
     """`engine` over `other`, round by round."""
     base = {r.round: rate(r) for r in run.of(item, threads, other)}
     mine = {r.round: rate(r) for r in run.of(item, threads, engine)}
-    return [mine[i] / base[i] for i in mine if i in base]
+    return [mine[i] / base[i] for i in mine if base.get(i)]
 
 
 def spread(values: list[float]) -> str:
