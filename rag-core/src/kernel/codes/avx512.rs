@@ -50,10 +50,10 @@ fn by_rows(
         out[i..i + TOGETHER].copy_from_slice(&sums);
         i += TOGETHER;
     }
-    for i in i..n {
+    while i < n {
         // SAFETY: the caller's promise for the row.
-        let [sum] = unsafe { tile::<1>(query, [codes.wrapping_add(row(i) * bytes)]) };
-        out[i] = sum;
+        [out[i]] = unsafe { tile::<1>(query, [codes.wrapping_add(row(i) * bytes)]) };
+        i += 1;
     }
 }
 
@@ -138,9 +138,10 @@ fn bytes(one: &[i8], many: &[i8], rows: &[u32], out: &mut [i32]) {
             out[i..i + TOGETHER].copy_from_slice(&unsafe { pair::<TOGETHER>(one, from) });
             i += TOGETHER;
         }
-        for i in i..rows.len() {
+        while i < rows.len() {
             // SAFETY: the row is inside `many`.
             [out[i]] = unsafe { pair::<1>(one, [at(rows[i])]) };
+            i += 1;
         }
     }
 }

@@ -33,19 +33,23 @@ pub(crate) fn padded(dim: usize) -> usize {
     dim.next_multiple_of(BLOCK)
 }
 
+type Rows = fn(one: &[i8], of: &[u8], rows: &[u32], out: &mut [i32]);
+type Bytes = fn(one: &[i8], of: &[i8], rows: &[u32], out: &mut [i32]);
+type Refine = fn(query: &[f32], codes: &[u8], rest: &[i8]) -> (f32, f32);
+
 /// The functions of one instruction set.
 #[derive(Debug)]
 pub(crate) struct Codes {
-    /// `out[i]` = the sum of code times query over the row `rows[i]`; a row of codes is half as many
-    /// bytes as the query.
-    pub dots: fn(query: &[i8], codes: &[u8], rows: &[u32], out: &mut [i32]),
+    /// `dots(query, codes, rows, out)`: `out[i]` is the sum of code times query over the row
+    /// `rows[i]`; a row of codes is half as many bytes as the query.
+    pub dots: Rows,
     /// The same for consecutive rows: `out.len()` of them fill `codes`.
     pub scan: fn(query: &[i8], codes: &[u8], out: &mut [i32]),
-    /// `out[i]` = the product of `one` and row `rows[i]` of `many`, which is rows as long as `one`;
-    /// both hold numbers of -127..=127.
-    pub bytes: fn(one: &[i8], many: &[i8], rows: &[u32], out: &mut [i32]),
+    /// `bytes(one, many, rows, out)`: `out[i]` is the product of `one` and row `rows[i]` of `many`,
+    /// which is rows as long as `one`; both hold numbers of -127..=127.
+    pub bytes: Bytes,
     /// The sums of query times code and of query times rest, for one vector.
-    pub refine: fn(query: &[f32], codes: &[u8], rest: &[i8]) -> (f32, f32),
+    pub refine: Refine,
     /// Writes `code * a + rest * b + c`, rounded and within -127..=127.
     pub decode: fn(codes: &[u8], rest: &[i8], by: Decode, out: &mut [i8]),
 }
@@ -153,7 +157,7 @@ mod tests {
             rest: 0.0,
             constant: 0.0,
         };
-        (SCALAR.decode)(&codes, &vec![0; BLOCK], by, &mut decoded);
+        (SCALAR.decode)(&codes, &[0; BLOCK], by, &mut decoded);
         assert_eq!((decoded[5], decoded[73]), (7, 11));
     }
 }

@@ -95,8 +95,8 @@ fn filled(metric: Metric, whole: bool, vectors: &[Vec<f32>]) -> Slots<u64> {
 fn nearly_all_of_the_best_ten_are_found_in_every_metric_and_length() {
     for metric in Metric::ALL.iter().copied() {
         for (dim, least) in [(8, 0.95), (24, 0.95), (130, 0.93), (384, 0.9)] {
-            let vectors = texts(3000, dim, dim as u64);
-            let (base, queries) = vectors.split_at(2950);
+            let vectors = texts(2000, dim, dim as u64);
+            let (base, queries) = vectors.split_at(1960);
             let held: BTreeMap<u64, Vec<f32>> = (0..).zip(base.iter().cloned()).collect();
             for whole in [true, false] {
                 let slots = filled(metric, whole, base);

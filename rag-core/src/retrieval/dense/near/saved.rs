@@ -46,7 +46,7 @@ impl Near {
         let mut meanings = Vec::with_capacity(count);
         for _ in 0..count {
             let four = from.floats(4)?;
-            if !(four[2] >= 0.0) {
+            if four[2] < 0.0 {
                 return Err("a squared length below 0");
             }
             meanings.push(Meaning {

@@ -9,6 +9,10 @@ use std::sync::Mutex;
 const MOST: usize = 64;
 
 #[derive(Debug, Default)]
+#[allow(
+    clippy::vec_box,
+    reason = "it is taken out and put back at every search: a pointer is moved"
+)]
 pub(super) struct Pool(Mutex<Vec<Box<(Walk, Choice)>>>);
 
 impl Clone for Pool {
