@@ -12,7 +12,7 @@ use crate::matrix::Rows;
 use crate::retrieval::topk::{Scored, TopK};
 use crate::threads;
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 /// Queries that are scored while a row is in the cache.
 const QUERY_BLOCK: usize = 8;
@@ -61,6 +61,30 @@ pub(super) struct Way {
     pub threads: usize,
 }
 
+/// A hash for numbers: a filter looks up very many of them. One product mixes them well enough for
+/// a table that only costs time where somebody chooses keys that collide.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mixer(u64);
+
+impl Hasher for Mixer {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u64(byte.into()));
+    }
+
+    fn write_u32(&mut self, x: u32) {
+        self.write_u64(x.into());
+    }
+
+    fn write_u64(&mut self, x: u64) {
+        let both = u128::from(self.0 ^ x ^ 0x2545_F491_4F6C_DD1D) * 0x9E37_79B9_7F4A_7C15;
+        self.0 = (both as u64) ^ (both >> 64) as u64;
+    }
+}
+
 /// What is kept of vectors.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Keeping {
@@ -98,7 +122,7 @@ pub(super) struct Slots<I> {
     /// What a slot holds or held.
     ids: Vec<I>,
     alive: Bits,
-    slot_of: HashMap<I, u32>,
+    slot_of: HashMap<I, u32, BuildHasherDefault<Mixer>>,
     /// Slots that hold nothing and to which nothing leads.
     free: Vec<u32>,
     near: Option<Near>,
@@ -120,7 +144,7 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
             data: Vec::new(),
             ids: Vec::new(),
             alive: Bits::default(),
-            slot_of: HashMap::new(),
+            slot_of: HashMap::default(),
             free: Vec::new(),
             near: None,
             pending: Vec::new(),

@@ -60,6 +60,7 @@ impl<K: Keep> Linker<'_, K> {
         near.retain(|n| n.1 != slot);
         near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         near.dedup_by_key(|n| n.1);
+        near.truncate(CANDIDATES);
         let width = self.coder.width();
         let dim = self.coder.dim;
         let short = self.coder.short();

@@ -29,7 +29,7 @@ const ENTRIES: (usize, usize) = (16, 256);
 /// Slots that are linked before entry points are chosen for the first time.
 const FIRST: usize = 256;
 /// Slots that one removed or added vector has looked over while dead ones are led around.
-const SWEEP: usize = 16;
+const SWEEP: usize = 12;
 /// Dead slots, as a share of all, from which on they are led around.
 const TOLERATED: usize = 10;
 /// Codes that are scored in one go of a scan.
