@@ -29,6 +29,49 @@ pub(crate) struct Aligned<T: Plain = f32> {
     of: PhantomData<T>,
 }
 
+/// Bytes from which on a buffer asks for large pages.
+const LARGE: usize = 4 << 20;
+
+/// Makes a vector `len` long, if it is shorter, and asks the system to keep a large one in large
+/// pages: who reads here and there in it then waits less for the page table.
+pub(crate) fn grow_large<T: Clone>(vector: &mut Vec<T>, len: usize, fill: T) {
+    if len > vector.capacity() {
+        vector.reserve(len - vector.len());
+        large_pages(vector);
+    }
+    if len > vector.len() {
+        vector.resize(len, fill);
+    }
+}
+
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+fn large_pages<T>(vector: &Vec<T>) {
+    const PAGE: usize = 4096;
+    const HUGE: i32 = 14;
+    unsafe extern "C" {
+        fn madvise(address: *mut std::ffi::c_void, length: usize, advice: i32) -> i32;
+    }
+    let bytes = vector.capacity() * size_of::<T>();
+    if bytes >= LARGE {
+        let start = vector.as_ptr().cast::<u8>();
+        let skip = start.align_offset(PAGE);
+        // SAFETY: the pages lie within the vector's own memory, and the advice changes no byte of
+        // them; where it is not taken, nothing happens.
+        unsafe {
+            madvise(
+                start.add(skip).cast_mut().cast(),
+                (bytes - skip) / PAGE * PAGE,
+                HUGE,
+            );
+        }
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+fn large_pages<T>(_: &Vec<T>) {
+    let _ = LARGE;
+}
+
 impl<T: Plain> Default for Aligned<T> {
     fn default() -> Self {
         Self::zeros(0)
@@ -38,8 +81,10 @@ impl<T: Plain> Default for Aligned<T> {
 impl<T: Plain> Aligned<T> {
     /// `len` zeros.
     pub(crate) fn zeros(len: usize) -> Self {
+        let lines = vec![Line([0; 64]); Self::lines(len)];
+        large_pages(&lines);
         Self {
-            lines: vec![Line([0; 64]); Self::lines(len)],
+            lines,
             len,
             of: PhantomData,
         }
@@ -53,7 +98,7 @@ impl<T: Plain> Aligned<T> {
     /// growing little by little costs no more than growing at once.
     pub(crate) fn grow(&mut self, len: usize) {
         if self.len < len {
-            self.lines.resize(Self::lines(len), Line([0; 64]));
+            grow_large(&mut self.lines, Self::lines(len), Line([0; 64]));
             self.len = len;
         }
     }

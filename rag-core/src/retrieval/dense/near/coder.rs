@@ -4,7 +4,7 @@
 use super::super::Metric;
 use super::rotation::Rotation;
 use crate::kernel::codes::{BLOCK, BLOCK_BYTES, Decode, padded};
-use crate::kernel::{self, Aligned};
+use crate::kernel::{self, Aligned, grow_large};
 
 /// The middle of the sixteen levels.
 const MIDDLE: f32 = 7.5;
@@ -295,8 +295,8 @@ impl Coded {
         if slot >= self.len() {
             let len = slot + 1;
             self.codes.grow(len * half);
-            self.rest.resize(len * self.width, 0);
-            self.meanings.resize(len, Meaning::default());
+            grow_large(&mut self.rest, len * self.width, 0);
+            grow_large(&mut self.meanings, len, Meaning::default());
         }
         self.meanings[slot] = coder.encode(
             vector,

@@ -3,6 +3,7 @@
 use super::coder::{Asking, Coded};
 use crate::kernel;
 use crate::kernel::codes::prefetch;
+use crate::kernel::grow_large;
 
 /// Most links of a slot.
 pub(super) const DEGREE: usize = 32;
@@ -56,9 +57,7 @@ impl Links {
     }
 
     pub(super) fn grow(&mut self, slots: usize) {
-        if slots > self.0.len() {
-            self.0.resize(slots, Row([NONE; DEGREE]));
-        }
+        grow_large(&mut self.0, slots, Row([NONE; DEGREE]));
     }
 
     #[inline(always)]
