@@ -44,7 +44,7 @@ def arguments() -> argparse.Namespace:
     add("--rounds", type=int, default=3)
     add("--seconds", type=float, default=420, help="no round begins later")
     add("--changes", type=int, default=10_000, help="rows of the index that is changed; 0: none")
-    add("--no-live", action="store_true", help="without one-thread builds, adds and changes")
+    add("--live", type=int, default=30_000, help="rows built by one thread and added to; 0: none")
     add("--cores", default="", help="two cores for builds, comma between; none: the first two")
     add("--core", type=int, default=-1, help="the core of the searches; none: the last allowed")
     add("--seed", type=int, default=7)
@@ -56,10 +56,10 @@ def arguments() -> argparse.Namespace:
 class Worker:
     """An engine in its own process."""
 
-    def __init__(self, name: str, args: argparse.Namespace, cores: list[int]) -> None:
-        self.name = name
+    def __init__(self, name: str, args: argparse.Namespace, cores: list[int], rows: int) -> None:
+        self.name, self.rows = name, rows
         program = [sys.executable, str(HERE / "dense_worker.py"), name, str(args.vectors)]
-        numbers = [str(args.queries), str(args.limit), ",".join(map(str, cores))]
+        numbers = [str(args.queries), str(rows), ",".join(map(str, cores))]
         self._log = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen(
             program + numbers,
@@ -135,7 +135,7 @@ class Run:
 
         def task(name: str) -> None:
             core = free.get()
-            worker = Worker(name, self.args, [core])
+            worker = Worker(name, self.args, [core], min(self.args.live, self.rows))
             try:
                 self._live(worker)
             finally:
@@ -149,16 +149,16 @@ class Run:
 
     def _live(self, worker: Worker) -> None:
         own, facts = ENGINES[worker.name](), self.facts[worker.name]
-        count = max(self.rows - ADDED, self.rows // 2)
+        count = max(worker.rows - ADDED, worker.rows // 2)
         built = self.answered(worker, "build", count=count, threads=1)
         if built is None:
             return
         facts["build_1"] = {**built, "rows": count}
         if hasattr(own, "add"):
             added = self.answered(worker, "adds", first=count)
-            facts["adds"] = added and {**added, "rows": self.rows - count}
+            facts["adds"] = added and {**added, "rows": worker.rows - count}
         if self.args.changes and hasattr(own, "remove"):
-            rows = min(self.args.changes, self.rows // 2)
+            rows = min(self.args.changes, worker.rows // 2)
             facts["changes"] = self.answered(worker, "changes", count=rows)
         self.say(f"{worker.name}: changed")
 
@@ -167,7 +167,7 @@ class Run:
         for name in self.names:
             if not ENGINES[name]().curve:
                 continue
-            worker = Worker(name, self.args, self.cores)
+            worker = Worker(name, self.args, self.cores, self.rows)
             built = self.answered(worker, "build", count=self.rows, threads=len(self.cores))
             if built is None:
                 worker.end()
@@ -246,7 +246,7 @@ def main() -> None:
     run = Run(args)
     run.say(f"{run.rows} rows of {run.dim} floats, {args.queries} queries; search core {run.core}")
     try:
-        if not args.no_live:
+        if args.live:
             run.live()
         run.start()
         for number in range(args.rounds):

@@ -225,10 +225,12 @@ def plot(result: dict[str, Any], path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    names = list(result["facts"])
+    families = list(dict.fromkeys(name.partition("_")[0] for name in names))
     figure, panels = plt.subplots(1, 2, figsize=(15, 7), sharey=True)
     for panel, batch in zip(panels, (False, True), strict=True):
         curves = Curves(result["records"], batch)
-        for number, name in enumerate(result["facts"]):
+        for number, name in enumerate(names):
             if name not in curves.names:
                 continue
             speed = curves.middle(name, "cpu")
@@ -237,10 +239,13 @@ def plot(result: dict[str, Any], path: Path) -> None:
             if not points:
                 continue
             own = name in OURS
-            style = {"linewidth": 3 if own else 1.3, "markersize": 7 if own else 4}
-            style["color"] = "black" if own else plt.cm.tab20(number % 20)
-            style["linestyle"] = "--" if name == "ours_f32" else "-"
-            panel.plot(*zip(*points, strict=True), marker="o", label=name, **style)
+            # A family of engines shares its colour; its members differ by the mark.
+            family = families.index(name.partition("_")[0])
+            color = "black" if own else plt.cm.tab10(family % 10)
+            member = sum(n.partition("_")[0] == families[family] for n in names[:number])
+            style = {"linewidth": 3 if own else 1.3, "markersize": 7 if own else 5}
+            style |= {"marker": "os^D"[member % 4], "linestyle": ["-", "--", ":"][member % 3]}
+            panel.plot(*zip(*points, strict=True), color=color, label=name, **style)
         panel.set_yscale("log")
         panel.set_xlim(0.85, 1.001)
         panel.set_xlabel("recall of the ten nearest")
