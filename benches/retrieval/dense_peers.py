@@ -60,7 +60,7 @@ class Worker:
         self.name, self.rows = name, rows
         program = [sys.executable, str(HERE / "dense_worker.py"), name, str(args.vectors)]
         numbers = [str(args.queries), str(rows), ",".join(map(str, cores))]
-        self._log = tempfile.TemporaryFile("w+")
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - end() closes it
         self._process = subprocess.Popen(
             program + numbers,
             stdin=subprocess.PIPE,
@@ -92,6 +92,7 @@ class Worker:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._log.close()
 
 
 class Run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,7 +27,7 @@ def at(curve: Curve, recall: float) -> float | None:
         return None
     if best[0][0] >= recall:
         return best[0][1]
-    for (low, slow), (high, fast) in zip(best, best[1:], strict=False):
+    for (low, slow), (high, fast) in pairwise(best):
         if low <= recall <= high:
             part = (recall - low) / (high - low)
             return math.exp((1 - part) * math.log(slow) + part * math.log(fast))
@@ -50,8 +51,8 @@ class Curves:
 
     def points(self, name: str, clock: str, number: int) -> Curve:
         speeds = self.speed.get((name, clock, number), {})
-        known = [(effort, speed) for effort, speed in speeds.items() if (name, effort) in self.recall]
-        return [(self.recall[name, effort], speed) for effort, speed in sorted(known)]
+        known = sorted(effort for effort in speeds if (name, effort) in self.recall)
+        return [(self.recall[name, effort], speeds[effort]) for effort in known]
 
     def middle(self, name: str, clock: str) -> dict[int, float]:
         """The median over rounds at each effort."""
@@ -141,8 +142,8 @@ def efforts(curves: Curves) -> str:
 
 
 def building(facts: dict[str, dict[str, Any]]) -> str:
-    head = ["index", "CPU s, 1 thread", "CPU s, 2", "wall s, 2", "bytes/row", "adds/CPU s", "settled"]
-    head += ["recall then", "fresh", "half gone", "5 fifths", "changes/CPU s"]
+    head = ["index", "CPU s, 1 thread", "CPU s, 2", "wall s, 2", "bytes/row", "adds/CPU s"]
+    head += ["settled", "recall then", "fresh", "half gone", "5 fifths", "changes/CPU s"]
     rows = []
     for name, own in facts.items():
         one, two, added = (own.get(part) or {} for part in ("build_1", "build_2", "adds"))

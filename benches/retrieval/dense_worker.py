@@ -21,7 +21,7 @@ import numpy as np
 
 
 def load(path: str, queries: int, limit: int) -> tuple[np.ndarray, np.ndarray]:
-    """The rows to be searched and the queries, all of unit length; the last rows are the queries."""
+    """The rows to be searched, and the last ones, the queries: all of unit length."""
     rows = np.load(path, mmap_mode="r")
     if rows.ndim != 2 or len(rows) <= queries:
         raise SystemExit(f"{path} has the shape {rows.shape}; more than {queries} rows are needed")
