@@ -42,6 +42,12 @@ def vector(values: object, name: str) -> Vectors:
 
 def one_or_many(values: object, name: str, dim: int | None = None) -> tuple[Vectors, bool]:
     """``values`` as (n, dim), and whether it was a single (dim,) vector."""
+    # What a search is asked with most often needs none of the care below, which takes microseconds.
+    if type(values) is np.ndarray and values.dtype == np.float32 and values.flags.carray:
+        if values.ndim == 1 and values.size > 0:
+            return values.reshape(1, -1), True
+        if values.ndim == 2 and values.size > 0:
+            return values, False
     array = _floats(values, name, np.float32)
     if array.ndim == 1 and array.size > 0:
         return array.reshape(1, -1), True
@@ -72,6 +78,10 @@ def keys(values: object, name: str = "keys") -> Keys:
     array: Any = _read(values, name, "pass whole numbers of 0 or more")
     if array.ndim != 1:
         raise InvalidArgument(f"{name} must have the shape (n,), got {array.shape}")
+    if array.dtype.kind == "b" and array.size > 0:
+        raise InvalidArgument(
+            f"{name} is an array of bool; pass the numbers, which numpy.flatnonzero makes of a mask"
+        )
     if array.dtype.kind == "u":
         return np.require(array, np.uint64, ["C", "A"])
     if array.dtype.kind == "i":
