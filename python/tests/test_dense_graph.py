@@ -83,3 +83,25 @@ def test_the_asynchronous_twin_has_it_too() -> None:
         return int(index.nbytes)
 
     assert asyncio.run(run()) > 0
+
+
+def test_a_mask_is_not_a_list_of_keys() -> None:
+    index = rag.DenseIndex(2)
+    index.add([1, 2], np.eye(2, dtype=np.float32))
+    with pytest.raises(rag.InvalidArgument, match=r"flatnonzero"):
+        index.search([1.0, 0.0], filter=np.array([True, False]))
+
+
+def test_a_query_is_read_the_same_in_every_form() -> None:
+    index = rag.DenseIndex(3)
+    rows = np.array([[1, 2, 3], [3, 2, 1]], np.float32)
+    index.add([1, 2], rows)
+    frozen = rows[0].copy()
+    frozen.flags.writeable = False
+    strided = np.repeat(rows[0], 2)[::2]
+    forms = [rows[0], frozen, strided, rows[0].tolist(), rows[0].astype(np.float64)]
+    found = [index.search(form)[0].tolist() for form in forms]
+    assert all(one == found[0] for one in found) and found[0][0] == 1
+    assert index.search(rows)[0].shape == (2, 10)
+    with pytest.raises(rag.DimensionMismatch):
+        index.search(rows[0][:2])
