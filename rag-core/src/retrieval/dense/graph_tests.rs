@@ -172,9 +172,14 @@ fn recall_stays_when_half_is_removed_and_when_all_is_replaced() {
         held.remove(&id);
     }
     let half = recall(&slots, &held);
-    for round in 0..3 {
-        for (id, vector) in (0..).zip(base).filter(|(id, _)| id % 3 == round) {
+    // Removed a fifth at a time, so that a sweep meets many dead ones, and often, so that what one
+    // does badly adds up.
+    for round in 0..15 {
+        let fifth = || (0..).zip(base).filter(|(id, _)| id % 5 == round % 5);
+        for (id, _) in fifth() {
             slots.remove(id);
+        }
+        for (id, vector) in fifth() {
             let ready = slots.prepare(vector).unwrap();
             slots.put(id, &ready).unwrap();
             slots.settle(1, 1);

@@ -60,7 +60,6 @@ impl<K: Keep> Linker<'_, K> {
         near.retain(|n| n.1 != slot);
         near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         near.dedup_by_key(|n| n.1);
-        near.truncate(CANDIDATES);
         let width = self.coder.width();
         let dim = self.coder.dim;
         let short = self.coder.short();
@@ -221,16 +220,31 @@ impl<K: Keep> Linker<'_, K> {
         }
         let mut all: Vec<u32> = Vec::with_capacity(4 * DEGREE);
         for &link in old {
-            match self.alive.keep(link) {
-                true => all.push(link),
-                false => all.extend(links.of(link).iter().filter(|&&l| self.alive.keep(l))),
+            if !self.alive.keep(link) {
+                all.extend(links.of(link).iter().filter(|&&l| self.alive.keep(l)));
             }
         }
+        let own: Vec<u32> = old
+            .iter()
+            .copied()
+            .filter(|&l| self.alive.keep(l))
+            .collect();
         all.sort_unstable();
         all.dedup();
-        all.retain(|&l| l != slot && l != NONE);
+        all.retain(|l| *l != slot && *l != NONE && !own.contains(l));
         let chosen = pool.with(|walk, choice| {
+            // Of those behind the dead the nearest; its own links all stay in the choice, or the
+            // long ones, by which walks cross the graph, would be crowded out sweep by sweep.
             self.measure(slot, &all, walk, choice);
+            let mut near = std::mem::take(&mut choice.near);
+            if near.len() > CANDIDATES {
+                let nearer =
+                    |a: &(f32, u32), b: &(f32, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+                near.select_nth_unstable_by(CANDIDATES, nearer);
+                near.truncate(CANDIDATES);
+            }
+            self.measure(slot, &own, walk, choice);
+            choice.near.append(&mut near);
             self.choose(slot, choice);
             choice.kept.clone()
         });

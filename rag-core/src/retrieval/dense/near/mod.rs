@@ -156,7 +156,8 @@ impl Near {
         let n = self.links.len();
         let wanted = (self.linked.isqrt() / 4).clamp(ENTRIES.0, ENTRIES.1);
         let enough = self.chosen_for <= self.linked && self.linked < self.chosen_for * 2;
-        if enough && self.entries.iter().all(|&e| alive.keep(e)) {
+        let sound = self.entries.len() * 2 > wanted && self.entries.iter().all(|&e| alive.keep(e));
+        if enough && sound {
             return;
         }
         let linked = |s: &usize| alive.keep(*s as u32) && !self.links.of(*s as u32).is_empty();
