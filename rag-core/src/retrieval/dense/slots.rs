@@ -444,6 +444,9 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
         if !self.pending.is_empty() {
             let pending: Vec<u32> = self.pending.iter().copied().filter(|&s| keep(s)).collect();
             found.extend(near.scan(query, k, &pending));
+            // A dead slot may still lead to one that was used again since and waits here.
+            found.sort_unstable_by_key(|hit| hit.0);
+            found.dedup_by_key(|hit| hit.0);
         }
         found
     }
