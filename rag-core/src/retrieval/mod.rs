@@ -1,8 +1,9 @@
 //! Finding: dense and lexical search, filters over metadata, fusion and diversity.
 //!
-//! The one idea: every search here is a pure function that scores exactly and orders by score
-//! descending, then by id ascending, so that results do not depend on threads, on the order of
-//! insertion, or on how the rows are split.
+//! The one idea: every search here is a pure function that orders by score descending, then by id
+//! ascending, so that results do not depend on threads or on how the rows are split. All of them
+//! score exactly but one: `DenseIndex` with many vectors finds them by codes and a graph, which
+//! depends on the order in which they came.
 //!
 //! Read `topk` first (the order), then `dense` and `lexical` (the two sides, over the same row
 //! numbers), `filter` (what may be found), `fusion` and `diversity` (one ranking from several).
