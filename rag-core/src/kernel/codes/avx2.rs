@@ -1,7 +1,7 @@
 //! AVX2: the plain loops of products by hand, the rest widened by the compiler.
 #![allow(unsafe_code)]
 
-use super::{BLOCK_BYTES, Codes, SCALAR, check};
+use super::{BLOCK_BYTES, Codes, SCALAR, check, each, each_of};
 use std::arch::x86_64::*;
 
 pub(in crate::kernel) static AVX2: Codes = Codes {
@@ -14,19 +14,15 @@ pub(in crate::kernel) static AVX2: Codes = Codes {
 
 fn dots(query: &[i8], codes: &[u8], rows: &[u32], out: &mut [i32]) {
     check(query.len(), codes.len(), 1);
-    for (&row, out) in rows.iter().zip(out) {
-        let codes = &codes[row as usize * (query.len() / 2)..][..query.len() / 2];
-        // SAFETY: the table is handed out only where the processor has the features.
-        *out = unsafe { dot(query, codes) };
-    }
+    // SAFETY: the table is handed out only where the processor has the features.
+    each_of((codes, query.len() / 2), rows, out, |row| unsafe {
+        dot(query, row)
+    });
 }
 
 fn scan(query: &[i8], codes: &[u8], out: &mut [i32]) {
-    check(query.len(), codes.len(), out.len());
-    for (codes, out) in codes.chunks_exact(query.len() / 2).zip(out) {
-        // SAFETY: as in `dots`.
-        *out = unsafe { dot(query, codes) };
-    }
+    // SAFETY: as in `dots`.
+    each(query, codes, out, |row| unsafe { dot(query, row) });
 }
 
 #[target_feature(enable = "avx2")]
@@ -66,11 +62,10 @@ fn total(sum: __m256i) -> i32 {
 
 fn bytes(one: &[i8], many: &[i8], rows: &[u32], out: &mut [i32]) {
     assert!(one.len().is_multiple_of(16));
-    for (&row, out) in rows.iter().zip(out) {
-        let row = &many[row as usize * one.len()..][..one.len()];
-        // SAFETY: as in `dots`.
-        *out = unsafe { entry(one, row) };
-    }
+    // SAFETY: as in `dots`.
+    each_of((many, one.len()), rows, out, |row| unsafe {
+        entry(one, row)
+    });
 
     #[target_feature(enable = "avx2")]
     fn entry(one: &[i8], row: &[i8]) -> i32 {

@@ -74,6 +74,28 @@ fn check(query: usize, codes: usize, rows: usize) {
     );
 }
 
+/// A product with each of `rows`, `len` numbers long, for sets that take one row at a time.
+#[inline(always)]
+fn each_of<T>(
+    (many, len): (&[T], usize),
+    rows: &[u32],
+    out: &mut [i32],
+    product: impl Fn(&[T]) -> i32,
+) {
+    for (&row, out) in rows.iter().zip(out) {
+        *out = product(&many[row as usize * len..][..len]);
+    }
+}
+
+/// A product with each of as many rows of codes as `out` has places.
+#[inline(always)]
+fn each(query: &[i8], codes: &[u8], out: &mut [i32], product: impl Fn(&[u8]) -> i32) {
+    check(query.len(), codes.len(), out.len());
+    for (codes, out) in codes.chunks_exact(query.len() / 2).zip(out) {
+        *out = product(codes);
+    }
+}
+
 /// Asks for the cache lines of some bytes; changes nothing but time.
 #[inline(always)]
 pub(crate) fn prefetch<T>(data: &[T]) {

@@ -1,7 +1,7 @@
 //! NEON: every 64-bit ARM processor widens bytes in one instruction.
 #![allow(unsafe_code)]
 
-use super::{BLOCK_BYTES, Codes, SCALAR, check};
+use super::{BLOCK_BYTES, Codes, SCALAR, check, each, each_of};
 use std::arch::aarch64::*;
 
 pub(in crate::kernel) static NEON: Codes = Codes {
@@ -14,17 +14,11 @@ pub(in crate::kernel) static NEON: Codes = Codes {
 
 fn dots(query: &[i8], codes: &[u8], rows: &[u32], out: &mut [i32]) {
     check(query.len(), codes.len(), 1);
-    for (&row, out) in rows.iter().zip(out) {
-        let codes = &codes[row as usize * (query.len() / 2)..][..query.len() / 2];
-        *out = dot(query, codes);
-    }
+    each_of((codes, query.len() / 2), rows, out, |row| dot(query, row));
 }
 
 fn scan(query: &[i8], codes: &[u8], out: &mut [i32]) {
-    check(query.len(), codes.len(), out.len());
-    for (codes, out) in codes.chunks_exact(query.len() / 2).zip(out) {
-        *out = dot(query, codes);
-    }
+    each(query, codes, out, |row| dot(query, row));
 }
 
 fn dot(query: &[i8], codes: &[u8]) -> i32 {
@@ -52,17 +46,14 @@ fn dot(query: &[i8], codes: &[u8]) -> i32 {
 
 fn bytes(one: &[i8], many: &[i8], rows: &[u32], out: &mut [i32]) {
     assert!(one.len().is_multiple_of(16));
-    for (&row, out) in rows.iter().zip(out) {
-        let row = &many[row as usize * one.len()..][..one.len()];
-        // SAFETY: as in `dot`.
-        *out = unsafe {
-            let mut sum = vdupq_n_s32(0);
-            for (a, b) in one.as_chunks::<16>().0.iter().zip(row.as_chunks::<16>().0) {
-                let (a, b) = (vld1q_s8(a.as_ptr()), vld1q_s8(b.as_ptr()));
-                sum = vpadalq_s16(sum, vmull_s8(vget_low_s8(a), vget_low_s8(b)));
-                sum = vpadalq_s16(sum, vmull_high_s8(a, b));
-            }
-            vaddvq_s32(sum)
-        };
-    }
+    // SAFETY: as in `dot`.
+    each_of((many, one.len()), rows, out, |row| unsafe {
+        let mut sum = vdupq_n_s32(0);
+        for (a, b) in one.as_chunks::<16>().0.iter().zip(row.as_chunks::<16>().0) {
+            let (a, b) = (vld1q_s8(a.as_ptr()), vld1q_s8(b.as_ptr()));
+            sum = vpadalq_s16(sum, vmull_s8(vget_low_s8(a), vget_low_s8(b)));
+            sum = vpadalq_s16(sum, vmull_high_s8(a, b));
+        }
+        vaddvq_s32(sum)
+    });
 }

@@ -1,6 +1,6 @@
 //! The truth for the others, in loops that a compiler can widen.
 
-use super::{BLOCK, BLOCK_BYTES, Codes, Decode, check};
+use super::{BLOCK, BLOCK_BYTES, Codes, Decode, check, each, each_of};
 
 pub(in crate::kernel) static SCALAR: Codes = Codes {
     dots,
@@ -12,17 +12,11 @@ pub(in crate::kernel) static SCALAR: Codes = Codes {
 
 fn dots(query: &[i8], codes: &[u8], rows: &[u32], out: &mut [i32]) {
     check(query.len(), codes.len(), 1);
-    for (&row, out) in rows.iter().zip(out) {
-        let row = row as usize * (query.len() / 2);
-        *out = dot(query, &codes[row..][..query.len() / 2]);
-    }
+    each_of((codes, query.len() / 2), rows, out, |row| dot(query, row));
 }
 
 fn scan(query: &[i8], codes: &[u8], out: &mut [i32]) {
-    check(query.len(), codes.len(), out.len());
-    for (codes, out) in codes.chunks_exact(query.len() / 2).zip(out) {
-        *out = dot(query, codes);
-    }
+    each(query, codes, out, |row| dot(query, row));
 }
 
 fn dot(query: &[i8], codes: &[u8]) -> i32 {
@@ -40,11 +34,10 @@ fn dot(query: &[i8], codes: &[u8]) -> i32 {
 }
 
 fn bytes(one: &[i8], many: &[i8], rows: &[u32], out: &mut [i32]) {
-    for (&row, out) in rows.iter().zip(out) {
-        let row = &many[row as usize * one.len()..][..one.len()];
+    each_of((many, one.len()), rows, out, |row| {
         let products = one.iter().zip(row);
-        *out = products.map(|(a, b)| i32::from(*a) * i32::from(*b)).sum();
-    }
+        products.map(|(a, b)| i32::from(*a) * i32::from(*b)).sum()
+    });
 }
 
 /// The numbers of a block of codes, in order.
