@@ -173,6 +173,105 @@ fn hybrid_search_equals_the_slow_truth_for_every_weight_and_filter() {
     }
 }
 
+/// Documents with few words, so that many tie, some without a vector and some without a text.
+fn many_documents(n: usize) -> (Collection, Rng) {
+    let mut rng = Rng::new(7);
+    let collection = Collection::in_memory(None, Some(DIM)).unwrap();
+    let mut docs = documents(n, 3);
+    for doc in &mut docs {
+        // Half of the vectors lie on a coarse grid and some of them twice.
+        if rng.below(2) == 0 {
+            doc.vector.iter_mut().for_each(|x| *x = (*x * 2.0).round());
+            doc.vector[0] += 0.5;
+        }
+        if rng.below(3) == 0 {
+            doc.text.truncate(4);
+        }
+    }
+    let (plain, rest) = docs.split_at(n - n / 8);
+    collection.add(batch(plain)).unwrap();
+    let (mute, textual) = rest.split_at(rest.len() / 2);
+    collection.add(batch(textual)).unwrap();
+    let ids = |docs: &[Doc]| docs.iter().map(|d| d.id.clone()).collect::<Vec<_>>();
+    let metadata = |docs: &[Doc]| docs.iter().map(|d| d.metadata.clone()).collect();
+    let vectors: Vec<f32> = mute.iter().flat_map(|d| d.vector.clone()).collect();
+    let mute = Batch::new(ids(mute)).metadata(metadata(mute));
+    collection
+        .add(mute.vectors(&vectors, DIM).unwrap())
+        .unwrap();
+    let texts = ["moon tide", "bread", "iron rust valve"];
+    let ids: Vec<String> = (0..texts.len() * 20).map(|i| format!("t{i}")).collect();
+    let texts = (0..ids.len()).map(|i| Some(texts[i % 3].to_owned()));
+    // A batch of texts alone would be embedded; this collection has no embedder.
+    let words = Batch::new(&ids).optional_texts(texts.collect());
+    assert!(collection.add(words).is_err());
+    collection.delete(&["d010", "d011", "d200"]).unwrap();
+    (collection, rng)
+}
+
+#[test]
+fn a_search_that_looks_at_few_rows_answers_what_looking_at_all_answers() {
+    let (collection, mut rng) = many_documents(1_500);
+    let filters = [
+        None,
+        Some(json!({"even": true})),
+        Some(json!({"n": {"$lt": 700}})),
+        Some(json!({"n": {"$lt": 40}})),
+    ];
+    for round in 0..96 {
+        let mut words = WORDS[rng.below(10)].to_owned();
+        for _ in 0..round % 3 {
+            words = format!("{words} {}", WORDS[rng.below(10)]);
+        }
+        let weight = [0.3, 0.0, 1.0, 0.5][round % 4];
+        let options = SearchOptions::default()
+            .k([1, 10, 60][round % 3])
+            .mode([Mode::Hybrid, Mode::Hybrid, Mode::Dense, Mode::Lexical][round / 4 % 4])
+            .fusion([Fusion::Convex, Fusion::Convex, Fusion::Rrf][round % 3])
+            .bm25_weight(Some(weight));
+        let mut query = Query::text(words).options(options);
+        if round / 4 % 4 < 3 {
+            query = query.with_vector(unit(&mut rng));
+        }
+        if let Some(kept) = &filters[round / 16 % 4] {
+            query = query.filter(filter(kept.clone()));
+        }
+        let found = collection.search(&query).unwrap();
+        query.options.exact = true;
+        assert_eq!(found, collection.search(&query).unwrap(), "round {round}");
+    }
+}
+
+#[test]
+fn with_a_graph_hits_are_scored_exactly_and_hardly_any_is_missed() {
+    let mut rng = Rng::new(11);
+    let collection = filled(&documents(4_000, 5));
+    let gone: Vec<String> = (0..4_000).step_by(3).map(|i| format!("d{i:03}")).collect();
+    collection.delete(&gone).unwrap();
+    let (mut kept, mut all) = (0, 0);
+    for round in 0..120 {
+        let words = format!("{} {}", WORDS[rng.below(10)], WORDS[rng.below(10)]);
+        let options = SearchOptions::default().mode([Mode::Hybrid, Mode::Dense][round % 2]);
+        let mut query = Query::text(words)
+            .with_vector(unit(&mut rng))
+            .options(options);
+        if round % 3 == 0 {
+            query = query.filter(filter(json!({"even": true})));
+        }
+        let found = collection.search(&query).unwrap();
+        query.options.exact = true;
+        let want = collection.search(&query).unwrap();
+        assert_eq!(found.len(), want.len());
+        for hit in &found {
+            let same = want.iter().find(|other| other.id == hit.id);
+            kept += usize::from(same.is_some());
+            assert!(same.is_none_or(|same| same == hit), "round {round}");
+        }
+        all += want.len();
+    }
+    assert!(kept * 100 >= all * 97, "{kept} of {all}");
+}
+
 #[test]
 fn explanations_sum_to_the_score_with_dials_and_users() {
     let docs = documents(60, 3);

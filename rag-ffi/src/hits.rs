@@ -88,8 +88,9 @@ pub(crate) struct HeldDocument {
     vector: Option<Vec<f32>>,
 }
 
-fn json(metadata: Metadata) -> Text {
-    Text::new(serde_json::Value::Object(metadata).to_string())
+fn json(metadata: &Metadata) -> Text {
+    let text = serde_json::to_string(metadata);
+    Text::new(text.expect("a JSON object always has a text"))
 }
 
 fn lent(text: Option<&Text>) -> (*const c_char, usize) {
@@ -100,8 +101,8 @@ fn lent(text: Option<&Text>) -> (*const c_char, usize) {
 pub(crate) fn held(hits: Vec<Hit>) -> *mut rag_hits {
     let hold = |hit: Hit| HeldHit {
         id: Text::new(hit.id),
-        text: hit.text.map(Text::new),
-        metadata: json(hit.metadata),
+        text: hit.text.map(|text| Text::new(&*text)),
+        metadata: json(&hit.metadata),
         explanation: hit.explanation.map(|e| Text::new(e.to_json().to_string())),
         scores: (hit.score, hit.lexical_score, hit.dense_score),
     };
@@ -117,7 +118,7 @@ pub(crate) unsafe fn give_documents(
     let hold = |document: Document| HeldDocument {
         id: Text::new(document.id),
         text: document.text.map(Text::new),
-        metadata: json(document.metadata),
+        metadata: json(&document.metadata),
         vector: document.vector,
     };
     let documents: Vec<_> = documents.into_iter().map(|d| d.map(hold)).collect();

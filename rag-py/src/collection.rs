@@ -25,7 +25,7 @@ type DocumentParts<'py> = (
 type HitParts<'py> = (
     String,
     f32,
-    Option<String>,
+    Option<Bound<'py, PyString>>,
     Bound<'py, PyDict>,
     Option<f32>,
     Option<f32>,
@@ -236,7 +236,7 @@ fn hit(py: Python<'_>, hit: Hit) -> PyResult<HitParts<'_>> {
     Ok((
         hit.id,
         hit.score,
-        hit.text,
+        hit.text.map(|text| PyString::new(py, &text)),
         metadata,
         hit.lexical_score,
         hit.dense_score,

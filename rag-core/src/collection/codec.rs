@@ -6,6 +6,7 @@
 
 use super::document::{Metadata, Stored};
 use crate::error::{Error, Result};
+use std::sync::Arc;
 
 /// One atomic change of a collection.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +63,7 @@ impl Change {
                 for document in documents {
                     out.bytes(document.id.as_bytes());
                     out.optional(document.text.as_deref());
-                    let metadata = serde_json::to_vec(&document.metadata);
+                    let metadata = serde_json::to_vec(&*document.metadata);
                     out.bytes(&metadata.expect("a JSON object always has a text"));
                 }
                 out.floats(vectors);
@@ -111,8 +112,8 @@ impl Change {
                 let documents = input.list(|input| {
                     Ok(Stored {
                         id: input.text()?,
-                        text: input.optional()?,
-                        metadata: parse_metadata(input.bytes()?)?,
+                        text: input.optional()?.map(Arc::from),
+                        metadata: Arc::new(parse_metadata(input.bytes()?)?),
                     })
                 })?;
                 let vectors = input.floats()?;
@@ -244,8 +245,8 @@ mod tests {
         let metadata = serde_json::json!({"year": 2020, "tags": ["a", null], "x": 0.1});
         let stored = |id: &str, text: Option<&str>| Stored {
             id: id.into(),
-            text: text.map(str::to_owned),
-            metadata: metadata.as_object().unwrap().clone(),
+            text: text.map(Arc::from),
+            metadata: Arc::new(metadata.as_object().unwrap().clone()),
         };
         vec![
             Change::Identity {

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::matrix::{Matrix, Rows};
 use serde_json::Value;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// A document's metadata: a JSON object.
 pub type Metadata = serde_json::Map<String, Value>;
@@ -34,8 +35,8 @@ pub struct Document {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Stored {
     pub(crate) id: String,
-    pub(crate) text: Option<String>,
-    pub(crate) metadata: Metadata,
+    pub(crate) text: Option<Arc<str>>,
+    pub(crate) metadata: Arc<Metadata>,
 }
 
 /// Documents to add or upsert together, all or nothing.

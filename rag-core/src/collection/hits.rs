@@ -1,6 +1,7 @@
 //! What a search returns.
 
 use super::document::Metadata;
+use std::sync::Arc;
 
 /// One document found.
 #[derive(Clone, Debug, PartialEq)]
@@ -10,10 +11,10 @@ pub struct Hit {
     /// What the hits are ordered by, larger first. Hybrid: in [0, 1] for convex fusion. Dense: the
     /// cosine in [-1, 1]. Lexical: the BM25 score.
     pub score: f32,
-    /// The document's text, if it has one.
-    pub text: Option<String>,
+    /// The document's text, if it has one; shared, not copied.
+    pub text: Option<Arc<str>>,
     /// The document's metadata.
-    pub metadata: Metadata,
+    pub metadata: Arc<Metadata>,
     /// The BM25 score; `None` in dense mode.
     pub lexical_score: Option<f32>,
     /// The cosine with the (steered) query vector; `None` in lexical mode or without a vector.

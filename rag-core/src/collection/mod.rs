@@ -4,12 +4,13 @@
 //! memory: a batch is there as a whole or not at all. Writers take turns; searches run beside
 //! them and wait only for the short moment in which a change is applied.
 //!
-//! Read `state` for what is held, `write` for changes, `search` for questions, `teach` for dials.
+//! Read `state` for what is held, `write` for changes, `search` and `rank` for questions, `teach` for dials.
 
 mod codec;
 mod document;
 mod hits;
 mod query;
+mod rank;
 mod report;
 mod search;
 mod state;
@@ -197,9 +198,7 @@ impl Collection {
 
     /// The number of documents that a filter keeps.
     pub fn count(&self, filter: &crate::retrieval::filter::Filter) -> Result<usize> {
-        let state = self.read()?;
-        let kept = state.live().filter(|(_, s)| filter.matches(&s.metadata));
-        Ok(kept.count())
+        Ok(self.read()?.matching(filter).count())
     }
 
     /// The embedder: the caller's, or the built-in model, made when first needed.

@@ -85,7 +85,7 @@ impl Collection {
             dials: state.steering.names().map(str::to_owned).collect(),
             text_bytes: state
                 .live()
-                .map(|(_, s)| s.text.as_ref().map_or(0, String::len))
+                .map(|(_, s)| s.text.as_ref().map_or(0, |text| text.len()))
                 .sum(),
             log_bytes,
         })
@@ -151,10 +151,8 @@ impl Collection {
     pub fn compact(&self) -> Result<()> {
         {
             let _writer = self.check_writable_and_lock()?;
-            let state = self.shared.state.write();
-            state
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .rebuild()?;
+            self.state_to_write().rebuild()?;
+            self.settle();
         }
         self.checkpoint()
     }

@@ -1,24 +1,22 @@
-//! Searching: one pass that scores, filters and fuses, then diversity and the split of scores.
-//!
-//! Every document is scored on both sides, so that hybrid search is exact: no document is lost
-//! because one side alone ranked it low. Ties are broken by id.
+//! Searching: the best rows (`rank`), then diversity, hits and the split of their scores.
 
 use super::Collection;
-use super::document::Stored;
 use super::hits::{Explanation, Hit};
 use super::query::{DEFAULT_BM25_WEIGHT, Fusion, Mode, Query, SearchOptions};
+use super::rank::{Blend, Found, Search};
 use super::state::State;
 use crate::embedding::{EncodeOptions, TextKind};
 use crate::error::{Error, Result};
 use crate::kernel;
 use crate::progress::Progress;
 use crate::retrieval::diversity;
-use crate::retrieval::fusion::{convex, normalize_cosine, normalize_lexical};
+use crate::retrieval::filter::Filter;
+use crate::retrieval::fusion::{normalize_cosine, normalize_lexical};
+use crate::retrieval::lexical::Asked;
+use crate::retrieval::row_set::RowSet;
 use crate::steering::{PartKind, Steered};
 use crate::threads;
-use std::cmp::Ordering;
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
 
 /// The constant of reciprocal rank fusion (Cormack et al., 2009).
 const RRF_K: f32 = 60.0;
@@ -54,8 +52,15 @@ impl Collection {
         }
         self.embed(&mut plans)?;
         let state = self.read()?;
-        let found = threads::map(threads::available(), plans.len(), &|i| {
-            plans[i].run(&state).map_err(|e| name(i, e))
+        let filters = Filters::of(&state, queries);
+        let threads = threads::available();
+        let found = threads::map(threads, plans.len(), &|i| {
+            let among = queries[i]
+                .filter
+                .as_ref()
+                .map(|filter| filters.rows(filter));
+            let inner = if one { threads } else { 1 };
+            plans[i].run(&state, among, inner).map_err(|e| name(i, e))
         });
         found.into_iter().collect()
     }
@@ -94,30 +99,28 @@ struct Plan<'a> {
     vector: Option<Vec<f32>>,
 }
 
-/// Rows in the order of hits, and what each ranking gave them if ranks were fused.
-struct Ranked {
-    rows: Vec<(u32, f32)>,
-    shares: HashMap<u32, (f32, f32)>,
-}
+/// The rows that filters keep, each filter of a batch asked once.
+struct Filters<'a>(Vec<(&'a Filter, RowSet)>);
 
-impl Ranked {
-    fn by_score(rows: Vec<(u32, f32)>) -> Self {
-        Self {
-            rows,
-            shares: HashMap::new(),
+impl<'a> Filters<'a> {
+    fn of(state: &State, queries: &'a [Query]) -> Self {
+        let mut known: Vec<(&Filter, RowSet)> = Vec::new();
+        for filter in queries.iter().filter_map(|query| query.filter.as_ref()) {
+            if !known.iter().any(|(held, _)| *held == filter) {
+                known.push((filter, state.matching(filter)));
+            }
         }
+        Self(known)
+    }
+
+    fn rows(&self, filter: &Filter) -> &RowSet {
+        let found = self.0.iter().find(|(held, _)| *held == filter);
+        &found.expect("every filter of the batch was asked").1
     }
 }
 
-/// Both scores of every row; absent is 0 on the lexical side and minus infinity on the dense.
-struct Scores {
-    lexical: Vec<f32>,
-    /// The largest lexical score that any text could have for this query.
-    bound: f32,
-    dense: Vec<f32>,
-    weight: f32,
-    mode: Mode,
-}
+/// What each ranking gave a row, where ranks were fused.
+type Shares = HashMap<u32, (f32, f32)>;
 
 impl<'a> Plan<'a> {
     fn new(query: &'a Query) -> Result<Self> {
@@ -140,57 +143,77 @@ impl<'a> Plan<'a> {
         })
     }
 
-    fn run(&self, state: &State) -> Result<Vec<Hit>> {
-        let options = &self.query.options;
+    fn run(&self, state: &State, among: Option<&RowSet>, threads: usize) -> Result<Vec<Hit>> {
         let steered = match &self.vector {
             Some(vector) => Some(self.steer(state, vector)?),
             None => None,
         };
-        let allowed: Option<Vec<bool>> = self.query.filter.as_ref().map(|filter| {
-            let keep = |stored: &Option<Arc<Stored>>| {
-                stored.as_ref().is_some_and(|s| filter.matches(&s.metadata))
+        let ready = match (&steered, &state.dense) {
+            (Some(steered), Some(dense)) => Some(dense.ready(&steered.vector)?),
+            _ => None,
+        };
+        let text = self.query.text.as_deref();
+        let text = text.filter(|_| self.mode != Mode::Dense);
+        let options = &self.query.options;
+        let search = |asked: Option<&mut Asked<'_>>| {
+            let search = Search {
+                state,
+                blend: Blend {
+                    mode: self.mode,
+                    weight: options.bm25_weight.unwrap_or(DEFAULT_BM25_WEIGHT),
+                    bound: asked.as_ref().map_or(0.0, |asked| asked.upper_bound()),
+                },
+                vector: ready.as_deref(),
+                among,
+                exact: options.exact,
+                effort: options.effort,
+                threads,
             };
-            state.rows.iter().map(keep).collect()
-        });
-        let scores = self.score(state, steered.as_ref())?;
-        let rows = (0..state.rows.len() as u32)
-            .filter(|&row| allowed.as_ref().is_none_or(|a| a[row as usize]));
+            self.hits(search, asked, steered.as_ref())
+        };
+        Ok(match text {
+            Some(text) => state.lexical.asked(text, |asked| search(Some(asked))),
+            None => search(None),
+        })
+    }
+
+    fn hits(
+        &self,
+        search: Search<'_>,
+        mut asked: Option<&mut Asked<'_>>,
+        steered: Option<&Steered>,
+    ) -> Vec<Hit> {
+        let (state, options) = (search.state, &self.query.options);
         let pool = pool_size(options.k, options.diversity);
-        let ranked = match self.by_ranks() {
-            true => {
-                let depth = (options.k * RRF_DEPTH.0).max(RRF_DEPTH.1);
-                let all: Vec<u32> = rows.collect();
-                fuse_ranks(state, &scores, &all, depth, pool)
-            }
-            false => {
-                let scored = rows.filter_map(|row| Some((row, scores.fused(row)?)));
-                Ranked::by_score(best(state, scored.collect(), pool))
-            }
+        let (ranked, shares) = match self.by_ranks() {
+            true => fuse_ranks(&search, pool, asked.as_deref_mut(), options.k),
+            false => (search.best(pool, asked.as_deref_mut()), Shares::new()),
         };
         let relevance = |score: f32| match (self.mode, self.by_ranks()) {
             (_, true) => score * (RRF_K + 1.0) / 2.0,
-            (Mode::Lexical, _) => normalize_lexical(score, scores.bound),
+            (Mode::Lexical, _) => normalize_lexical(score, search.blend.bound),
             (Mode::Dense, _) => normalize_cosine(score),
             (Mode::Hybrid, _) => score,
         };
-        let chosen = diversify(state, &ranked.rows, &relevance, options);
-        let hits = chosen.iter().map(|&(row, score)| {
-            let stored = state.rows[row as usize].as_ref();
+        let chosen = diversify(state, &ranked, &relevance, options);
+        let hits = chosen.iter().map(|found| {
+            let stored = state.rows[found.row as usize].as_ref();
             let stored = stored.expect("only full rows are scored");
-            let (lexical, dense) = scores.of(row);
+            let dense = search.dense_score(found.row);
             Hit {
                 id: stored.id.clone(),
-                score,
+                score: found.score,
                 text: stored.text.clone(),
                 metadata: stored.metadata.clone(),
-                lexical_score: lexical,
-                dense_score: dense,
-                explanation: options
-                    .explain
-                    .then(|| self.explain(state, &scores, &ranked, steered.as_ref(), (row, score))),
+                lexical_score: (self.mode != Mode::Dense).then_some(found.lexical),
+                dense_score: dense.is_finite().then_some(dense),
+                explanation: options.explain.then(|| {
+                    let ranks = shares.get(&found.row).copied();
+                    self.explain(&search, found, ranks, steered)
+                }),
             }
         });
-        Ok(hits.collect())
+        hits.collect()
     }
 
     fn by_ranks(&self) -> bool {
@@ -211,58 +234,34 @@ impl<'a> Plan<'a> {
         state.steering.apply_explained(vector, &dials, user)
     }
 
-    fn score(&self, state: &State, steered: Option<&Steered>) -> Result<Scores> {
-        let n = state.rows.len();
-        let mut scores = Scores {
-            lexical: vec![0.0; n],
-            bound: 0.0,
-            dense: vec![f32::NEG_INFINITY; n],
-            weight: self
-                .query
-                .options
-                .bm25_weight
-                .unwrap_or(DEFAULT_BM25_WEIGHT),
-            mode: self.mode,
-        };
-        if let (Some(text), true) = (&self.query.text, self.mode != Mode::Dense) {
-            let statistics = state.lexical.statistics(text);
-            scores.bound = statistics.upper_bound();
-            state.lexical.scores_into(&statistics, &mut scores.lexical);
-        }
-        if let (Some(steered), Some(dense)) = (steered, &state.dense) {
-            dense.scores(&steered.vector, &mut scores.dense)?;
-        }
-        Ok(scores)
-    }
-
     /// Splits a score into what made it. The cosine of the moved query is
     /// `(q.d + sum of parts.d) / norm`, so each part has its own share.
     fn explain(
         &self,
-        state: &State,
-        scores: &Scores,
-        ranked: &Ranked,
+        search: &Search<'_>,
+        found: &Found,
+        ranks: Option<(f32, f32)>,
         steered: Option<&Steered>,
-        (row, score): (u32, f32),
     ) -> Explanation {
+        let (state, blend) = (search.state, &search.blend);
         let mut explanation = Explanation::default();
         let text = self
             .query
             .text
             .as_ref()
             .filter(|_| self.mode != Mode::Dense);
-        if let Some(Ok(terms)) = text.map(|text| state.lexical.explain(text, row)) {
+        if let Some(Ok(terms)) = text.map(|text| state.lexical.explain(text, found.row)) {
             let terms = terms.into_iter().map(|t| (t.term, f64::from(t.score)));
             explanation.terms = terms.collect();
         }
-        if let Some((lexical, dense)) = ranked.shares.get(&row) {
-            explanation.lexical = f64::from(*lexical);
-            explanation.dense = f64::from(*dense);
+        if let Some((lexical, dense)) = ranks {
+            explanation.lexical = f64::from(lexical);
+            explanation.dense = f64::from(dense);
             return explanation;
         }
-        explanation.lexical = f64::from(scores.parts(row).0);
-        if let (Some(steered), Some(vector)) = (steered, state.vector(row)) {
-            let share = scores.share_of_a_cosine();
+        explanation.lexical = f64::from(blend.parts(found.lexical, found.dense).0);
+        if let (Some(steered), Some(vector)) = (steered, state.vector(found.row)) {
+            let share = blend.share_of_a_cosine();
             let split = steered.split(vector).unwrap_or_default();
             for (part, along) in steered.parts.iter().zip(split.iter().skip(1)) {
                 match part.kind {
@@ -274,75 +273,9 @@ impl<'a> Plan<'a> {
                 }
             }
         }
-        explanation.dense = f64::from(score) - (explanation.total() - explanation.dense);
+        explanation.dense = f64::from(found.score) - (explanation.total() - explanation.dense);
         explanation
     }
-}
-
-impl Scores {
-    /// The score of a row, or `None` if it is no candidate.
-    fn fused(&self, row: u32) -> Option<f32> {
-        let (lexical, dense) = (self.lexical[row as usize], self.dense[row as usize]);
-        match self.mode {
-            Mode::Lexical => (lexical > 0.0).then_some(lexical),
-            Mode::Dense => dense.is_finite().then_some(dense),
-            Mode::Hybrid => {
-                let (a, b) = self.parts(row);
-                (lexical > 0.0 || dense.is_finite()).then_some(a + b)
-            }
-        }
-    }
-
-    /// What each side contributes to the fused score.
-    fn parts(&self, row: u32) -> (f32, f32) {
-        let (lexical, dense) = (self.lexical[row as usize], self.dense[row as usize]);
-        match self.mode {
-            Mode::Lexical => (lexical, 0.0),
-            Mode::Dense => (0.0, dense),
-            Mode::Hybrid => {
-                let lexical = normalize_lexical(lexical, self.bound);
-                let dense = dense.is_finite().then(|| normalize_cosine(dense));
-                (
-                    convex(Some(lexical), None, self.weight),
-                    convex(None, dense, self.weight),
-                )
-            }
-        }
-    }
-
-    /// How much of a cosine arrives in the fused score.
-    fn share_of_a_cosine(&self) -> f64 {
-        match self.mode {
-            Mode::Lexical => 0.0,
-            Mode::Dense => 1.0,
-            Mode::Hybrid => f64::from((1.0 - self.weight) / 2.0),
-        }
-    }
-
-    /// The raw scores as a hit shows them.
-    fn of(&self, row: u32) -> (Option<f32>, Option<f32>) {
-        let dense = self.dense[row as usize];
-        (
-            (self.mode != Mode::Dense).then_some(self.lexical[row as usize]),
-            dense.is_finite().then_some(dense),
-        )
-    }
-}
-
-/// The order of hits: score descending, then id ascending.
-fn order(state: &State, a: &(u32, f32), b: &(u32, f32)) -> Ordering {
-    let id = |row: u32| state.rows[row as usize].as_ref().map(|s| s.id.as_str());
-    b.1.total_cmp(&a.1).then_with(|| id(a.0).cmp(&id(b.0)))
-}
-
-/// The first `k` in the order of hits.
-fn best(state: &State, mut scored: Vec<(u32, f32)>, k: usize) -> Vec<(u32, f32)> {
-    if scored.len() > k {
-        scored.select_nth_unstable_by(k, |a, b| order(state, a, b));
-        scored.truncate(k);
-    }
-    scored.sort_unstable_by(|a, b| order(state, a, b));
-    scored
 }
 
 fn pool_size(k: usize, diversity: f32) -> usize {
@@ -352,42 +285,67 @@ fn pool_size(k: usize, diversity: f32) -> usize {
     }
 }
 
-/// Rank fusion over the first `depth` of both rankings.
-fn fuse_ranks(state: &State, scores: &Scores, rows: &[u32], depth: usize, k: usize) -> Ranked {
-    let ranking = |scored: Vec<(u32, f32)>| best(state, scored, depth);
-    let lexical = rows.iter().map(|&row| (row, scores.lexical[row as usize]));
-    let lexical = ranking(lexical.filter(|(_, score)| *score > 0.0).collect());
-    let dense = rows.iter().map(|&row| (row, scores.dense[row as usize]));
-    let dense = ranking(dense.filter(|(_, score)| score.is_finite()).collect());
-    let mut shares: HashMap<u32, (f32, f32)> = HashMap::new();
-    for (rank, (row, _)) in lexical.iter().enumerate() {
-        shares.entry(*row).or_default().0 = 1.0 / (RRF_K + rank as f32 + 1.0);
+/// Rank fusion over the first of both rankings: the best `pool`.
+fn fuse_ranks(
+    search: &Search<'_>,
+    pool: usize,
+    mut asked: Option<&mut Asked<'_>>,
+    k: usize,
+) -> (Vec<Found>, Shares) {
+    let depth = (k * RRF_DEPTH.0).max(RRF_DEPTH.1);
+    let of = |mode, vector| Search {
+        blend: Blend {
+            mode,
+            ..search.blend
+        },
+        vector,
+        ..*search
+    };
+    let lexical = of(Mode::Lexical, None).best(depth, asked.as_deref_mut());
+    let dense = of(Mode::Dense, search.vector).best(depth, None);
+    let share = |rank: usize| 1.0 / (RRF_K + rank as f32 + 1.0);
+    let mut shares = Shares::new();
+    let mut rows: BTreeMap<u32, Found> = BTreeMap::new();
+    for (rank, found) in lexical.iter().enumerate() {
+        shares.entry(found.row).or_default().0 = share(rank);
+        rows.insert(found.row, *found);
     }
-    for (rank, (row, _)) in dense.iter().enumerate() {
-        shares.entry(*row).or_default().1 = 1.0 / (RRF_K + rank as f32 + 1.0);
+    for (rank, found) in dense.iter().enumerate() {
+        shares.entry(found.row).or_default().1 = share(rank);
+        rows.entry(found.row).or_insert(*found);
     }
-    let scored = shares.iter().map(|(&row, &(a, b))| (row, a + b)).collect();
-    Ranked {
-        rows: best(state, scored, k),
-        shares,
+    for found in rows.values_mut() {
+        let (a, b) = shares[&found.row];
+        found.score = a + b;
     }
+    let mut ranked: Vec<Found> = rows.into_values().collect();
+    search.keep_best(&mut ranked, pool);
+    if let Some(asked) = asked {
+        let rows: Vec<u32> = ranked.iter().map(|found| found.row).collect();
+        let mut scores = vec![0.0; rows.len()];
+        asked.scores(&rows, &mut scores);
+        for (found, score) in ranked.iter_mut().zip(scores) {
+            found.lexical = score;
+        }
+    }
+    (ranked, shares)
 }
 
 /// The first `k` of a ranking, or those that maximal marginal relevance chooses. Relevance and
 /// likeness are both in [0, 1]: what a score could be at most, and the cosine moved there.
 fn diversify(
     state: &State,
-    ranked: &[(u32, f32)],
+    ranked: &[Found],
     relevance: &dyn Fn(f32) -> f32,
     options: &SearchOptions,
-) -> Vec<(u32, f32)> {
+) -> Vec<Found> {
     if options.diversity <= 0.0 {
         return ranked.to_vec();
     }
-    let relevance: Vec<f32> = ranked.iter().map(|(_, score)| relevance(*score)).collect();
+    let relevance: Vec<f32> = ranked.iter().map(|found| relevance(found.score)).collect();
     let dot = kernel::active().dot;
     let likeness = |a: usize, b: usize| {
-        let vectors = (state.vector(ranked[a].0), state.vector(ranked[b].0));
+        let vectors = (state.vector(ranked[a].row), state.vector(ranked[b].row));
         match vectors {
             (Some(a), Some(b)) => normalize_cosine(dot(a, b)),
             _ => 0.0,

@@ -5,16 +5,20 @@
 //! rebuilt, which happens by itself when more rows are empty than full.
 
 use super::codec::Change;
-use super::document::{Document, Stored};
+use super::document::{Document, Metadata, Stored};
 use crate::error::{Error, Result};
 use crate::retrieval::dense::{DenseRows, Metric};
+use crate::retrieval::filter::{Columns, Filter, Held};
 use crate::retrieval::lexical::{LexicalOptions, LexicalRows};
+use crate::retrieval::row_set::RowSet;
 use crate::steering::Steering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Empty rows that are tolerated before a rebuild is worth it.
 const SPARE_ROWS: usize = 1024;
+/// Places of deleted vectors, as a share of the others, that compacting leaves as they are.
+const TOLERATED: usize = 8;
 
 #[derive(Debug)]
 pub(crate) struct State {
@@ -22,6 +26,9 @@ pub(crate) struct State {
     /// Name and fingerprint of the model whose vectors lie here.
     pub(crate) embedder: Option<(String, String)>,
     pub(crate) rows: Vec<Option<Arc<Stored>>>,
+    /// The rows that are full.
+    pub(crate) alive: RowSet,
+    columns: Columns,
     pub(crate) ids: HashMap<String, u32>,
     pub(crate) dense: Option<DenseRows>,
     pub(crate) lexical: LexicalRows,
@@ -36,6 +43,8 @@ impl State {
             dim: None,
             embedder: None,
             rows: Vec::new(),
+            alive: RowSet::default(),
+            columns: Columns::default(),
             ids: HashMap::new(),
             dense: None,
             lexical: LexicalRows::new(&LexicalOptions::default())?,
@@ -58,8 +67,8 @@ impl State {
         let (row, stored) = self.find(id)?;
         Some(Document {
             id: stored.id.clone(),
-            text: stored.text.clone(),
-            metadata: stored.metadata.clone(),
+            text: stored.text.as_deref().map(str::to_owned),
+            metadata: Metadata::clone(&stored.metadata),
             vector: self.vector(row).map(<[f32]>::to_vec),
         })
     }
@@ -74,6 +83,16 @@ impl State {
         numbered.filter_map(|(row, stored)| Some((row as u32, stored.as_ref()?)))
     }
 
+    /// The rows that a filter keeps.
+    pub(crate) fn matching(&self, filter: &Filter) -> RowSet {
+        let metadata = |row: u32| Some(&*self.rows.get(row as usize)?.as_ref()?.metadata);
+        let held = Held {
+            rows: &self.alive,
+            metadata: &metadata,
+        };
+        self.columns.matching(filter, &held)
+    }
+
     pub(crate) fn apply(&mut self, change: &Change) -> Result<()> {
         match change {
             Change::Identity { dim, embedder } => {
@@ -83,7 +102,7 @@ impl State {
             Change::Put { documents, vectors } => self.put(documents, vectors)?,
             Change::Delete(ids) => {
                 ids.iter().for_each(|id| self.remove(id));
-                self.rebuild_if_sparse()?;
+                self.rebuild_if_sparse();
             }
             Change::Steering { set, calibrated_on } => {
                 self.steering = Arc::new(Steering::from_bytes(set)?);
@@ -107,7 +126,7 @@ impl State {
             Some(held) if held != dim => Err(Error::dimension("this collection", held, dim)),
             Some(_) => Ok(()),
             None => {
-                self.dense = Some(DenseRows::new(dim, Metric::Cosine)?);
+                self.dense = Some(DenseRows::with_graph(dim, Metric::Cosine)?);
                 self.dim = Some(dim);
                 Ok(())
             }
@@ -135,10 +154,13 @@ impl State {
             if let Some(text) = &document.text {
                 self.lexical.insert(row, text)?;
             }
+            self.columns.push(row, &document.metadata);
             self.ids.insert(document.id.clone(), row);
+            self.alive.insert(row);
             self.rows.push(Some(Arc::new(document.clone())));
         }
-        self.rebuild_if_sparse()
+        self.rebuild_if_sparse();
+        Ok(())
     }
 
     fn remove(&mut self, id: &str) {
@@ -149,35 +171,54 @@ impl State {
             dense.remove(row);
         }
         self.lexical.remove(row);
+        self.alive.remove(row);
         self.rows[row as usize] = None;
     }
 
-    fn rebuild_if_sparse(&mut self) -> Result<()> {
-        match self.rows.len() > 2 * self.len() + SPARE_ROWS {
-            true => self.rebuild(),
-            false => Ok(()),
+    fn rebuild_if_sparse(&mut self) {
+        if self.rows.len() > 2 * self.len() + SPARE_ROWS {
+            self.renumber();
         }
     }
 
-    /// Gives every live document a new row, in the old order, and the memory of the others back.
-    pub(crate) fn rebuild(&mut self) -> Result<()> {
-        let mut fresh = State::new()?;
-        fresh.set_dim(self.dim)?;
-        fresh.embedder.clone_from(&self.embedder);
-        fresh.steering = Arc::clone(&self.steering);
-        fresh.calibrated_on = self.calibrated_on;
-        for (old, stored) in self.live() {
-            let row = fresh.rows.len() as u32;
-            if let (Some(vector), Some(dense)) = (self.vector(old), &mut fresh.dense) {
-                dense.insert(row, vector)?;
-            }
-            if let Some(text) = &stored.text {
-                fresh.lexical.insert(row, text)?;
-            }
-            fresh.ids.insert(stored.id.clone(), row);
-            fresh.rows.push(Some(Arc::clone(stored)));
+    /// Gives every live document a new row, in the old order, so that no row is empty.
+    fn renumber(&mut self) {
+        let mut new = vec![u32::MAX; self.rows.len()];
+        for (row, old) in (0u32..).zip(self.alive.iter()) {
+            new[old as usize] = row;
         }
-        *self = fresh;
+        self.rows.retain(Option::is_some);
+        self.rows.shrink_to(2 * self.rows.len());
+        self.alive = (0..self.rows.len() as u32).collect();
+        let new = |old: u32| new[old as usize];
+        self.ids.values_mut().for_each(|row| *row = new(*row));
+        if let Some(dense) = &mut self.dense {
+            dense.renumber(new);
+        }
+        self.lexical.renumber(new);
+        self.columns.clear();
+    }
+
+    /// Gives the memory of deleted documents back.
+    pub(crate) fn rebuild(&mut self) -> Result<()> {
+        self.renumber();
+        let mut lexical = LexicalRows::new(&LexicalOptions::default())?;
+        for (row, stored) in self.live() {
+            if let Some(text) = &stored.text {
+                lexical.insert(row, text)?;
+            }
+        }
+        self.lexical = lexical;
+        let sparse = |dense: &&DenseRows| dense.places() > dense.len() + dense.len() / TOLERATED;
+        if let Some(dense) = self.dense.as_ref().filter(sparse) {
+            let mut fresh = DenseRows::with_graph(dense.dim(), dense.metric())?;
+            for (row, _) in self.live() {
+                if let Some(vector) = dense.vector(row) {
+                    fresh.insert(row, vector)?;
+                }
+            }
+            self.dense = Some(fresh);
+        }
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use super::codec::Change;
 use super::document::{Batch, Metadata, Stored};
+use super::state::State;
 use super::{Collection, Writer, check_identity, fingerprint};
 use crate::embedding::EncodeOptions;
 use crate::error::{Error, ErrorKind, Result};
@@ -9,7 +10,8 @@ use crate::kernel;
 use crate::matrix::Matrix;
 use crate::progress::Progress;
 use crate::retrieval::filter::Filter;
-use std::sync::{MutexGuard, PoisonError};
+use crate::threads;
+use std::sync::{Arc, MutexGuard, PoisonError, RwLockWriteGuard};
 
 /// Floats that one batch may bring: what the count in a log record holds.
 const MAX_BATCH_FLOATS: usize = u32::MAX as usize;
@@ -87,6 +89,7 @@ impl Collection {
         for change in changes {
             self.commit(&mut writer, &change)?;
         }
+        self.settle();
         self.recalibrate_if_changed_much(&mut writer)?;
         Ok(truncated)
     }
@@ -113,8 +116,11 @@ impl Collection {
         let mut writer = self.check_writable_and_lock()?;
         let found = {
             let state = self.read()?;
-            let kept = state.live().filter(|(_, s)| filter.matches(&s.metadata));
-            kept.map(|(_, s)| s.id.clone()).collect()
+            let rows = state.matching(filter);
+            let kept = rows
+                .iter()
+                .filter_map(|row| state.rows[row as usize].as_ref());
+            kept.map(|stored| stored.id.clone()).collect()
         };
         self.delete_found(&mut writer, found)
     }
@@ -133,8 +139,19 @@ impl Collection {
         if let Some(store) = &mut writer.store {
             store.append(&change.encode())?;
         }
+        self.state_to_write().apply(change)
+    }
+
+    /// Makes what was put quick to find. It is found without this as well.
+    pub(super) fn settle(&self) {
+        if let Some(dense) = &mut self.state_to_write().dense {
+            dense.settle(threads::available());
+        }
+    }
+
+    pub(super) fn state_to_write(&self) -> RwLockWriteGuard<'_, State> {
         let state = self.shared.state.write();
-        state.unwrap_or_else(PoisonError::into_inner).apply(change)
+        state.unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn check_writable(&self) -> Result<()> {
@@ -211,6 +228,10 @@ fn into_stored(batch: Batch) -> Vec<Stored> {
     let metadata = batch.metadata.unwrap_or_else(|| vec![Metadata::new(); n]);
     let parts = batch.ids.into_iter().zip(texts).zip(metadata);
     parts
-        .map(|((id, text), metadata)| Stored { id, text, metadata })
+        .map(|((id, text), metadata)| Stored {
+            id,
+            text: text.map(Arc::from),
+            metadata: Arc::new(metadata),
+        })
         .collect()
 }

@@ -13,6 +13,7 @@ pub mod diversity;
 pub mod filter;
 pub mod fusion;
 pub mod lexical;
+pub(crate) mod row_set;
 pub mod topk;
 
 use crate::error::{Error, Result};

@@ -20,6 +20,7 @@ mod tests;
 
 pub use index::{DenseHits, DenseIndex, DenseOptions, DensePrecision, DenseSearchOptions, NO_KEY};
 pub use rows::DenseRows;
+pub(crate) use rows::Nearest;
 
 /// The most floats that a vector may have.
 pub const MAX_DIM: usize = 65_536;

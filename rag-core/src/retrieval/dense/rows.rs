@@ -6,7 +6,19 @@ use crate::error::Result;
 use crate::kernel;
 use crate::matrix::{Matrix, Rows};
 use crate::retrieval::check_k;
+use crate::retrieval::row_set::RowSet;
 use crate::threads;
+
+/// How the nearest rows are looked for.
+pub(crate) struct Nearest<'a> {
+    /// The rows that may be found, if not all.
+    pub among: Option<&'a RowSet>,
+    /// The pool of a walk; none means the default.
+    pub effort: Option<usize>,
+    /// Whether every row is scored.
+    pub exact: bool,
+    pub threads: usize,
+}
 
 /// What an exact search on one thread asks for.
 const EXACT: Way = Way {
@@ -131,8 +143,7 @@ impl DenseRows {
     /// The score of one row, `None` if it is not held. The same bits as a search gives.
     pub fn score(&self, query: &[f32], row: u32) -> Result<Option<f32>> {
         let ready = self.0.prepare(query)?;
-        let slot = self.0.slot(row);
-        Ok(slot.map(|slot| self.0.score(kernel::active(), &ready, slot) + 0.0))
+        Ok(self.score_of(&ready, row))
     }
 
     /// Writes the score of every row that is held to `out[row]`; rows past its end are left out
@@ -146,6 +157,61 @@ impl DenseRows {
             }
         }
         Ok(())
+    }
+
+    /// An empty one that finds its rows by codes and a graph once there are many. What is put into
+    /// it is found at once; [`DenseRows::settle`] makes finding it quick.
+    pub(crate) fn with_graph(dim: usize, metric: Metric) -> Result<Self> {
+        Slots::new(dim, metric, Keeping::with_graph(true, 0)).map(Self)
+    }
+
+    /// Places of vectors, those of removed ones included.
+    pub(crate) fn places(&self) -> usize {
+        self.0.count()
+    }
+
+    /// Links what was put since, and leads around what was removed.
+    pub(crate) fn settle(&mut self, threads: usize) {
+        self.0.settle(usize::MAX, threads);
+    }
+
+    /// A query in the form that is scored, with the errors of [`DenseRows::insert`].
+    pub(crate) fn ready(&self, query: &[f32]) -> Result<Vec<f32>> {
+        self.0.prepare(query)
+    }
+
+    /// The best `k` rows for a query that is ready, as far as they are found, score descending, and
+    /// how far a score may be from the exact one: not at all where all rows were scored.
+    pub(crate) fn nearly(
+        &self,
+        ready: &[f32],
+        k: usize,
+        how: &Nearest<'_>,
+    ) -> (Vec<(u32, f32)>, f32) {
+        let way = Way {
+            effort: how.effort,
+            exact: how.exact,
+            threads: how.threads,
+        };
+        self.0.nearly(ready, k, how.among, way)
+    }
+
+    /// The exact score of a row for a query that is ready.
+    pub(crate) fn score_of(&self, ready: &[f32], row: u32) -> Option<f32> {
+        let slot = self.0.slot(row)?;
+        Some(self.0.score(kernel::active(), ready, slot) + 0.0)
+    }
+
+    /// Asks for a vector that is scored soon; changes nothing but time.
+    pub(crate) fn expect(&self, row: u32) {
+        if let Some(vector) = self.vector(row) {
+            kernel::codes::prefetch(vector);
+        }
+    }
+
+    /// Gives every row another number; `new` is asked about the rows that are held.
+    pub(crate) fn renumber(&mut self, new: impl Fn(u32) -> u32) {
+        self.0.renumber(new);
     }
 
     fn slots(&self, allowed: &dyn Fn(u32) -> bool) -> Vec<u32> {

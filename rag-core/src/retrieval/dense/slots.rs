@@ -9,6 +9,7 @@ use super::{MAX_DIM, MAX_MAGNITUDE, Metric};
 use crate::error::{Error, Result};
 use crate::kernel::{self, Kernels};
 use crate::matrix::Rows;
+use crate::retrieval::row_set::RowSet;
 use crate::retrieval::topk::{Scored, TopK};
 use crate::threads;
 use std::collections::HashMap;
@@ -411,7 +412,10 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
             let inner = if queries.len() == 1 { way.threads } else { 1 };
             let found = match (slots, &filter) {
                 (Some(slots), None) => near.scan(query, k, slots),
-                (_, filter) => self.look(near, query, k, filter.as_ref(), way, inner),
+                (_, filter) => {
+                    let has = filter.as_ref().map(|bits| |slot| bits.has(slot));
+                    self.look(near, query, k, has.as_ref(), way, inner)
+                }
             };
             self.best(query, k, found)
         })
@@ -423,11 +427,11 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
         near: &Near,
         query: &[f32],
         k: usize,
-        filter: Option<&Bits>,
+        filter: Option<&(impl Fn(u32) -> bool + Sync)>,
         way: Way,
         threads: usize,
     ) -> Vec<(u32, f32)> {
-        let keep = |slot: u32| self.alive.has(slot) && filter.is_none_or(|filter| filter.has(slot));
+        let keep = |slot: u32| self.alive.has(slot) && filter.is_none_or(|filter| filter(slot));
         if way.exact || self.pending.len() > PENDING {
             return near.scan_all(query, k, &keep, threads);
         }
@@ -513,5 +517,53 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
             found.extend(merged.into_iter().map(TopK::into_sorted));
         }
         found
+    }
+}
+
+impl Slots<u32> {
+    /// The best `k` rows, as far as a walk finds them, of all or of some, and how far their scores
+    /// may be off.
+    pub(super) fn nearly(
+        &self,
+        query: &[f32],
+        k: usize,
+        among: Option<&RowSet>,
+        way: Way,
+    ) -> (Vec<Scored<u32>>, f32) {
+        let few = among.filter(|rows| way.exact || self.near.is_none() || rows.count() <= FEW);
+        let few: Option<Vec<u32>> =
+            few.map(|rows| rows.iter().filter_map(|row| self.slot(row)).collect());
+        let near = match &self.near {
+            Some(near) if !way.exact => near,
+            _ => {
+                let one = Rows::single(query)
+                    .map(|query| self.scan(query, k, few.as_deref(), way.threads));
+                return (one.unwrap_or_default().pop().unwrap_or_default(), 0.0);
+            }
+        };
+        let found = match (few, among) {
+            (Some(slots), _) => near.scan(query, k, &slots),
+            (None, Some(rows)) => {
+                let has = |slot: u32| rows.has(self.ids[slot as usize]);
+                self.look(near, query, k, Some(&has), way, way.threads)
+            }
+            (None, None) => self.look(near, query, k, None::<&fn(u32) -> bool>, way, way.threads),
+        };
+        let mut best = TopK::new(k);
+        for (slot, score) in found {
+            best.push(self.ids[slot as usize], score);
+        }
+        (best.into_sorted(), near.doubt(query))
+    }
+
+    /// Gives every row another number.
+    pub(super) fn renumber(&mut self, new: impl Fn(u32) -> u32) {
+        let held: Vec<(u32, u32)> = self.held().collect();
+        self.slot_of.clear();
+        for (slot, row) in held {
+            let row = new(row);
+            self.ids[slot as usize] = row;
+            self.slot_of.insert(row, slot);
+        }
     }
 }

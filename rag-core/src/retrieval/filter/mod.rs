@@ -18,13 +18,17 @@
 //! JSON object has none; `$gt $gte $lt $lte` refuse arrays and objects; `$exists` wants true or
 //! false; and an operator that is not one of the above is an error, never a field name.
 //!
-//! `parse` reads the JSON, `path` finds values, `value` compares them.
+//! `parse` reads the JSON, `path` finds values, `value` compares them, `columns` answers for many
+//! documents at once.
 
+mod columns;
 mod parse;
 mod path;
 #[cfg(test)]
 mod tests;
 mod value;
+
+pub(crate) use columns::{Columns, Held};
 
 use crate::error::{Error, Result};
 use path::Path;

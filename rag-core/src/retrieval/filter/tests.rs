@@ -1,6 +1,7 @@
 //! Limits, messages, and laws that hold for every filter.
 
 use super::*;
+use crate::retrieval::row_set::RowSet;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -8,6 +9,10 @@ fn refused(filter: &Value) -> String {
     let error = Filter::parse(filter).unwrap_err();
     assert_eq!(error.kind().name(), "invalid_argument");
     error.to_string()
+}
+
+fn object(key: &str, value: Value) -> Value {
+    Value::Object(Map::from_iter([(key.to_owned(), value)]))
 }
 
 fn nested(levels: usize, wrap: impl Fn(Value) -> Value) -> Value {
@@ -42,7 +47,6 @@ fn limits_hold_to_the_last_one() {
 fn hostile_nesting_is_refused_before_the_stack_ends() {
     // Built by hand: the macro walks through what it is given, deeper than the parser does.
     let list = |v: Value| Value::Array(vec![v]);
-    let object = |key: &str, v: Value| Value::Object(Map::from_iter([(key.to_owned(), v)]));
     let not = |levels| object("a", nested(levels, |v| object("$not", v)));
     assert!(Filter::parse(&not(60)).is_ok());
     for levels in [64, 2000] {
@@ -65,15 +69,18 @@ fn fields_are_told_once_and_in_order() {
     assert!(Filter::parse(&json!({})).unwrap().fields().is_empty());
 }
 
-fn values() -> impl Strategy<Value = Value> {
-    let plain = prop_oneof![
+fn plain_values() -> impl Strategy<Value = Value> {
+    prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         (-2i64..3).prop_map(Value::from),
         (-4i8..5).prop_map(|x| json!(f64::from(x) / 2.0)),
         "[ab]{0,2}".prop_map(Value::from),
-    ];
-    plain.prop_recursive(3, 12, 3, |inner| {
+    ]
+}
+
+fn values() -> impl Strategy<Value = Value> {
+    plain_values().prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
             prop::collection::btree_map("[ab]", inner, 0..3)
@@ -100,6 +107,66 @@ proptest! {
         if !value::is_nested(&x) {
             prop_assert_eq!(holds(json!({"$gte": x})), eq || holds(json!({"$gt": x})));
             prop_assert_eq!(holds(json!({"$lte": x})), eq || holds(json!({"$lt": x})));
+        }
+    }
+}
+
+fn filters() -> impl Strategy<Value = Value> {
+    let field = "[ab](\\.[ab0]){0,2}";
+    let test = prop_oneof![
+        (prop::sample::select(vec!["$eq", "$ne"]), values())
+            .prop_map(|(name, value)| object(name, value)),
+        prop::sample::select(vec!["$gt", "$gte", "$lt", "$lte"])
+            .prop_flat_map(|name| plain_values().prop_map(move |value| object(name, value))),
+        (
+            prop::sample::select(vec!["$in", "$nin"]),
+            prop::collection::vec(values(), 1..5)
+        )
+            .prop_map(|(name, list)| object(name, Value::from(list))),
+        any::<bool>().prop_map(|yes| json!({ "$exists": yes })),
+    ];
+    let leaf = (field, test).prop_map(|(field, test)| object(&field, test));
+    leaf.prop_recursive(3, 8, 3, |inner| {
+        (
+            prop::sample::select(vec!["$and", "$or"]),
+            prop::collection::vec(inner, 1..3),
+        )
+            .prop_map(|(name, list)| object(name, Value::from(list)))
+    })
+}
+
+proptest! {
+    #[test]
+    fn columns_answer_what_every_document_answers(
+        documents in prop::collection::vec((values(), values()), 1..30),
+        filters in prop::collection::vec(filters(), 1..4),
+        gone in prop::collection::vec(0u32..30, 0..5),
+        early in 0usize..30,
+    ) {
+        let documents: Vec<Map<String, Value>> = documents
+            .into_iter()
+            .map(|(a, b)| [("a".to_owned(), a), ("b".to_owned(), b)].into_iter().collect())
+            .collect();
+        let metadata = |row: u32| documents.get(row as usize);
+        let mut columns = Columns::default();
+        let mut rows = RowSet::default();
+        let filters: Vec<Filter> = filters.iter().map(|f| Filter::parse(f).unwrap()).collect();
+        for (row, document) in (0u32..).zip(&documents) {
+            rows.insert(row);
+            columns.push(row, document);
+            if row as usize == early {
+                // From here on there are columns that grow.
+                for filter in &filters {
+                    columns.matching(filter, &Held { rows: &rows, metadata: &metadata });
+                }
+            }
+        }
+        gone.iter().for_each(|&row| rows.remove(row));
+        for filter in &filters {
+            let held = Held { rows: &rows, metadata: &metadata };
+            let found: Vec<u32> = columns.matching(filter, &held).iter().collect();
+            let want = rows.iter().filter(|&row| filter.matches(&documents[row as usize]));
+            prop_assert_eq!(found, want.collect::<Vec<_>>(), "{:?}", filter);
         }
     }
 }

@@ -98,6 +98,30 @@ impl Values {
             nested => self.nested.iter().any(|value| equal(nested, value)),
         }
     }
+
+    /// The number of values that do not nest, doubles counted.
+    pub(super) fn len(&self) -> usize {
+        self.numbers.len() + self.strings.len()
+    }
+
+    pub(super) fn has_nested(&self) -> bool {
+        !self.nested.is_empty()
+    }
+
+    /// Each value that does not nest.
+    pub(super) fn for_each_plain(&self, each: &mut dyn FnMut(&Value)) {
+        if self.null {
+            each(&Value::Null);
+        }
+        for (is_in, value) in self.bools.iter().zip([false, true]) {
+            if *is_in {
+                each(&Value::Bool(value));
+            }
+        }
+        let numbers = self.numbers.iter().cloned().map(Value::Number);
+        let strings = self.strings.iter().cloned().map(Value::String);
+        numbers.chain(strings).for_each(|value| each(&value));
+    }
 }
 
 /// Whether a value holds others.

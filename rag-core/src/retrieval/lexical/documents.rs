@@ -158,6 +158,21 @@ impl<I: Id> Documents<I> {
         (self.head < self.lengths.len()).then_some(slot)
     }
 
+    /// Gives every living document another id; two of them never the same one.
+    pub(super) fn renumber(&mut self, new: impl Fn(I) -> I) {
+        self.table = Table::default();
+        for at in 0..self.ids.len() {
+            if self.lengths[at] == DEAD {
+                continue;
+            }
+            self.ids[at] = new(self.ids[at]);
+            let (seed, base, ids) = (self.seed, self.base, &self.ids);
+            let hash_of = |slot: u32| seed.number(ids[(slot - base) as usize].into());
+            let slot = base + at as u32;
+            self.table.insert(hash_of(slot), slot, hash_of);
+        }
+    }
+
     /// Forgets everything but `base`, which becomes 0.
     pub(super) fn take(&mut self) -> Self {
         let seed = self.seed;

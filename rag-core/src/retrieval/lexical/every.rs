@@ -66,10 +66,14 @@ impl<I: Id> Inverted<I> {
 
     /// Whether going through the documents asked for is less work than through the postings.
     pub(super) fn is_less_to_ask(&self, scratch: &Scratch<I>) -> bool {
-        let postings = |term: &QueryTerm| self.postings(term.number).count() as u64;
-        let postings: u64 = scratch.terms.iter().map(postings).sum();
         let held = scratch.asked.len() as u64 * self.mean_length();
-        held * CONTENT < postings
+        held * CONTENT < self.postings_of(scratch)
+    }
+
+    /// How many postings the query's terms have.
+    pub(super) fn postings_of(&self, scratch: &Scratch<I>) -> u64 {
+        let postings = |term: &QueryTerm| self.postings(term.number).count() as u64;
+        scratch.terms.iter().map(postings).sum()
     }
 
     /// Goes through the terms of each document instead of the documents of each term.

@@ -22,6 +22,7 @@
 //! `query` and `search` for the pruning, `statistics` for the seam between shards, then `rows` and `index`,
 //! the two faces.
 
+mod asked;
 mod cursor;
 mod dictionary;
 mod documents;
@@ -39,6 +40,7 @@ mod search;
 mod statistics;
 
 pub use crate::text::Language;
+pub(crate) use asked::Asked;
 pub use index::{LexicalHits, LexicalIndex};
 pub use inverted::LexicalBytes;
 pub use rows::LexicalRows;

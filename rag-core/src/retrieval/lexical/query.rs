@@ -51,13 +51,13 @@ impl<I: Id> Inverted<I> {
         self.total_length.div_ceil(self.len().max(1) as u64)
     }
 
-    fn saturation(&self) -> Saturation {
+    pub(super) fn saturation(&self) -> Saturation {
         Saturation::new(&self.options, self.len() as u64, self.total_length)
     }
 
     /// Leaves the query's terms that some document has in `scratch.terms`, in query order, and
     /// answers the sum of their weights.
-    fn read_query(&self, scratch: &mut Scratch<I>, query: &str) -> f32 {
+    pub(super) fn read_query(&self, scratch: &mut Scratch<I>, query: &str) -> f32 {
         let Scratch {
             word,
             terms,
@@ -133,7 +133,7 @@ impl<I: Id> Inverted<I> {
         check_k(k)?;
         self.pool.with(|scratch| {
             let bound = self.read_query(scratch, query);
-            self.find(scratch, self.saturation(), k, allowed);
+            self.find(scratch, self.saturation(), k, 0.0, allowed);
             take_best(scratch, hits);
             Ok(bound)
         })
@@ -150,7 +150,7 @@ impl<I: Id> Inverted<I> {
         self.pool.with(|scratch| {
             self.read_statistics(scratch, statistics);
             let saturation = Saturation::of(&self.options, statistics);
-            self.find(scratch, saturation, k, allowed);
+            self.find(scratch, saturation, k, 0.0, allowed);
             let mut hits = Vec::new();
             take_best(scratch, &mut hits);
             Ok(hits)
@@ -175,7 +175,7 @@ impl<I: Id> Inverted<I> {
                 self.read_query(scratch, query.as_ref());
                 match self.is_less_to_ask(scratch) {
                     true => self.find_asked(scratch, self.saturation(), k),
-                    false => self.find(scratch, self.saturation(), k, Allowed::Slots),
+                    false => self.find(scratch, self.saturation(), k, 0.0, Allowed::Slots),
                 }
                 let mut hits = Vec::new();
                 take_best(scratch, &mut hits);
@@ -186,7 +186,7 @@ impl<I: Id> Inverted<I> {
     }
 
     /// Leaves the slots of `ids` in `scratch.asked` and as bits in `scratch.allowed`.
-    fn ask(&self, scratch: &mut Scratch<I>, ids: &[I]) {
+    pub(super) fn ask(&self, scratch: &mut Scratch<I>, ids: &[I]) {
         let Scratch { asked, allowed, .. } = scratch;
         asked.clear();
         allowed.clear();
@@ -200,28 +200,9 @@ impl<I: Id> Inverted<I> {
         }
     }
 
-    /// Adds every document's score to its place in `out`, as far as `out` reaches.
-    pub(super) fn scores_into(&self, statistics: &ShardStatistics, out: &mut [f32]) {
-        self.pool.with(|scratch| {
-            self.read_statistics(scratch, statistics);
-            self.add_all(scratch, Saturation::of(&self.options, statistics));
-            for (i, &sum) in scratch.all.iter().enumerate() {
-                if sum <= 0.0 {
-                    continue;
-                }
-                let id: u64 = self.documents.id(self.documents.base() + i as u32).into();
-                let place = usize::try_from(id).ok();
-                if let Some(score) = place.and_then(|place| out.get_mut(place)) {
-                    *score += sum as f32;
-                }
-            }
-        });
-    }
-
     /// The scores of chosen documents, 0 where none of the terms or no such document is. `out` is
     /// as long as `ids`, checked by the caller.
     pub(super) fn score_into(&self, query: Query<'_>, ids: &[I], out: &mut [f32]) {
-        out.fill(0.0);
         self.pool.with(|scratch| {
             let saturation = match query {
                 Query::Text(text) => {
@@ -233,13 +214,25 @@ impl<I: Id> Inverted<I> {
                     Saturation::of(&self.options, statistics)
                 }
             };
-            self.ask(scratch, ids);
-            self.add_asked(scratch, saturation);
-            for &(slot, place) in &scratch.asked {
-                let sum = scratch.all[(slot - self.documents.base()) as usize];
-                out[place as usize] = sum as f32;
-            }
+            self.scores_of(scratch, saturation, ids, out);
         });
+    }
+
+    /// The same for the query in `scratch`.
+    pub(super) fn scores_of(
+        &self,
+        scratch: &mut Scratch<I>,
+        saturation: Saturation,
+        ids: &[I],
+        out: &mut [f32],
+    ) {
+        out.fill(0.0);
+        self.ask(scratch, ids);
+        self.add_asked(scratch, saturation);
+        for &(slot, place) in &scratch.asked {
+            let sum = scratch.all[(slot - self.documents.base()) as usize];
+            out[place as usize] = sum as f32;
+        }
     }
 
     pub(super) fn upper_bound(&self, query: &str) -> f32 {
@@ -286,7 +279,7 @@ pub(super) enum Query<'a> {
     Statistics(&'a ShardStatistics),
 }
 
-fn take_best<I: Id>(scratch: &mut Scratch<I>, hits: &mut Vec<(I, f32)>) {
+pub(super) fn take_best<I: Id>(scratch: &mut Scratch<I>, hits: &mut Vec<(I, f32)>) {
     let from = hits.len();
     let best = scratch.best.drain();
     hits.extend(best.map(|candidate| (candidate.id, candidate.score())));

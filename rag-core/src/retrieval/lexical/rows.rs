@@ -1,6 +1,7 @@
 //! BM25 over row numbers: what a collection stands on, beside its vectors.
 
 use super::LexicalOptions;
+use super::asked::Asked;
 use super::inverted::{Inverted, LexicalBytes};
 use super::query::Query;
 use super::search::Allowed;
@@ -181,10 +182,14 @@ impl LexicalRows {
         Ok(())
     }
 
-    /// The scores of all rows at once: adds to `out[row]` for every row below `out.len()` that
-    /// has a term of the query.
-    pub(crate) fn scores_into(&self, statistics: &ShardStatistics, out: &mut [f32]) {
-        self.0.scores_into(statistics, out);
+    /// Reads `query` once for all that `body` asks about it.
+    pub(crate) fn asked<R>(&self, query: &str, body: impl FnOnce(&mut Asked<'_>) -> R) -> R {
+        self.0.asked(query, body)
+    }
+
+    /// Gives every row another number; `new` is asked about the rows that are held.
+    pub(crate) fn renumber(&mut self, new: impl Fn(u32) -> u32) {
+        self.0.documents.renumber(new);
     }
 
     /// [`scores_for`](Self::scores_for) with the statistics of all shards.

@@ -57,12 +57,14 @@ struct Run<'a, I> {
 }
 
 impl<I: Id> Inverted<I> {
-    /// Leaves the best `k` for the terms in `scratch` in `scratch.best`.
+    /// Leaves the best `k` for the terms in `scratch` in `scratch.best`. What scores less than
+    /// `floor` may be left out.
     pub(super) fn find(
         &self,
         scratch: &mut Scratch<I>,
         saturation: Saturation,
         k: usize,
+        floor: f32,
         allowed: Allowed<'_, I>,
     ) {
         scratch.best.clear();
@@ -71,7 +73,7 @@ impl<I: Id> Inverted<I> {
             saturation,
             k,
             allowed,
-            cut: 0.0,
+            cut: f64::from(floor) * BELOW,
             exact: false,
         };
         run.exact = run.is_exact(&scratch.terms);

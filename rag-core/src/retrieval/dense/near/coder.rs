@@ -249,8 +249,9 @@ impl Coder {
 #[derive(Clone, Debug)]
 pub(super) struct Coded {
     width: usize,
-    /// The largest of the norms.
+    /// The largest of the norms, and the widest step of the rests.
     longest: f32,
+    widest: f32,
     pub codes: Aligned<u8>,
     pub rest: Vec<i8>,
     pub meanings: Vec<Meaning>,
@@ -261,6 +262,7 @@ impl Coded {
         Self {
             width,
             longest: 0.0,
+            widest: 0.0,
             codes: Aligned::default(),
             rest: Vec::new(),
             meanings: Vec::new(),
@@ -287,6 +289,7 @@ impl Coded {
         self.codes = Aligned::default();
         self.codes.grow(codes.len());
         self.codes.copy_from_slice(codes);
+        self.widest = meanings.iter().fold(0.0, |most, m| most.max(m.rest));
         (self.rest, self.meanings, self.longest) = (rest, meanings, longest);
     }
 
@@ -305,11 +308,19 @@ impl Coded {
             room,
         );
         self.longest = self.longest.max(self.meanings[slot].norm);
+        self.widest = self.widest.max(self.meanings[slot].rest);
     }
 
     /// The standard deviation that the error of a rough score has at most.
     pub(super) fn slack(&self, asking: &Asking) -> f32 {
         asking.slack * self.longest.sqrt()
+    }
+
+    /// The standard deviation that the error of a fine score has at most, for a query of `length`:
+    /// that of numbers which are rounded to the widest step.
+    pub(super) fn fine_error(&self, length: f32, l2: bool) -> f32 {
+        let weight = if l2 { 2.0 } else { 1.0 };
+        weight * length * self.widest / 12f32.sqrt()
     }
 
     #[inline(always)]

@@ -313,6 +313,14 @@ impl Near {
         fine.collect()
     }
 
+    /// How far the scores that a walk or a scan answers may be from the exact ones.
+    pub(super) fn doubt(&self, query: &[f32]) -> f32 {
+        let length = query.iter().map(|x| x * x).sum::<f32>().sqrt();
+        SURE * self
+            .coded
+            .fine_error(length, self.coder.metric == Metric::L2)
+    }
+
     /// The vector that a slot's codes stand for.
     pub(super) fn vector(&self, slot: u32) -> Vec<f32> {
         self.coder.vector(&self.coded, slot)

@@ -1,0 +1,292 @@
+//! The best rows for a query, by both sides at once and without scoring all of them.
+//!
+//! The one idea: what was not looked at has at most the score of a row that is as good as the
+//! last one seen on either side. Where the k-th best of those seen has more, the others need not
+//! be looked at (the threshold algorithm of Fagin, Lotem and Naor, 2001); else both sides are
+//! followed further down. The dense side comes first, because what it finds tells how good a row's
+//! words must be to count at all, and by that the lexical side passes over most of its postings.
+
+use super::query::Mode;
+use super::state::State;
+use crate::retrieval::dense::Nearest;
+use crate::retrieval::fusion::{convex, normalize_cosine, normalize_lexical};
+use crate::retrieval::lexical::Asked;
+use crate::retrieval::row_set::RowSet;
+use crate::retrieval::topk::TopK;
+use crate::threads;
+use std::cmp::Ordering;
+
+/// Rows that the dense side is followed down at first, beyond twice those asked for; each time it
+/// was not enough by so many times as far.
+const DEPTH: usize = 24;
+const DEEPER: usize = 4;
+/// So many times as far the lexical side is followed down at most.
+const LEXICAL: usize = 8;
+/// Vectors that are asked for ahead of those that are scored.
+const AHEAD: usize = 3;
+/// So many rows are all scored rather than searched among.
+const FEW: usize = 256;
+/// Rows that one thread scores, where there are more.
+const PER_THREAD: usize = 4096;
+/// What a floor is lowered by, so that rounding hides nothing that would reach it.
+const LOWER: f32 = 1.0 - 1e-5;
+
+/// A row with its scores on both sides.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Found {
+    pub row: u32,
+    pub score: f32,
+    /// BM25; 0 where none of the words is.
+    pub lexical: f32,
+    /// The cosine; minus infinity without a vector.
+    pub dense: f32,
+}
+
+/// How the scores of the two sides become one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Blend {
+    pub mode: Mode,
+    /// The share of BM25.
+    pub weight: f32,
+    /// The BM25 score that no row exceeds.
+    pub bound: f32,
+}
+
+impl Blend {
+    /// The score of a row, or `None` if it is no candidate. Never falls where a side rises, to the
+    /// last bit.
+    fn score(&self, lexical: f32, dense: f32) -> Option<f32> {
+        match self.mode {
+            Mode::Lexical => (lexical > 0.0).then_some(lexical),
+            Mode::Dense => dense.is_finite().then_some(dense),
+            Mode::Hybrid => {
+                let (a, b) = self.parts(lexical, dense);
+                (lexical > 0.0 || dense.is_finite()).then_some(a + b)
+            }
+        }
+    }
+
+    /// What each side contributes to the score.
+    pub(super) fn parts(&self, lexical: f32, dense: f32) -> (f32, f32) {
+        match self.mode {
+            Mode::Lexical => (lexical, 0.0),
+            Mode::Dense => (0.0, dense),
+            Mode::Hybrid => {
+                let lexical = normalize_lexical(lexical, self.bound);
+                let dense = dense.is_finite().then(|| normalize_cosine(dense));
+                (
+                    convex(Some(lexical), None, self.weight),
+                    convex(None, dense, self.weight),
+                )
+            }
+        }
+    }
+
+    /// How much of a cosine arrives in the score.
+    pub(super) fn share_of_a_cosine(&self) -> f64 {
+        match self.mode {
+            Mode::Lexical => 0.0,
+            Mode::Dense => 1.0,
+            Mode::Hybrid => f64::from((1.0 - self.weight) / 2.0),
+        }
+    }
+
+    /// The BM25 score from which on a row with this cosine may reach `score`; infinite if none can.
+    fn floor(&self, score: f32, dense: f32) -> f32 {
+        match self.mode {
+            Mode::Dense => f32::INFINITY,
+            Mode::Lexical => score.max(0.0),
+            Mode::Hybrid => {
+                let missing = score - self.parts(0.0, dense).1;
+                match missing > self.weight {
+                    true => f32::INFINITY,
+                    false if missing <= 0.0 => 0.0,
+                    false => missing / self.weight * self.bound * LOWER,
+                }
+            }
+        }
+    }
+}
+
+/// A query for which rows are looked for.
+#[derive(Clone, Copy)]
+pub(super) struct Search<'a> {
+    pub state: &'a State,
+    pub blend: Blend,
+    /// The query's vector, ready to be scored; `None` if the dense side is not asked.
+    pub vector: Option<&'a [f32]>,
+    /// The rows that may be found, if not all.
+    pub among: Option<&'a RowSet>,
+    pub exact: bool,
+    pub effort: Option<usize>,
+    pub threads: usize,
+}
+
+impl Search<'_> {
+    /// The best `k` rows: score descending, then id ascending. `asked` is the lexical side, `None`
+    /// if it is not asked.
+    pub(super) fn best(&self, k: usize, mut asked: Option<&mut Asked<'_>>) -> Vec<Found> {
+        let count = self.among.map_or(self.state.len(), RowSet::count);
+        let mut depth = 2 * k + DEPTH;
+        while !self.exact && count > FEW.max(2 * depth) {
+            if let Some(mut found) = self.down_to(depth, k, asked.as_deref_mut()) {
+                self.keep_best(&mut found, k);
+                return found;
+            }
+            depth *= DEEPER;
+        }
+        let mut found = match self.among {
+            Some(rows) => self.scored(rows.iter().collect(), asked),
+            None => self.scored(self.state.alive.iter().collect(), asked),
+        };
+        self.keep_best(&mut found, k);
+        found
+    }
+
+    /// Rows among which the best `k` are, if that can be told from the first `depth` of the dense
+    /// side.
+    fn down_to(
+        &self,
+        depth: usize,
+        k: usize,
+        mut asked: Option<&mut Asked<'_>>,
+    ) -> Option<Vec<Found>> {
+        let how = Nearest {
+            among: self.among,
+            effort: self.effort,
+            exact: false,
+            threads: self.threads,
+        };
+        let (near, error) = match (self.vector, &self.state.dense) {
+            (Some(vector), Some(dense)) => dense.nearly(vector, depth, &how),
+            _ => (Vec::new(), 0.0),
+        };
+        // What the dense side gives a row that it did not come to, at most.
+        let beyond = near.get(depth - 1).map_or(f32::NEG_INFINITY, |last| last.1);
+        let mut best = TopK::new(k);
+        let mut found: Vec<Found> = Vec::with_capacity(near.len());
+        let mut known: Vec<u32> = near.iter().map(|hit| hit.0).collect();
+        let mut lexical = vec![0.0; near.len()];
+        if let Some(asked) = &mut asked {
+            asked.scores(&known, &mut lexical);
+        }
+        let mut take = |best: &mut TopK<u32>, row, lexical, dense| {
+            if let Some(one) = self.found(row, lexical, dense) {
+                best.push(row, one.score);
+                found.push(one);
+            }
+        };
+        for (&(row, dense), &lexical) in near.iter().zip(&lexical) {
+            take(&mut best, row, lexical, dense);
+        }
+        // A score may be off by the error of its cosine, and so may the one it is compared with.
+        let error = 2.0 * error * self.blend.share_of_a_cosine() as f32;
+        let kth = |best: &TopK<u32>| {
+            best.threshold()
+                .map_or(f32::NEG_INFINITY, |kth| kth - error)
+        };
+        let mut end = self.blend.score(0.0, beyond);
+        if let Some(asked) = asked {
+            let floor = self.blend.floor(kth(&best), beyond);
+            if floor <= self.blend.bound {
+                let most = match near.is_empty() {
+                    true => depth,
+                    false => LEXICAL * depth,
+                };
+                let mut hits = Vec::with_capacity(depth);
+                asked.search(most, floor, self.among, &mut hits);
+                known.sort_unstable();
+                let last = match hits.get(most - 1) {
+                    Some(last) => last.1,
+                    None => floor,
+                };
+                end = self.blend.score(last, beyond);
+                for (i, &(row, lexical)) in hits.iter().enumerate() {
+                    if let Some(ahead) = hits.get(i + AHEAD) {
+                        self.expect(ahead.0);
+                    }
+                    let rest = self.blend.score(lexical, beyond);
+                    if rest.is_some_and(|rest| rest < kth(&best)) {
+                        end = rest;
+                        break;
+                    }
+                    if known.binary_search(&row).is_err() {
+                        take(&mut best, row, lexical, self.dense_score(row));
+                    }
+                }
+            }
+        }
+        let kth = kth(&best);
+        if end.is_some_and(|end| end >= kth) {
+            return None;
+        }
+        found.retain(|found| found.score >= kth);
+        if error > 0.0 {
+            found.iter().for_each(|found| self.expect(found.row));
+            for found in &mut found {
+                found.dense = self.dense_score(found.row);
+                let score = self.blend.score(found.lexical, found.dense);
+                found.score = score.unwrap_or(found.score);
+            }
+        }
+        Some(found)
+    }
+
+    fn found(&self, row: u32, lexical: f32, dense: f32) -> Option<Found> {
+        let score = self.blend.score(lexical, dense)?;
+        Some(Found {
+            row,
+            score,
+            lexical,
+            dense,
+        })
+    }
+
+    fn expect(&self, row: u32) {
+        if let (Some(_), Some(dense)) = (self.vector, &self.state.dense) {
+            dense.expect(row);
+        }
+    }
+
+    /// The cosine of a row, minus infinity if it has no vector or none is asked for.
+    pub(super) fn dense_score(&self, row: u32) -> f32 {
+        let score = match (self.vector, &self.state.dense) {
+            (Some(vector), Some(dense)) => dense.score_of(vector, row),
+            _ => None,
+        };
+        score.unwrap_or(f32::NEG_INFINITY)
+    }
+
+    /// Scores each of the rows on both sides.
+    fn scored(&self, rows: Vec<u32>, asked: Option<&mut Asked<'_>>) -> Vec<Found> {
+        let mut lexical = vec![0.0; rows.len()];
+        if let Some(asked) = asked {
+            asked.scores(&rows, &mut lexical);
+        }
+        let chunks = rows.len().div_ceil(PER_THREAD);
+        let found = threads::map(self.threads.min(chunks), chunks, &|chunk| {
+            let range = chunk * PER_THREAD..rows.len().min((chunk + 1) * PER_THREAD);
+            let found =
+                range.filter_map(|i| self.found(rows[i], lexical[i], self.dense_score(rows[i])));
+            found.collect::<Vec<Found>>()
+        });
+        found.into_iter().flatten().collect()
+    }
+
+    pub(super) fn keep_best(&self, found: &mut Vec<Found>, k: usize) {
+        let order = |a: &Found, b: &Found| self.state.order((a.row, a.score), (b.row, b.score));
+        if found.len() > k {
+            found.select_nth_unstable_by(k, order);
+            found.truncate(k);
+        }
+        found.sort_unstable_by(order);
+    }
+}
+
+impl State {
+    /// The order of hits: score descending, then id ascending.
+    pub(super) fn order(&self, a: (u32, f32), b: (u32, f32)) -> Ordering {
+        let id = |row: u32| self.rows[row as usize].as_ref().map(|s| s.id.as_str());
+        b.1.total_cmp(&a.1).then_with(|| id(a.0).cmp(&id(b.0)))
+    }
+}

@@ -1,0 +1,102 @@
+//! A set of rows, one bit each: what a filter keeps.
+
+/// Rows from 0 up to the largest that was inserted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RowSet(Vec<u64>);
+
+impl RowSet {
+    pub(crate) fn insert(&mut self, row: u32) {
+        let word = row as usize / 64;
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (row % 64);
+    }
+
+    pub(crate) fn remove(&mut self, row: u32) {
+        if let Some(word) = self.0.get_mut(row as usize / 64) {
+            *word &= !(1 << (row % 64));
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn has(&self, row: u32) -> bool {
+        let word = self.0.get(row as usize / 64);
+        word.is_some_and(|word| word >> (row % 64) & 1 == 1)
+    }
+
+    /// How many rows are in it, counted anew.
+    pub(crate) fn count(&self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// The rows, ascending.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        (0u32..).zip(&self.0).flat_map(|(at, &word)| {
+            let next = |word: &u64| Some(word & (word - 1)).filter(|&word| word != 0);
+            let words = std::iter::successors(Some(word).filter(|&word| word != 0), next);
+            words.map(move |word| at * 64 + word.trailing_zeros())
+        })
+    }
+
+    pub(crate) fn unite(&mut self, other: &Self) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (word, other) in self.0.iter_mut().zip(&other.0) {
+            *word |= other;
+        }
+    }
+
+    pub(crate) fn intersect(&mut self, other: &Self) {
+        self.0.truncate(other.0.len());
+        for (word, other) in self.0.iter_mut().zip(&other.0) {
+            *word &= other;
+        }
+    }
+
+    pub(crate) fn subtract(&mut self, other: &Self) {
+        for (word, other) in self.0.iter_mut().zip(&other.0) {
+            *word &= !other;
+        }
+    }
+}
+
+impl FromIterator<u32> for RowSet {
+    fn from_iter<T: IntoIterator<Item = u32>>(rows: T) -> Self {
+        let mut set = Self::default();
+        rows.into_iter().for_each(|row| set.insert(row));
+        set
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        #[test]
+        fn behaves_like_a_set(
+            a in prop::collection::btree_set(0u32..300, 0..40),
+            b in prop::collection::btree_set(0u32..300, 0..40),
+            gone in prop::collection::btree_set(0u32..400, 0..40),
+        ) {
+            let sorted = |set: &RowSet| set.iter().collect::<Vec<u32>>();
+            let (left, right): (RowSet, RowSet) = (a.iter().copied().collect(), b.iter().copied().collect());
+            let mut all = left.clone();
+            all.unite(&right);
+            prop_assert_eq!(sorted(&all), a.union(&b).copied().collect::<Vec<_>>());
+            let mut both = left.clone();
+            both.intersect(&right);
+            prop_assert_eq!(sorted(&both), a.intersection(&b).copied().collect::<Vec<_>>());
+            let mut rest = left.clone();
+            rest.subtract(&right);
+            prop_assert_eq!(rest.count(), a.difference(&b).count());
+            gone.iter().for_each(|&row| all.remove(row));
+            let want: BTreeSet<u32> = a.union(&b).filter(|row| !gone.contains(row)).copied().collect();
+            prop_assert!((0..500).all(|row| all.has(row) == want.contains(&row)));
+        }
+    }
+}
