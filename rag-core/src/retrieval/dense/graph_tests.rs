@@ -87,7 +87,7 @@ fn filled(metric: Metric, whole: bool, vectors: &[Vec<f32>]) -> Slots<u64> {
         let ready = slots.prepare(vector).unwrap();
         slots.put(id, &ready).unwrap();
     }
-    slots.settle(usize::MAX, 2);
+    slots.settle(2);
     slots
 }
 
@@ -143,7 +143,7 @@ fn the_graph_does_not_depend_on_threads() {
             let ready = slots.prepare(vector).unwrap();
             slots.put(id, &ready).unwrap();
         }
-        slots.settle(usize::MAX, threads);
+        slots.settle(threads);
         let mut to = Writer::default();
         assert!(slots.to_bytes(&mut to));
         to.finish()
@@ -182,7 +182,7 @@ fn recall_stays_when_half_is_removed_and_when_all_is_replaced() {
         for (id, vector) in fifth() {
             let ready = slots.prepare(vector).unwrap();
             slots.put(id, &ready).unwrap();
-            slots.settle(1, 1);
+            slots.settle(1);
             held.insert(id, vector.clone());
         }
     }
@@ -244,7 +244,7 @@ proptest! {
                     slots.put(id, &ready).unwrap();
                     held.insert(id, vector.clone());
                     if what > 3 {
-                        slots.settle(usize::from(what), 1);
+                        slots.settle(1 + usize::from(what) % 2);
                     }
                 }
             }
@@ -307,7 +307,7 @@ proptest! {
                 search(&slots, vector, 5, None, EXACT);
                 let ready = slots.prepare(vector).unwrap();
                 slots.put(1000, &ready).unwrap();
-                slots.settle(10, 1);
+                slots.settle(1);
                 slots.remove(20);
             }
         }
@@ -325,7 +325,7 @@ fn equal_vectors_and_vectors_of_zeros_are_held_and_found() {
         };
         slots.put(id, &vector).unwrap();
     }
-    slots.settle(usize::MAX, 1);
+    slots.settle(1);
     let found = search(&slots, &[1.0, 0.0, 0.0, 0.0], 150, None, WALK);
     assert_eq!(found.len(), 150);
     assert!(found.iter().take(100).all(|hit| hit.0 >= 100));

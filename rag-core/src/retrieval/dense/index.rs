@@ -204,7 +204,7 @@ impl DenseIndex {
         for (&key, vector) in keys.iter().zip(ready.rows().iter()) {
             self.slots.put(key, vector)?;
         }
-        self.slots.settle(usize::MAX, threads::available());
+        self.slots.settle(threads::available());
         Ok(())
     }
 
@@ -219,6 +219,7 @@ impl DenseIndex {
         for &key in keys {
             self.slots.remove(key);
         }
+        self.slots.settle(threads::available());
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Vectors under row numbers: what a collection stands on, beside its postings.
 
 use super::Metric;
-use super::slots::{Keeping, Slots, Way};
+use super::slots::{Keeping, Slots, Upkeep, Way};
 use crate::error::Result;
 use crate::kernel;
 use crate::matrix::{Matrix, Rows};
@@ -79,6 +79,20 @@ impl DenseRows {
     /// Forgets `row`; answers whether it was held. What is left scores as before.
     pub fn remove(&mut self, row: u32) -> bool {
         self.0.remove(row)
+    }
+
+    /// The next step of what makes finding quick, if there is one: computed while others search,
+    /// for [`DenseRows::carry_out`].
+    #[allow(dead_code, reason = "rows that are all looked at need none")]
+    pub(crate) fn upkeep(&self, threads: usize) -> Option<Upkeep> {
+        self.0.upkeep(threads)
+    }
+
+    /// Carries out a step in a moment; one that was computed before another change is dropped.
+    /// Answers whether it was carried out.
+    #[allow(dead_code, reason = "rows that are all looked at need none")]
+    pub(crate) fn carry_out(&mut self, upkeep: &Upkeep) -> bool {
+        self.0.carry_out(upkeep)
     }
 
     /// The vector of `row` as it is kept.

@@ -3,7 +3,7 @@
 //! Few vectors are kept as they are and all looked at. From some thousands on there are codes and a
 //! graph as well (`near`), and the vectors themselves are kept only where that was asked for.
 
-use super::near::{All, Near};
+use super::near::{All, Near, Step};
 use super::saved::{Reader, Writer};
 use super::{MAX_DIM, MAX_MAGNITUDE, Metric};
 use crate::error::{Error, Result};
@@ -126,8 +126,18 @@ pub(super) struct Slots<I> {
     /// Slots that hold nothing and to which nothing leads.
     free: Vec<u32>,
     near: Option<Near>,
-    /// Slots with codes that are not linked yet.
+    /// Slots with codes that are not linked yet, oldest first.
     pending: Vec<u32>,
+    /// How many changes there were.
+    version: u64,
+}
+
+/// A step of upkeep that was computed under a shared borrow and is yet to be carried out.
+#[derive(Clone, Debug)]
+pub(crate) struct Upkeep {
+    /// The state that it was computed for.
+    version: u64,
+    step: Step,
 }
 
 impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
@@ -148,6 +158,7 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
             free: Vec::new(),
             near: None,
             pending: Vec::new(),
+            version: 0,
         })
     }
 
@@ -301,6 +312,7 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
     /// [`Slots::settle`] makes finding it quick.
     pub(super) fn put(&mut self, id: I, ready: &[f32]) -> Result<()> {
         self.remove(id);
+        self.version += 1;
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
@@ -346,22 +358,47 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
         }
     }
 
-    /// Links what was put, at most `most` vectors, and leads around what was removed.
-    pub(super) fn settle(&mut self, most: usize, threads: usize) {
-        let Some(near) = &mut self.near else {
-            return;
-        };
+    /// The next step of linking what was put and of leading around what was removed; `None` when
+    /// all is done. It takes milliseconds, while searches go on.
+    pub(super) fn upkeep(&self, threads: usize) -> Option<Upkeep> {
         let alive = |slot: u32| self.alive.has(slot);
-        let count = most.min(self.pending.len());
-        let slots: Vec<u32> = self.pending.drain(..count).collect();
-        near.link(&slots, &alive, threads);
-        self.free.extend(near.sweep(count, &alive));
+        let step = self.near.as_ref()?.step(&self.pending, &alive, threads)?;
+        Some(Upkeep {
+            version: self.version,
+            step,
+        })
+    }
+
+    /// Carries out a step. One that was computed before another change is dropped: links to what is
+    /// gone by now must not be set. Answers whether it was carried out.
+    pub(super) fn carry_out(&mut self, upkeep: &Upkeep) -> bool {
+        let Some(near) = self
+            .near
+            .as_mut()
+            .filter(|_| upkeep.version == self.version)
+        else {
+            return false;
+        };
+        self.version += 1;
+        let alive = |slot: u32| self.alive.has(slot);
+        let free = near.carry_out(&upkeep.step, &self.pending, &alive);
+        self.free.extend(free);
+        self.pending.drain(..upkeep.step.linked);
+        true
+    }
+
+    /// All upkeep at once.
+    pub(super) fn settle(&mut self, threads: usize) {
+        while let Some(upkeep) = self.upkeep(threads) {
+            self.carry_out(&upkeep);
+        }
     }
 
     pub(super) fn remove(&mut self, id: I) -> bool {
         let Some(slot) = self.slot_of.remove(&id) else {
             return false;
         };
+        self.version += 1;
         self.alive.set(slot, false);
         let Some(near) = &mut self.near else {
             self.free.push(slot);
@@ -373,8 +410,6 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
             return true;
         }
         near.bury(slot);
-        let alive = |slot: u32| self.alive.has(slot);
-        self.free.extend(near.sweep(1, &alive));
         true
     }
 
@@ -443,10 +478,8 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
         }
         if !self.pending.is_empty() {
             let pending: Vec<u32> = self.pending.iter().copied().filter(|&s| keep(s)).collect();
+            // No link leads to these, so none is found twice.
             found.extend(near.scan(query, k, &pending));
-            // A dead slot may still lead to one that was used again since and waits here.
-            found.sort_unstable_by_key(|hit| hit.0);
-            found.dedup_by_key(|hit| hit.0);
         }
         found
     }

@@ -1,26 +1,19 @@
 //! Linking: which slots a slot leads to, when it comes and when others go.
 //!
-//! Slots come in rounds: all of a round look for their neighbours in the graph as it was, then
-//! the links are set in one go. So the graph depends on the order of the calls and not on the
-//! number of threads.
+//! Everything here only looks and answers; `upkeep` decides what is asked and sets the links.
 
 use super::coder::{Coded, Coder, Meaning};
 use super::graph::{DEGREE, Keep, Links, NONE, Walk};
 use super::scratch::Pool;
 use crate::kernel;
-use crate::threads;
 
 /// Candidates among which a new slot's links are chosen.
 pub(super) const CANDIDATES: usize = 72;
 /// A link is left out where a shorter one leads nearly there: nearer by this factor, in squared
 /// distances (Vamana; Subramanya et al., 2019).
 const NEARER: f32 = 1.1;
-/// A round is at most this share of what is linked already.
-const SHARE: usize = 32;
 /// Candidates whose codes are asked for ahead of those that are read.
 const AHEAD: usize = 4;
-/// Slots in a round at most.
-const MOST_ROUND: usize = 1024;
 
 /// Room for choosing among candidates.
 #[derive(Debug, Default)]
@@ -42,6 +35,7 @@ pub(super) struct Choice {
 pub(super) struct Linker<'a, K> {
     pub coder: &'a Coder,
     pub coded: &'a Coded,
+    pub links: &'a Links,
     pub alive: &'a K,
 }
 
@@ -135,11 +129,11 @@ impl<K: Keep> Linker<'_, K> {
     }
 
     /// The links of a new slot.
-    fn place(&self, links: &Links, entries: &[u32], slot: u32, pool: &Pool) -> Vec<u32> {
+    pub(super) fn place(&self, entries: &[u32], slot: u32, pool: &Pool) -> Vec<u32> {
         pool.with(|walk, choice| {
             self.coder.ask_for(self.coded, slot, &mut walk.asking);
             walk.short = self.coder.short();
-            walk.run(self.coded, links, entries, CANDIDATES, self.alive);
+            walk.run(self.coded, self.links, entries, CANDIDATES, self.alive);
             let norm = self.coded.meaning(slot).norm;
             let near = walk
                 .pool
@@ -153,8 +147,8 @@ impl<K: Keep> Linker<'_, K> {
     }
 
     /// The links of a slot to which others lead from now on.
-    fn answer(&self, links: &Links, slot: u32, new: &[(u32, u32)], pool: &Pool) -> Vec<u32> {
-        let mut all = links.of(slot).to_vec();
+    pub(super) fn answer(&self, slot: u32, new: &[(u32, u32)], pool: &Pool) -> Vec<u32> {
+        let mut all = self.links.of(slot).to_vec();
         for &(_, from) in new {
             if !all.contains(&from) {
                 all.push(from);
@@ -171,57 +165,21 @@ impl<K: Keep> Linker<'_, K> {
         })
     }
 
-    /// Links new slots, which have codes and no links yet.
-    pub(super) fn link(
-        &self,
-        links: &mut Links,
-        entries: &mut Vec<u32>,
-        mut linked: usize,
-        slots: &[u32],
-        threads: usize,
-        pool: &Pool,
-    ) {
-        let mut at = 0;
-        while at < slots.len() {
-            if entries.is_empty() {
-                entries.push(slots[at]);
-                linked += 1;
-                at += 1;
-                continue;
-            }
-            let round = (linked / SHARE).clamp(1, MOST_ROUND);
-            let slots = &slots[at..slots.len().min(at + round)];
-            let placed = threads::map(threads, slots.len(), &|i| {
-                self.place(links, entries, slots[i], pool)
-            });
-            let mut back: Vec<(u32, u32)> = Vec::with_capacity(slots.len() * DEGREE);
-            for (&slot, chosen) in slots.iter().zip(&placed) {
-                links.set(slot, chosen);
-                back.extend(chosen.iter().map(|&to| (to, slot)));
-            }
-            back.sort_unstable();
-            let groups: Vec<&[(u32, u32)]> = back.chunk_by(|a, b| a.0 == b.0).collect();
-            let answers = threads::map(threads, groups.len(), &|i| {
-                self.answer(links, groups[i][0].0, groups[i], pool)
-            });
-            for (group, answer) in groups.iter().zip(answers) {
-                links.set(group[0].0, &answer);
-            }
-            at += slots.len();
-            linked += slots.len();
-        }
-    }
-
-    /// Leads a slot around those of its neighbours that are dead; answers whether it had such.
-    pub(super) fn mend(&self, links: &mut Links, slot: u32, pool: &Pool) -> bool {
-        let old = links.of(slot);
+    /// The links that lead a slot around those of its neighbours that are dead, if it has such.
+    pub(super) fn mend(&self, slot: u32, pool: &Pool) -> Option<Vec<u32>> {
+        let old = self.links.of(slot);
         if old.iter().all(|&link| self.alive.keep(link)) {
-            return false;
+            return None;
+        }
+        if !self.alive.keep(slot) {
+            // Nothing may lead to a slot that is used again.
+            let living = old.iter().filter(|&&link| self.alive.keep(link));
+            return Some(living.copied().collect());
         }
         let mut all: Vec<u32> = Vec::with_capacity(4 * DEGREE);
         for &link in old {
             if !self.alive.keep(link) {
-                all.extend(links.of(link).iter().filter(|&&l| self.alive.keep(l)));
+                all.extend(self.links.of(link).iter().filter(|&&l| self.alive.keep(l)));
             }
         }
         let own: Vec<u32> = old
@@ -232,7 +190,7 @@ impl<K: Keep> Linker<'_, K> {
         all.sort_unstable();
         all.dedup();
         all.retain(|l| *l != slot && *l != NONE && !own.contains(l));
-        let chosen = pool.with(|walk, choice| {
+        Some(pool.with(|walk, choice| {
             // Of those behind the dead the nearest; its own links all stay in the choice, or the
             // long ones, by which walks cross the graph, would be crowded out sweep by sweep.
             self.measure(slot, &all, walk, choice);
@@ -247,8 +205,6 @@ impl<K: Keep> Linker<'_, K> {
             choice.near.append(&mut near);
             self.choose(slot, choice);
             choice.kept.clone()
-        });
-        links.set(slot, &chosen);
-        true
+        }))
     }
 }

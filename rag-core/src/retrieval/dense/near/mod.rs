@@ -4,8 +4,8 @@
 //! of a flat graph (Vamana; Subramanya et al., 2019) reads a few hundred short codes; the best of
 //! them are scored finely for as long as the error that short codes can have leaves any doubt.
 //!
-//! `rotation` and `coder` make codes, `graph` walks, `link` keeps the graph; `scratch` is what
-//! lets a search allocate nothing.
+//! `rotation` and `coder` make codes, `graph` walks, `link` chooses links and `upkeep` sets them;
+//! `scratch` is what lets a search allocate nothing.
 
 mod coder;
 mod graph;
@@ -13,6 +13,7 @@ mod link;
 mod rotation;
 mod saved;
 mod scratch;
+mod upkeep;
 
 use super::Metric;
 use crate::kernel;
@@ -20,14 +21,12 @@ use crate::threads;
 use coder::{Asking, Coded, Coder};
 pub(super) use graph::{All, Keep};
 use graph::{Links, MOST_SLOTS};
-use link::Linker;
 use scratch::Pool;
+pub(super) use upkeep::Step;
 
 /// Entry points of a walk: the root of the number of slots over four, at least and at most. One in
 /// the right region saves more steps than the others cost.
 const ENTRIES: (usize, usize) = (16, 256);
-/// Slots that are linked before entry points are chosen for the first time.
-const FIRST: usize = 256;
 /// Slots that one removed or added vector has looked over while dead ones are led around.
 const SWEEP: usize = 12;
 /// Dead slots, as a share of all, from which on they are led around.
@@ -99,8 +98,11 @@ pub(super) struct Near {
     /// Removed slots that others still lead to, and those of them that a sweep is leading around.
     dead: Vec<u32>,
     dying: Vec<u32>,
-    /// How far the sweep has come.
+    /// How far the sweep has come, and how many slots it is to look over next.
     cursor: usize,
+    owed: usize,
+    /// One past the last slot that was linked.
+    reach: u32,
     pool: Pool,
     room: Vec<f32>,
 }
@@ -119,6 +121,8 @@ impl Near {
             dead: Vec::new(),
             dying: Vec::new(),
             cursor: 0,
+            owed: 0,
+            reach: 0,
             pool: Pool::default(),
             room: Vec::new(),
         }
@@ -132,43 +136,6 @@ impl Near {
         self.links.set(slot, &[]);
     }
 
-    /// Links slots that were put.
-    pub(super) fn link(&mut self, slots: &[u32], alive: &impl Keep, threads: usize) {
-        let mut left = slots;
-        while !left.is_empty() {
-            // Entry points are chosen anew on the way, for as many as there are by then.
-            let (now, later) = left.split_at(left.len().min(self.linked.max(FIRST)));
-            let linker = Linker {
-                coder: &self.coder,
-                coded: &self.coded,
-                alive,
-            };
-            let (entries, linked) = (&mut self.entries, self.linked);
-            linker.link(&mut self.links, entries, linked, now, threads, &self.pool);
-            self.linked += now.len();
-            self.choose_entries(alive);
-            left = later;
-        }
-    }
-
-    /// Entry points are spread over the slots, and chosen anew when there are twice as many.
-    fn choose_entries(&mut self, alive: &impl Keep) {
-        let n = self.links.len();
-        let wanted = (self.linked.isqrt() / 4).clamp(ENTRIES.0, ENTRIES.1);
-        let enough = self.chosen_for <= self.linked && self.linked < self.chosen_for * 2;
-        let sound = self.entries.len() * 2 > wanted && self.entries.iter().all(|&e| alive.keep(e));
-        if enough && sound {
-            return;
-        }
-        let linked = |s: &usize| alive.keep(*s as u32) && !self.links.of(*s as u32).is_empty();
-        let part = |i: usize| (i * n / wanted..(i + 1) * n / wanted).find(linked);
-        let entries: Vec<u32> = (0..wanted).filter_map(part).map(|s| s as u32).collect();
-        if !entries.is_empty() {
-            self.entries = entries;
-            self.chosen_for = self.linked;
-        }
-    }
-
     /// Whether walks pass through slots that hold nothing.
     pub(super) fn has_dead(&self) -> bool {
         !(self.dead.is_empty() && self.dying.is_empty())
@@ -177,40 +144,7 @@ impl Near {
     /// A linked slot was removed: walks still pass through it.
     pub(super) fn bury(&mut self, slot: u32) {
         self.dead.push(slot);
-    }
-
-    /// Leads some slots around dead ones; answers slots that may be used again.
-    pub(super) fn sweep(&mut self, writes: usize, alive: &impl Keep) -> Vec<u32> {
-        if self.dying.is_empty() {
-            if self.dead.len() * TOLERATED <= self.linked {
-                return Vec::new();
-            }
-            self.dying = std::mem::take(&mut self.dead);
-            self.cursor = 0;
-        }
-        let linker = Linker {
-            coder: &self.coder,
-            coded: &self.coded,
-            alive,
-        };
-        let end = self.links.len().min(self.cursor + writes * SWEEP);
-        for slot in self.cursor..end {
-            if alive.keep(slot as u32) {
-                linker.mend(&mut self.links, slot as u32, &self.pool);
-            }
-        }
-        self.cursor = end;
-        if end < self.links.len() {
-            return Vec::new();
-        }
-        let free = std::mem::take(&mut self.dying);
-        for &slot in &free {
-            self.links.set(slot, &[]);
-        }
-        self.linked = self.linked.saturating_sub(free.len());
-        self.entries.retain(|&e| alive.keep(e));
-        self.choose_entries(alive);
-        free
+        self.owe(1);
     }
 
     /// Slots, with their scores, among which the `k` best are as far as a walk with a pool of

@@ -72,6 +72,7 @@ impl Near {
             let number = usize::try_from(from.long()?).ok().filter(|&n| n <= count);
             number.ok_or("a count beyond the slots")
         };
+        near.reach = super::upkeep::reach(&near.links);
         (near.linked, near.chosen_for, near.cursor) = (number()?, number()?, number()?);
         if near.entries.is_empty() && near.linked > 0 || near.linked < near.dying.len() {
             return Err("a graph that cannot be entered");
