@@ -1,6 +1,7 @@
 //! Vectors under row numbers: what a collection stands on, beside its postings.
 
 use super::Metric;
+use super::among::Among;
 use super::slots::{Keeping, Slots, Upkeep, Way};
 use crate::error::Result;
 use crate::kernel;
@@ -116,7 +117,7 @@ impl DenseRows {
         let slots = allowed.map(|allowed| self.slots(allowed));
         let found = self
             .0
-            .search(Rows::single(&ready)?, k, slots.as_deref(), EXACT);
+            .search(Rows::single(&ready)?, k, slots.as_ref(), EXACT);
         Ok(found.into_iter().next().unwrap_or_default())
     }
 
@@ -139,7 +140,7 @@ impl DenseRows {
         let slots = allowed.map(|allowed| self.slots(allowed));
         let threads = threads::resolve(threads);
         let way = Way { threads, ..EXACT };
-        Ok(self.0.search(ready.rows(), k, slots.as_deref(), way))
+        Ok(self.0.search(ready.rows(), k, slots.as_ref(), way))
     }
 
     /// The score of one row, `None` if it is not held. The same bits as a search gives.
@@ -162,8 +163,8 @@ impl DenseRows {
         Ok(())
     }
 
-    fn slots(&self, allowed: &dyn Fn(u32) -> bool) -> Vec<u32> {
+    fn slots(&self, allowed: &dyn Fn(u32) -> bool) -> Among {
         let kept = self.0.held().filter(|&(_, row)| allowed(row));
-        kept.map(|(slot, _)| slot).collect()
+        self.0.among(kept.map(|(slot, _)| slot), self.len())
     }
 }

@@ -3,7 +3,7 @@
 
 use super::super::Metric;
 use super::rotation::Rotation;
-use crate::kernel::codes::{BLOCK, BLOCK_BYTES, Decode, padded};
+use crate::kernel::codes::{BLOCK, BLOCK_BYTES, Decode, padded, prefetch};
 use crate::kernel::{self, Aligned, grow_large};
 
 /// The middle of the sixteen levels.
@@ -20,7 +20,7 @@ const SHORT: usize = 64;
 
 /// What codes of a vector mean: number `i` is `scale * (code - 7.5) + rest * remainder`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Meaning {
+pub(in crate::retrieval::dense) struct Meaning {
     pub scale: f32,
     pub rest: f32,
     /// The squared length of the centred vector.
@@ -247,7 +247,7 @@ impl Coder {
 
 /// The codes of all slots.
 #[derive(Clone, Debug)]
-pub(super) struct Coded {
+pub(in crate::retrieval::dense) struct Coded {
     width: usize,
     /// The largest of the norms.
     longest: f32,
@@ -290,14 +290,17 @@ impl Coded {
         (self.rest, self.meanings, self.longest) = (rest, meanings, longest);
     }
 
-    pub(super) fn put(&mut self, coder: &Coder, slot: u32, vector: &[f32], room: &mut Vec<f32>) {
-        let (slot, half) = (slot as usize, self.width / 2);
-        if slot >= self.len() {
-            let len = slot + 1;
-            self.codes.grow(len * half);
+    fn grow(&mut self, len: usize) {
+        if len > self.len() {
+            self.codes.grow(len * self.width / 2);
             grow_large(&mut self.rest, len * self.width, 0);
             grow_large(&mut self.meanings, len, Meaning::default());
         }
+    }
+
+    pub(super) fn put(&mut self, coder: &Coder, slot: u32, vector: &[f32], room: &mut Vec<f32>) {
+        self.grow(slot as usize + 1);
+        let (slot, half) = (slot as usize, self.width / 2);
         self.meanings[slot] = coder.encode(
             vector,
             &mut self.codes[slot * half..][..half],
@@ -307,9 +310,26 @@ impl Coded {
         self.longest = self.longest.max(self.meanings[slot].norm);
     }
 
+    /// Puts what is at `from` in codes of the same width.
+    pub(super) fn put_coded(&mut self, slot: u32, of: &Coded, from: u32) {
+        self.grow(slot as usize + 1);
+        let (at, half) = (slot as usize, self.width / 2);
+        self.meanings[at] = *of.meaning(from);
+        self.codes[at * half..][..half].copy_from_slice(of.code(from));
+        self.rest[at * self.width..][..self.width].copy_from_slice(of.rest(from));
+        self.longest = self.longest.max(self.meanings[at].norm);
+    }
+
     /// The standard deviation that the error of a rough score has at most.
     pub(super) fn slack(&self, asking: &Asking) -> f32 {
         asking.slack * self.longest.sqrt()
+    }
+
+    /// Asks for what a rough score needs.
+    #[inline(always)]
+    pub(super) fn ahead(&self, slot: u32) {
+        prefetch(self.code(slot));
+        prefetch(std::slice::from_ref(self.meaning(slot)));
     }
 
     #[inline(always)]

@@ -12,6 +12,8 @@ pub(super) const CANDIDATES: usize = 72;
 /// A link is left out where a shorter one leads nearly there: nearer by this factor, in squared
 /// distances (Vamana; Subramanya et al., 2019).
 const NEARER: f32 = 1.1;
+/// New links of a full row up to which each is weighed against the row instead of all anew.
+const ONE_BY_ONE: usize = 4;
 /// Candidates whose codes are asked for ahead of those that are read.
 const AHEAD: usize = 4;
 
@@ -114,7 +116,7 @@ impl<K: Keep> Linker<'_, K> {
         choice.near.clear();
         for others in others.chunks(sums.len()) {
             for &other in others {
-                kernel::codes::prefetch(self.coded.code(other));
+                self.coded.ahead(other);
             }
             let sums = &mut sums[..others.len()];
             (kernel::active().codes.dots)(&walk.asking.bytes, &self.coded.codes, others, sums);
@@ -146,23 +148,81 @@ impl<K: Keep> Linker<'_, K> {
         })
     }
 
-    /// The links of a slot to which others lead from now on.
+    /// The links of a slot to which others were led: it leads back to them.
     pub(super) fn answer(&self, slot: u32, new: &[(u32, u32)], pool: &Pool) -> Vec<u32> {
         let mut all = self.links.of(slot).to_vec();
+        let mut over = Vec::new();
         for &(_, from) in new {
-            if !all.contains(&from) {
-                all.push(from);
+            if all.contains(&from) {
+                continue;
+            }
+            match all.len() < DEGREE {
+                true => all.push(from),
+                false => over.push(from),
             }
         }
-        if all.len() <= DEGREE {
+        if over.is_empty() {
             return all;
         }
         pool.with(|walk, choice| {
-            self.measure(slot, &all, walk, choice);
-            choice.near.retain(|n| self.alive.keep(n.1));
-            self.choose(slot, choice);
-            choice.kept.clone()
+            if over.len() > ONE_BY_ONE {
+                all.extend(over);
+                self.measure(slot, &all, walk, choice);
+                choice.near.retain(|n| self.alive.keep(n.1));
+                self.choose(slot, choice);
+                return choice.kept.clone();
+            }
+            for one in over {
+                self.squeeze(slot, &mut all, one, walk, choice);
+            }
+            all
         })
+    }
+
+    /// Makes room for one more link in a full row, by the rule of [`Linker::choose`] between it and
+    /// each of the others: these were weighed against each other when they came.
+    fn squeeze(
+        &self,
+        slot: u32,
+        all: &mut Vec<u32>,
+        one: u32,
+        walk: &mut Walk,
+        choice: &mut Choice,
+    ) {
+        if all.len() < DEGREE {
+            all.push(one);
+            return;
+        }
+        all.push(one);
+        self.measure(slot, all, walk, choice);
+        let mut far = [0.0; DEGREE + 1];
+        for (far, near) in far.iter_mut().zip(&choice.near) {
+            *far = near.0;
+        }
+        all.pop();
+        self.measure(one, all, walk, choice);
+        let own = far[DEGREE];
+        let apart = choice.near.iter().map(|near| near.0);
+        if far
+            .iter()
+            .zip(apart)
+            .any(|(&far, apart)| far <= own && NEARER * apart <= own)
+        {
+            return;
+        }
+        let mut places = far.iter().zip(&choice.near);
+        all.retain(|&link| {
+            let led = |(&far, near): (&f32, &(f32, u32))| NEARER * near.0 <= far;
+            self.alive.keep(link) && !places.next().is_some_and(led)
+        });
+        if all.len() < DEGREE {
+            all.push(one);
+            return;
+        }
+        let farthest = (0..DEGREE).max_by(|&a, &b| far[a].total_cmp(&far[b]));
+        if let Some(at) = farthest.filter(|&at| far[at] > own) {
+            all[at] = one;
+        }
     }
 
     /// The links that lead a slot around those of its neighbours that are dead, if it has such.

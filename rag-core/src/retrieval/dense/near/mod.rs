@@ -18,7 +18,8 @@ mod upkeep;
 use super::Metric;
 use crate::kernel;
 use crate::threads;
-use coder::{Asking, Coded, Coder};
+pub(super) use coder::Coded;
+use coder::{Asking, Coder};
 pub(super) use graph::{All, Keep};
 use graph::{Links, MOST_SLOTS};
 use scratch::Pool;
@@ -136,6 +137,23 @@ impl Near {
         self.links.set(slot, &[]);
     }
 
+    /// The codes of some vectors, in their order.
+    pub(super) fn code<'a>(&self, vectors: impl Iterator<Item = &'a [f32]>) -> Coded {
+        let mut coded = Coded::new(self.coder.width());
+        let mut room = Vec::new();
+        for (slot, vector) in (0..).zip(vectors) {
+            coded.put(&self.coder, slot, vector, &mut room);
+        }
+        coded
+    }
+
+    /// [`Near::put`] for a vector whose codes are at `from` of some.
+    pub(super) fn put_coded(&mut self, slot: u32, coded: &Coded, from: u32) {
+        self.coded.put_coded(slot, coded, from);
+        self.links.grow(slot as usize + 1);
+        self.links.set(slot, &[]);
+    }
+
     /// Whether walks pass through slots that hold nothing.
     pub(super) fn has_dead(&self) -> bool {
         !(self.dead.is_empty() && self.dying.is_empty())
@@ -156,11 +174,36 @@ impl Near {
         effort: usize,
         keep: &impl Keep,
     ) -> Vec<(u32, f32)> {
+        self.go(query, k, effort, keep, &All)
+    }
+
+    /// The same by a walk that passes through all slots alike: for a filter that lets many through
+    /// and a pool in which that share of them is enough.
+    pub(super) fn pass(
+        &self,
+        query: &[f32],
+        k: usize,
+        effort: usize,
+        keep: &impl Keep,
+    ) -> Vec<(u32, f32)> {
+        self.go(query, k, effort, &All, keep)
+    }
+
+    /// A walk among slots that `keep` lets through, of which `then` may be found.
+    fn go(
+        &self,
+        query: &[f32],
+        k: usize,
+        effort: usize,
+        keep: &impl Keep,
+        then: &impl Keep,
+    ) -> Vec<(u32, f32)> {
         self.pool.with(|walk, _| {
             self.coder.ask(query, &mut walk.asking);
             let most = effort.max(k);
             walk.short = self.coder.short();
             walk.run(&self.coded, &self.links, &self.entries, most, keep);
+            walk.only(then);
             let doubt = DOUBT * self.coded.slack(&walk.asking);
             let floor = walk
                 .pool
@@ -179,12 +222,12 @@ impl Near {
             let mut sums = [0; SCAN];
             for slots in slots.chunks(SCAN) {
                 for &slot in slots.iter().take(AHEAD) {
-                    kernel::codes::prefetch(self.coded.code(slot));
+                    self.coded.ahead(slot);
                 }
                 let mut chunks = slots.chunks(AHEAD).peekable();
                 while let Some(slots) = chunks.next() {
                     for &slot in chunks.peek().copied().unwrap_or_default() {
-                        kernel::codes::prefetch(self.coded.code(slot));
+                        self.coded.ahead(slot);
                     }
                     let sums = &mut sums[..slots.len()];
                     let dots = kernel::active().codes.dots;

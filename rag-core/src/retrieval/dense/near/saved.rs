@@ -1,7 +1,7 @@
 //! The graph's part of a file.
 
+use super::super::bits::Bits;
 use super::super::saved::{Reader, Writer};
-use super::super::slots::Bits;
 use super::coder::Meaning;
 use super::{Keep, Metric, Near};
 

@@ -12,6 +12,8 @@ use crate::threads;
 const SHARE: usize = 32;
 /// Slots in a round at most.
 const MOST_ROUND: usize = 1024;
+/// Fewer slots than this are not worth waking other threads for: those of a round, of a sweep.
+const ALONE: (usize, usize) = (8, 512);
 /// Slots that one step of a sweep looks over at most.
 const MOST_SWEPT: usize = 4096;
 
@@ -60,6 +62,7 @@ impl Near {
             false => (self.linked / SHARE).clamp(1, MOST_ROUND),
         };
         let slots = &waiting[..most.min(waiting.len())];
+        let threads = if slots.len() < ALONE.0 { 1 } else { threads };
         let linker = self.linker(alive);
         let mut rows: Vec<(u32, Vec<u32>)> = threads::map(threads, slots.len(), &|i| {
             (slots[i], linker.place(&self.entries, slots[i], &self.pool))
@@ -84,6 +87,7 @@ impl Near {
     fn part(&self, alive: &impl Keep, threads: usize) -> Step {
         let count = self.links.len() - self.cursor.min(self.links.len());
         let count = count.min(self.owed).min(MOST_SWEPT);
+        let threads = if count < ALONE.1 { 1 } else { threads };
         let linker = self.linker(alive);
         let mended = threads::map(threads, count, &|i| {
             let slot = (self.cursor + i) as u32;
@@ -150,11 +154,12 @@ impl Near {
         };
     }
 
-    /// Entry points are spread over the slots, and chosen anew when there are twice as many.
+    /// Entry points are spread over the slots, and chosen anew when there are a sixteenth more.
     fn choose_entries(&mut self, alive: &impl Keep) {
         let n = self.reach as usize;
         let wanted = (self.linked.isqrt() / 4).clamp(super::ENTRIES.0, super::ENTRIES.1);
-        let enough = self.chosen_for <= self.linked && self.linked < self.chosen_for * 2;
+        let enough =
+            self.chosen_for <= self.linked && self.linked <= self.chosen_for + self.chosen_for / 16;
         let sound = self.entries.len() * 2 > wanted && self.entries.iter().all(|&e| alive.keep(e));
         if enough && sound {
             return;
