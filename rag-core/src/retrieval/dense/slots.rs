@@ -23,14 +23,16 @@ const QUERY_BLOCK: usize = 8;
 const ROW_BLOCK: usize = 4096;
 /// Vectors from which on there are codes and a graph.
 const START: usize = 2048;
-/// Matches of a filter up to which they are all looked at instead of walked among: at least, as a
-/// share of all, and at most.
-const FEW: usize = 4096;
-const FEW_OF: usize = 8;
-const MOST_FEW: usize = 16_384;
-/// The share of a filter's matches from which on a walk passes through the others as if there were
-/// no filter, and keeps so many more candidates.
-const PASSING: f32 = 0.2;
+/// Matches of a filter up to which they are all looked at instead of walked among.
+const FEW: usize = 6144;
+/// The share that a filter lets through from which on a walk passes the others as if there were no
+/// filter, and how much larger its pool is then: the share to this power times. In a larger pool
+/// each place finds more, so that it need not grow as the share falls.
+const PASSING: f32 = 0.06;
+const WIDER: f32 = -2.0 / 3.0;
+/// Codes that are scanned in the time that a place of a walk's pool takes, where it is large.
+const PLACE: usize = 64;
+const LARGE: usize = 512;
 /// Vectors that were added and are not linked yet, up to which they are looked at one by one.
 const PENDING: usize = 1024;
 /// The pool of a walk where the caller names none.
@@ -155,7 +157,7 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
 
     /// Some slots, which come in any order and may come twice, at most `most`.
     pub(super) fn among(&self, slots: impl Iterator<Item = u32>, most: usize) -> Among {
-        Among::new(slots, most, FEW.max(self.count() / FEW_OF).min(MOST_FEW))
+        Among::new(slots, most, FEW)
     }
 
     /// A number that every change of what is held changes.
@@ -510,14 +512,21 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
         if way.exact || waiting > PENDING && waiting * 2 > self.count() {
             return near.scan_all(query, k, &keep, threads);
         }
-        let effort = way.effort.unwrap_or(EFFORT);
+        let effort = way.effort.unwrap_or(EFFORT).max(k);
         let share = filter.map_or(1.0, |f| f.1 as f32 / self.count() as f32);
+        let passing = filter.is_some() && share >= PASSING;
+        let most = match passing {
+            true => (effort as f32 * share.powf(WIDER)).max((k + k / 2) as f32 / share) as usize,
+            false => effort,
+        };
+        if most > LARGE && most * PLACE > self.count() {
+            return near.scan_all(query, k, &keep, threads);
+        }
         let mut found = Vec::new();
         if filter.is_none() && !near.has_dead() {
             found = near.walk(query, k, effort, &All);
-        } else if filter.is_some() && share >= PASSING {
-            let most = effort.max(k + k / 2) as f32 / share;
-            found = near.pass(query, k, most as usize, &keep);
+        } else if passing {
+            found = near.pass(query, k, most, &keep);
         }
         if found.len() < k {
             found = near.walk(query, k, effort, &keep);

@@ -18,6 +18,14 @@ const ERROR: f32 = 0.108;
 /// cancel out.
 const SHORT: usize = 64;
 
+/// The nearest whole number of one below 2^22, the even one of two: two additions, where the library's
+/// function would be called for each number.
+#[inline(always)]
+fn round(x: f32) -> f32 {
+    const SHIFT: f32 = 12_582_912.0;
+    (x + SHIFT) - SHIFT
+}
+
 /// What codes of a vector mean: number `i` is `scale * (code - 7.5) + rest * remainder`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(in crate::retrieval::dense) struct Meaning {
@@ -161,7 +169,7 @@ impl Coder {
         if !(norm > 0.0 && inverse.is_finite()) {
             return meaning;
         }
-        let level = |x: f32| (x * inverse + MIDDLE).round_ties_even().clamp(0.0, 15.0);
+        let level = |x: f32| round((x * inverse + MIDDLE).clamp(0.0, 15.0));
         let (mut with, mut own) = (0.0, 0.0);
         for x in &room[..self.dim] {
             let c = level(*x) - MIDDLE;
@@ -184,7 +192,7 @@ impl Coder {
             let (block, at) = (i / BLOCK, i % BLOCK);
             let code = level(*x) as u8;
             codes[block * BLOCK_BYTES + at % BLOCK_BYTES] |= code << (at / BLOCK_BYTES * 4);
-            let left = (left(*x) * per_rest).round_ties_even();
+            let left = round(left(*x) * per_rest);
             rest[i] = left.clamp(-127.0, 127.0) as i8;
         }
         meaning
@@ -218,7 +226,7 @@ impl Coder {
         asking.step = most / 127.0;
         let inverse = if most > 0.0 { 127.0 / most } else { 0.0 };
         asking.bytes.clear();
-        let byte = |x: &f32| (x * inverse).round_ties_even().clamp(-127.0, 127.0) as i8;
+        let byte = |x: &f32| round(x * inverse).clamp(-127.0, 127.0) as i8;
         asking.bytes.extend(floats.iter().map(byte));
         let bytes: i32 = asking.bytes.iter().map(|&b| i32::from(b)).sum();
         asking.sum = (bytes as f32, floats.iter().sum());
