@@ -131,8 +131,8 @@ typedef struct rag_collection rag_collection;
 typedef struct rag_decision rag_decision;
 
 /**
- * Vectors by key, searched by likeness. Searches may run from many threads at once; adding and
- * removing need the index for themselves.
+ * Vectors by key, searched by likeness. All calls may come from many threads at once: changes take
+ * turns, and searches go on beside them.
  */
 typedef struct rag_dense_index rag_dense_index;
 
@@ -1064,10 +1064,11 @@ rag_status rag_dense_index_vector(const rag_dense_index *index,
                                   rag_error **err);
 
 /**
- * Adds `n` vectors, rows of `dim` floats, under `n` keys: all or nothing.
+ * Adds `n` vectors, rows of `dim` floats, under `n` keys: all or nothing. Searches find them from
+ * one moment on, and go on while they are linked.
  * `RAG_STATUS_ALREADY_EXISTS` if a key is held or stands twice.
  */
-rag_status rag_dense_index_add(rag_dense_index *index,
+rag_status rag_dense_index_add(const rag_dense_index *index,
                                const uint64_t *keys,
                                const float *vectors,
                                size_t n,
@@ -1077,7 +1078,7 @@ rag_status rag_dense_index_add(rag_dense_index *index,
 /**
  * Removes `n` keys, all or nothing. `RAG_STATUS_NOT_FOUND` if one is not held.
  */
-rag_status rag_dense_index_remove(rag_dense_index *index,
+rag_status rag_dense_index_remove(const rag_dense_index *index,
                                   const uint64_t *keys,
                                   size_t n,
                                   rag_error **err);
@@ -1086,7 +1087,8 @@ rag_status rag_dense_index_remove(rag_dense_index *index,
  * *Gives* the best `k` keys for each of `n` queries, rows of `dim` floats: larger scores first,
  * then by key. A ranking is shorter than `k` only if there are fewer keys that may be found.
  *
- * `filter` lends the keys that may be found, or is NULL for all of them; it never costs hits.
+ * `filter` lends the keys that may be found, or is NULL for all of them; it never costs hits. The
+ * last few filters are remembered while nothing changes: the same keys again cost little.
  * `progress` may be NULL. Options: `effort`, `exact`, `threads`.
  */
 rag_status rag_dense_index_search(const rag_dense_index *index,

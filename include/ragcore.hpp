@@ -356,7 +356,7 @@ struct allowed {
 
 using key_filter = std::optional<std::vector<std::uint64_t>>;
 
-/** Vectors by key; rag_dense_index. */
+/** Vectors by key; rag_dense_index. All calls may come from many threads at once. */
 class dense_index {
 public:
   explicit dense_index(std::size_t dim, const options &with = {})
@@ -371,13 +371,13 @@ public:
   bool contains(std::uint64_t key) const {
     return detail::get<bool>(rag_dense_index_contains, raw(), key);
   }
-  void add(span<std::uint64_t> keys, rows vectors) {
+  void add(span<std::uint64_t> keys, rows vectors) const {
     same(keys.size(), vectors.size());
-    detail::call(rag_dense_index_add, handle_.raw(), keys.data(), vectors.data.data(), keys.size(),
+    detail::call(rag_dense_index_add, raw(), keys.data(), vectors.data.data(), keys.size(),
                  vectors.dim);
   }
-  void remove(span<std::uint64_t> keys) {
-    detail::call(rag_dense_index_remove, handle_.raw(), keys.data(), keys.size());
+  void remove(span<std::uint64_t> keys) const {
+    detail::call(rag_dense_index_remove, raw(), keys.data(), keys.size());
   }
   std::vector<ranking> search(rows queries, std::size_t k, const key_filter &filter = {},
                               const options &with = {}) const {

@@ -18,8 +18,9 @@ class DenseIndex:
 
     ``metric``: ``"cosine"``, ``"dot"`` or ``"l2"`` (scores are then negative squared distances).
     ``precision``: ``"auto"`` keeps codes of twelve bits a number once there are 2,048 vectors, and
-    ``"f32"`` the vectors themselves beside them. Vectors come and go at any time; few are all
-    looked at, many are found by a graph that is never to be built.
+    ``"f32"`` the vectors themselves beside them. Vectors come and go at any time, from any thread,
+    while searches go on; few are all looked at, many are found by a graph that is never to be
+    built.
 
     >>> import ragcore as rag
     >>> index = rag.DenseIndex(2)
@@ -67,7 +68,8 @@ class DenseIndex:
         """The best ``k`` keys and scores, (n, k) each; (k,) each for one (dim,) query.
 
         ``effort`` trades speed for recall: the candidates that a walk keeps, 40 unless said.
-        ``exact`` looks at every vector. ``filter`` holds the allowed keys. Short rows are padded
+        ``exact`` looks at every vector. ``filter`` holds the allowed keys; the last few filters are
+        remembered while nothing changes, the same keys again cost little. Short rows are padded
         with key ``2**64 - 1`` and score ``-inf``.
         """
         rows, single = one_or_many(queries, "queries", self.dim)

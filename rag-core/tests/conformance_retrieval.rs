@@ -92,7 +92,7 @@ fn dense_search() {
         let mut options = DenseOptions::default();
         set_all(case, |name, value| options.set(name, value))?;
         let (vectors, dim) = matrix(&inputs["vectors"], 1);
-        let mut index = DenseIndex::new(dim, &options)?;
+        let index = DenseIndex::new(dim, &options)?;
         index.add(&keys(&inputs["keys"]), Rows::new(&vectors, dim)?)?;
         if let Some(remove) = inputs.get("remove") {
             index.remove(&keys(remove))?;

@@ -12,8 +12,8 @@ use rag_core::{Error, ErrorKind};
 use std::ffi::{c_char, c_void};
 use std::ptr;
 
-/// Vectors by key, searched by likeness. Searches may run from many threads at once; adding and
-/// removing need the index for themselves.
+/// Vectors by key, searched by likeness. All calls may come from many threads at once: changes take
+/// turns, and searches go on beside them.
 pub struct rag_dense_index {
     _opaque: [u8; 0],
 }
@@ -90,7 +90,7 @@ pub unsafe extern "C" fn rag_dense_index_len(
     err: *mut *mut rag_error,
 ) -> rag_status {
     guard(err, || {
-        let found = handle::with(index, "index", |x| Ok(x.len()))?;
+        let found = handle::with(index, "index", |x| Ok(x.len()?))?;
         convert::put(len, found, "len")
     })
 }
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn rag_dense_index_bytes(
     err: *mut *mut rag_error,
 ) -> rag_status {
     guard(err, || {
-        let found = handle::with(index, "index", |x| Ok(x.bytes()))?;
+        let found = handle::with(index, "index", |x| Ok(x.bytes()?))?;
         convert::put(bytes, found, "bytes")
     })
 }
@@ -117,7 +117,7 @@ pub unsafe extern "C" fn rag_dense_index_contains(
     err: *mut *mut rag_error,
 ) -> rag_status {
     guard(err, || {
-        let found = handle::with(index, "index", |x| Ok(x.contains(key)))?;
+        let found = handle::with(index, "index", |x| Ok(x.contains(key)?))?;
         convert::put(held, found, "held")
     })
 }
@@ -132,7 +132,7 @@ pub unsafe extern "C" fn rag_dense_index_keys(
     err: *mut *mut rag_error,
 ) -> rag_status {
     guard(err, || {
-        let keys = handle::with(index, "index", |x| Ok(x.keys()))?;
+        let keys = handle::with(index, "index", |x| Ok(x.keys()?))?;
         fill(&keys, out, capacity, count, "out")
     })
 }
@@ -156,17 +156,18 @@ pub unsafe extern "C" fn rag_dense_index_vector(
                     format!("key {key} is not in the index"),
                 )
             };
-            let vector = x.vector(key).ok_or_else(missing)?;
+            let vector = x.vector(key)?.ok_or_else(missing)?;
             fill(&vector, out, capacity, count, "out")
         })
     })
 }
 
-/// Adds `n` vectors, rows of `dim` floats, under `n` keys: all or nothing.
+/// Adds `n` vectors, rows of `dim` floats, under `n` keys: all or nothing. Searches find them from
+/// one moment on, and go on while they are linked.
 /// `RAG_STATUS_ALREADY_EXISTS` if a key is held or stands twice.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_dense_index_add(
-    index: *mut rag_dense_index,
+    index: *const rag_dense_index,
     keys: *const u64,
     vectors: *const f32,
     n: usize,
@@ -176,28 +177,29 @@ pub unsafe extern "C" fn rag_dense_index_add(
     guard(err, || {
         let keys = slice(keys, n, "keys")?;
         let vectors = rows(vectors, n, dim, "vectors")?;
-        handle::with_mut(index, "index", |x| Ok(x.add(keys, vectors)?))
+        handle::with(index, "index", |x| Ok(x.add(keys, vectors)?))
     })
 }
 
 /// Removes `n` keys, all or nothing. `RAG_STATUS_NOT_FOUND` if one is not held.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_dense_index_remove(
-    index: *mut rag_dense_index,
+    index: *const rag_dense_index,
     keys: *const u64,
     n: usize,
     err: *mut *mut rag_error,
 ) -> rag_status {
     guard(err, || {
         let keys = slice(keys, n, "keys")?;
-        handle::with_mut(index, "index", |x| Ok(x.remove(keys)?))
+        handle::with(index, "index", |x| Ok(x.remove(keys)?))
     })
 }
 
 /// *Gives* the best `k` keys for each of `n` queries, rows of `dim` floats: larger scores first,
 /// then by key. A ranking is shorter than `k` only if there are fewer keys that may be found.
 ///
-/// `filter` lends the keys that may be found, or is NULL for all of them; it never costs hits.
+/// `filter` lends the keys that may be found, or is NULL for all of them; it never costs hits. The
+/// last few filters are remembered while nothing changes: the same keys again cost little.
 /// `progress` may be NULL. Options: `effort`, `exact`, `threads`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_dense_index_search(

@@ -2,7 +2,6 @@
 
 use crate::call::{call, long_call};
 use crate::convert::{number_in, rows, set_options, table};
-use crate::guarded::Guarded;
 use crate::lexical::Found;
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -12,11 +11,11 @@ use rag_core::retrieval::dense::{DenseIndex as Core, DenseOptions, DenseSearchOp
 use std::path::PathBuf;
 
 #[pyclass(frozen, module = "ragcore._core")]
-pub(crate) struct DenseIndex(Guarded<Core>);
+pub(crate) struct DenseIndex(Core);
 
 impl From<Core> for DenseIndex {
     fn from(core: Core) -> Self {
-        Self(Guarded::new(core))
+        Self(core)
     }
 }
 
@@ -42,41 +41,38 @@ impl DenseIndex {
         vectors: PyReadonlyArray2<'_, f32>,
     ) -> PyResult<()> {
         let (keys, vectors) = (keys.as_slice()?, rows(&vectors)?);
-        call(py, || self.0.write(|index| index.add(keys, vectors)))
+        call(py, || self.0.add(keys, vectors))
     }
 
     fn remove(&self, py: Python<'_>, keys: PyReadonlyArray1<'_, u64>) -> PyResult<()> {
         let keys = keys.as_slice()?;
-        call(py, || self.0.write(|index| index.remove(keys)))
+        call(py, || self.0.remove(keys))
     }
 
     fn len(&self, py: Python<'_>) -> PyResult<usize> {
-        call(py, || self.0.read(|index| Ok(index.len())))
+        call(py, || self.0.len())
     }
 
     fn bytes(&self, py: Python<'_>) -> PyResult<usize> {
-        call(py, || self.0.read(|index| Ok(index.bytes())))
+        call(py, || self.0.bytes())
     }
 
-    fn dim(&self, py: Python<'_>) -> PyResult<usize> {
-        call(py, || self.0.read(|index| Ok(index.dim())))
+    fn dim(&self) -> usize {
+        self.0.dim()
     }
 
     /// The options by name, as text.
-    fn options(&self, py: Python<'_>) -> PyResult<(&'static str, &'static str, u64)> {
-        let read = |index: &Core| {
-            let o = index.options();
-            Ok((o.metric.name(), o.precision.name(), o.seed))
-        };
-        call(py, || self.0.read(read))
+    fn options(&self) -> (&'static str, &'static str, u64) {
+        let o = self.0.options();
+        (o.metric.name(), o.precision.name(), o.seed)
     }
 
     fn contains(&self, py: Python<'_>, key: u64) -> PyResult<bool> {
-        call(py, || self.0.read(|index| Ok(index.contains(key))))
+        call(py, || self.0.contains(key))
     }
 
     fn keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<u64>>> {
-        let keys = call(py, || self.0.read(|index| Ok(index.keys())))?;
+        let keys = call(py, || self.0.keys())?;
         Ok(PyArray1::from_vec(py, keys))
     }
 
@@ -85,8 +81,7 @@ impl DenseIndex {
         py: Python<'py>,
         key: u64,
     ) -> PyResult<Option<Bound<'py, PyArray1<f32>>>> {
-        let copy = |index: &Core| Ok(index.vector(key));
-        let found = call(py, || self.0.read(copy))?;
+        let found = call(py, || self.0.vector(key))?;
         Ok(found.map(|values| PyArray1::from_vec(py, values)))
     }
 
@@ -106,15 +101,14 @@ impl DenseIndex {
         let queries = rows(&queries)?;
         let filter = filter.as_ref().map(|f| f.as_slice()).transpose()?;
         let hits = long_call(py, progress, |mut progress| {
-            self.0
-                .read(|index| index.search(queries, k, &chosen, filter, &mut progress))
+            self.0.search(queries, k, &chosen, filter, &mut progress)
         })?;
         let n = queries.len();
         Ok((table(py, hits.keys, n, k)?, table(py, hits.scores, n, k)?))
     }
 
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        call(py, || self.0.read(|index| index.save(&path)))
+        call(py, || self.0.save(&path))
     }
 
     #[staticmethod]

@@ -1,16 +1,16 @@
 //! The dense index on one thread: build, recall against speed, live changes, filters, scans.
 //!
-//! `cargo run --release -p ragcore-benches --bin dense -- --vectors FILE.npy [--queries 1000] [--limit N]`
+//! `cargo run --release -p ragcore-benches --bin dense -- --vectors FILE.npy [--queries 1000] [--limit N]
+//! [--parts curve,exact,filters,adds,live,f32]`
 //! FILE holds float32 rows; the last ones are the queries. Times are processor time.
 
-use rag_core::retrieval::dense::{
-    DenseIndex, DenseOptions, DensePrecision, DenseSearchOptions, Metric,
-};
+use rag_core::retrieval::dense::{DenseIndex, DenseOptions, DensePrecision, DenseSearchOptions};
 use rag_core::{Progress, Rows};
 use ragcore_benches::collection::Result;
 use ragcore_benches::cpu::{measure, process_seconds};
 use ragcore_benches::npy;
 use std::collections::HashSet;
+use std::ops::Range;
 use std::time::Instant;
 
 fn main() -> Result<()> {
@@ -33,29 +33,39 @@ fn main() -> Result<()> {
     println!("{n} vectors of {dim} floats, {count} queries, one thread");
     let truth = bench.truth(&(0..n as u64).collect::<Vec<_>>())?;
 
+    let parts = after("--parts").map_or("curve,exact,filters,adds,live,f32", |x| x);
+    let wanted = |part: &str| parts.split(',').any(|one| one == part);
     for precision in [DensePrecision::Auto, DensePrecision::F32] {
-        let options = DenseOptions::default()
-            .precision(precision)
-            .metric(Metric::Cosine);
-        let mut index = DenseIndex::new(dim, &options)?;
-        let start = now();
-        index.add(&(0..n as u64).collect::<Vec<_>>(), base)?;
+        if precision == DensePrecision::F32 && !wanted("f32") {
+            break;
+        }
         let name = precision.name();
+        let start = now();
+        let index = bench.index(precision, n)?;
+        let bytes = index.bytes()? / n;
         println!(
-            "{name}: build {:.1} CPU s, {} bytes a vector",
-            now() - start,
-            index.bytes() / n
+            "{name}: build {:.1} CPU s, {bytes} bytes a vector",
+            now() - start
         );
-        for effort in [10, 14, 20, 28, 40, 56, 80, 120, 200, 400] {
-            bench.point(&index, name, Some(effort), &truth)?;
+        if wanted("curve") || precision == DensePrecision::F32 {
+            for effort in [10, 14, 20, 28, 40, 56, 80, 120, 200, 400] {
+                bench.point(&index, name, Some(effort), &truth)?;
+            }
         }
         bench.point(&index, name, None, &truth)?;
-        if precision == DensePrecision::Auto {
-            if std::env::var("QUICK").is_ok() {
-                return Ok(());
-            }
+        if precision == DensePrecision::F32 {
+            break;
+        }
+        if wanted("exact") {
             bench.exact(&index, &truth)?;
+        }
+        if wanted("filters") {
             bench.filters(&index)?;
+        }
+        if wanted("adds") {
+            bench.adds(&truth)?;
+        }
+        if wanted("live") {
             bench.live(index)?;
         }
     }
@@ -77,12 +87,12 @@ impl Bench<'_> {
     /// The exact ten of each query among some keys.
     fn truth(&self, keys: &[u64]) -> Result<Vec<Vec<u64>>> {
         let options = DenseOptions::default().precision(DensePrecision::F32);
-        let mut index = DenseIndex::new(self.base.dim(), &options)?;
+        let index = DenseIndex::new(self.base.dim(), &options)?;
         let mut found = Vec::new();
         // In parts that stay below the size from which a graph is built.
         let mut best: Vec<Vec<(u64, f32)>> = vec![Vec::new(); self.queries.len()];
         for keys in keys.chunks(2000) {
-            index.remove(&index.keys())?;
+            index.remove(&index.keys()?)?;
             for &key in keys {
                 index.add(&[key], Rows::single(self.base.row(key as usize))?)?;
             }
@@ -167,8 +177,41 @@ impl Bench<'_> {
         Ok(())
     }
 
+    fn index(&self, precision: DensePrecision, n: usize) -> Result<DenseIndex> {
+        let options = DenseOptions::default().precision(precision);
+        let index = DenseIndex::new(self.base.dim(), &options)?;
+        self.add(&index, 0..n)?;
+        Ok(index)
+    }
+
+    fn add(&self, index: &DenseIndex, range: Range<usize>) -> Result<()> {
+        let keys: Vec<u64> = range.clone().map(|key| key as u64).collect();
+        let dim = self.base.dim();
+        let rows = &self.base.data()[range.start * dim..range.end * dim];
+        Ok(index.add(&keys, Rows::new(rows, dim)?)?)
+    }
+
+    /// The last sixth comes one by one, then in batches of a thousand.
+    fn adds(&self, truth: &[Vec<u64>]) -> Result<()> {
+        let n = self.base.len();
+        for size in [1, 1000] {
+            let index = self.index(DensePrecision::Auto, n - n / 6)?;
+            let start = now();
+            for first in (n - n / 6..n).step_by(size) {
+                self.add(&index, first..n.min(first + size))?;
+            }
+            let speed = (n / 6) as f64 / (now() - start);
+            println!(
+                "additions of {size} to {} vectors: {speed:.0} a CPU s",
+                n - n / 6
+            );
+            self.point(&index, "after them", None, truth)?;
+        }
+        Ok(())
+    }
+
     fn filters(&self, index: &DenseIndex) -> Result<()> {
-        for percent in [1, 10, 50, 90] {
+        for percent in [1, 5, 10, 15, 20, 35, 50, 90] {
             let keys: Vec<u64> = (0..self.base.len() as u64)
                 .filter(|key| {
                     key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32 < percent * (1 << 32) / 100
@@ -179,13 +222,13 @@ impl Bench<'_> {
             let recall = self.recall(index, &options, Some(&keys), &truth)?;
             let speed = self.speed(index, &options, Some(&keys), 200);
             println!(
-                "filter of {percent}%: recall@10 {recall:.4}, {speed:.0} queries/s, the list of keys included"
+                "filter of {percent}%: recall@10 {recall:.4}, {speed:.0} queries/s, the list of keys given each time"
             );
         }
         Ok(())
     }
 
-    fn live(&self, mut index: DenseIndex) -> Result<()> {
+    fn live(&self, index: DenseIndex) -> Result<()> {
         let n = self.base.len();
         let options = DenseSearchOptions::default().threads(Some(1));
         let (mut half, mut start) = (Vec::new(), now());
@@ -227,7 +270,7 @@ impl Bench<'_> {
             "five times a fifth replaced: recall@10 {:.4}, {:.0} queries/s, {} bytes a vector",
             self.recall(&index, &options, None, &truth)?,
             self.speed(&index, &options, None, 1000),
-            index.bytes() / n
+            index.bytes()? / n
         );
         Ok(())
     }

@@ -8,10 +8,10 @@
 
 use super::query::Mode;
 use super::state::State;
-use crate::retrieval::dense::Nearest;
+use crate::retrieval::bits::Bits;
+use crate::retrieval::dense::{Nearest, Seek};
 use crate::retrieval::fusion::{convex, normalize_cosine, normalize_lexical};
 use crate::retrieval::lexical::Asked;
-use crate::retrieval::row_set::RowSet;
 use crate::retrieval::topk::TopK;
 use crate::threads;
 use std::cmp::Ordering;
@@ -22,8 +22,8 @@ const DEPTH: usize = 24;
 const DEEPER: usize = 4;
 /// So many times as far the lexical side is followed down at most.
 const LEXICAL: usize = 8;
-/// Vectors that are asked for ahead of those that are scored.
-const AHEAD: usize = 3;
+/// Rows that the lexical side found and that are looked at in one go.
+const AT_ONCE: usize = 16;
 /// So many rows are all scored rather than searched among.
 const FEW: usize = 256;
 /// Rows that one thread scores, where there are more.
@@ -113,10 +113,10 @@ impl Blend {
 pub(super) struct Search<'a> {
     pub state: &'a State,
     pub blend: Blend,
-    /// The query's vector, ready to be scored; `None` if the dense side is not asked.
-    pub vector: Option<&'a [f32]>,
+    /// The dense side, `None` if it is not asked.
+    pub dense: Option<&'a Seek<'a>>,
     /// The rows that may be found, if not all.
-    pub among: Option<&'a RowSet>,
+    pub among: Option<&'a Bits>,
     pub exact: bool,
     pub effort: Option<usize>,
     pub threads: usize,
@@ -126,7 +126,7 @@ impl Search<'_> {
     /// The best `k` rows: score descending, then id ascending. `asked` is the lexical side, `None`
     /// if it is not asked.
     pub(super) fn best(&self, k: usize, mut asked: Option<&mut Asked<'_>>) -> Vec<Found> {
-        let count = self.among.map_or(self.state.len(), RowSet::count);
+        let count = self.among.map_or(self.state.len(), Bits::count);
         let mut depth = 2 * k + DEPTH;
         while !self.exact && count > FEW.max(2 * depth) {
             if let Some(mut found) = self.down_to(depth, k, asked.as_deref_mut()) {
@@ -154,12 +154,11 @@ impl Search<'_> {
         let how = Nearest {
             among: self.among,
             effort: self.effort,
-            exact: false,
             threads: self.threads,
         };
-        let (near, error) = match (self.vector, &self.state.dense) {
-            (Some(vector), Some(dense)) => dense.nearly(vector, depth, &how),
-            _ => (Vec::new(), 0.0),
+        let (near, error) = match self.dense {
+            Some(dense) => dense.nearly(depth, &how),
+            None => (Vec::new(), 0.0),
         };
         // What the dense side gives a row that it did not come to, at most.
         let beyond = near.get(depth - 1).map_or(f32::NEG_INFINITY, |last| last.1);
@@ -201,16 +200,28 @@ impl Search<'_> {
                     None => floor,
                 };
                 end = self.blend.score(last, beyond);
-                for (i, &(row, lexical)) in hits.iter().enumerate() {
-                    if let Some(ahead) = hits.get(i + AHEAD) {
-                        self.expect(ahead.0);
+                hits.retain(|hit| known.binary_search(&hit.0).is_err());
+                'hits: for hits in hits.chunks(AT_ONCE) {
+                    let rows: Vec<u32> = hits.iter().map(|hit| hit.0).collect();
+                    let mut most = Vec::with_capacity(AT_ONCE);
+                    match self.dense {
+                        Some(dense) => dense.at_most(&rows, &mut most),
+                        None => most.resize(rows.len(), f32::NEG_INFINITY),
                     }
-                    let rest = self.blend.score(lexical, beyond);
-                    if rest.is_some_and(|rest| rest < kth(&best)) {
-                        end = rest;
-                        break;
+                    let mut open: Vec<(u32, f32)> = Vec::with_capacity(AT_ONCE);
+                    for (&(row, lexical), most) in hits.iter().zip(most) {
+                        let rest = self.blend.score(lexical, beyond);
+                        if rest.is_some_and(|rest| rest < kth(&best)) {
+                            end = rest;
+                            break 'hits;
+                        }
+                        let most = self.blend.score(lexical, most);
+                        if most.is_some_and(|most| most >= kth(&best)) {
+                            self.expect(row);
+                            open.push((row, lexical));
+                        }
                     }
-                    if known.binary_search(&row).is_err() {
+                    for (row, lexical) in open {
                         take(&mut best, row, lexical, self.dense_score(row));
                     }
                 }
@@ -243,17 +254,14 @@ impl Search<'_> {
     }
 
     fn expect(&self, row: u32) {
-        if let (Some(_), Some(dense)) = (self.vector, &self.state.dense) {
+        if let Some(dense) = self.dense {
             dense.expect(row);
         }
     }
 
     /// The cosine of a row, minus infinity if it has no vector or none is asked for.
     pub(super) fn dense_score(&self, row: u32) -> f32 {
-        let score = match (self.vector, &self.state.dense) {
-            (Some(vector), Some(dense)) => dense.score_of(vector, row),
-            _ => None,
-        };
+        let score = self.dense.and_then(|dense| dense.score(row));
         score.unwrap_or(f32::NEG_INFINITY)
     }
 

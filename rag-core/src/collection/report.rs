@@ -150,9 +150,9 @@ impl Collection {
     /// Afterwards deleted text is gone from the files.
     pub fn compact(&self) -> Result<()> {
         {
-            let _writer = self.check_writable_and_lock()?;
+            let mut writer = self.check_writable_and_lock()?;
             self.state_to_write().rebuild()?;
-            self.settle();
+            self.settle(&mut writer);
         }
         self.checkpoint()
     }

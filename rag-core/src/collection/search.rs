@@ -9,11 +9,11 @@ use crate::embedding::{EncodeOptions, TextKind};
 use crate::error::{Error, Result};
 use crate::kernel;
 use crate::progress::Progress;
+use crate::retrieval::bits::Bits;
 use crate::retrieval::diversity;
 use crate::retrieval::filter::Filter;
 use crate::retrieval::fusion::{normalize_cosine, normalize_lexical};
 use crate::retrieval::lexical::Asked;
-use crate::retrieval::row_set::RowSet;
 use crate::steering::{PartKind, Steered};
 use crate::threads;
 use std::collections::{BTreeMap, HashMap};
@@ -100,11 +100,11 @@ struct Plan<'a> {
 }
 
 /// The rows that filters keep, each filter of a batch asked once.
-struct Filters<'a>(Vec<(&'a Filter, RowSet)>);
+struct Filters<'a>(Vec<(&'a Filter, Bits)>);
 
 impl<'a> Filters<'a> {
     fn of(state: &State, queries: &'a [Query]) -> Self {
-        let mut known: Vec<(&Filter, RowSet)> = Vec::new();
+        let mut known: Vec<(&Filter, Bits)> = Vec::new();
         for filter in queries.iter().filter_map(|query| query.filter.as_ref()) {
             if !known.iter().any(|(held, _)| *held == filter) {
                 known.push((filter, state.matching(filter)));
@@ -113,7 +113,7 @@ impl<'a> Filters<'a> {
         Self(known)
     }
 
-    fn rows(&self, filter: &Filter) -> &RowSet {
+    fn rows(&self, filter: &Filter) -> &Bits {
         let found = self.0.iter().find(|(held, _)| *held == filter);
         &found.expect("every filter of the batch was asked").1
     }
@@ -143,13 +143,13 @@ impl<'a> Plan<'a> {
         })
     }
 
-    fn run(&self, state: &State, among: Option<&RowSet>, threads: usize) -> Result<Vec<Hit>> {
+    fn run(&self, state: &State, among: Option<&Bits>, threads: usize) -> Result<Vec<Hit>> {
         let steered = match &self.vector {
             Some(vector) => Some(self.steer(state, vector)?),
             None => None,
         };
-        let ready = match (&steered, &state.dense) {
-            (Some(steered), Some(dense)) => Some(dense.ready(&steered.vector)?),
+        let dense = match (&steered, &state.dense) {
+            (Some(steered), Some(dense)) => Some(dense.seek(&steered.vector)?),
             _ => None,
         };
         let text = self.query.text.as_deref();
@@ -163,7 +163,7 @@ impl<'a> Plan<'a> {
                     weight: options.bm25_weight.unwrap_or(DEFAULT_BM25_WEIGHT),
                     bound: asked.as_ref().map_or(0.0, |asked| asked.upper_bound()),
                 },
-                vector: ready.as_deref(),
+                dense: dense.as_ref(),
                 among,
                 exact: options.exact,
                 effort: options.effort,
@@ -293,16 +293,16 @@ fn fuse_ranks(
     k: usize,
 ) -> (Vec<Found>, Shares) {
     let depth = (k * RRF_DEPTH.0).max(RRF_DEPTH.1);
-    let of = |mode, vector| Search {
+    let of = |mode, dense| Search {
         blend: Blend {
             mode,
             ..search.blend
         },
-        vector,
+        dense,
         ..*search
     };
     let lexical = of(Mode::Lexical, None).best(depth, asked.as_deref_mut());
-    let dense = of(Mode::Dense, search.vector).best(depth, None);
+    let dense = of(Mode::Dense, search.dense).best(depth, None);
     let share = |rank: usize| 1.0 / (RRF_K + rank as f32 + 1.0);
     let mut shares = Shares::new();
     let mut rows: BTreeMap<u32, Found> = BTreeMap::new();

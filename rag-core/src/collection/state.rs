@@ -7,10 +7,10 @@
 use super::codec::Change;
 use super::document::{Document, Metadata, Stored};
 use crate::error::{Error, Result};
+use crate::retrieval::bits::Bits;
 use crate::retrieval::dense::{DenseRows, Metric};
 use crate::retrieval::filter::{Columns, Filter, Held};
 use crate::retrieval::lexical::{LexicalOptions, LexicalRows};
-use crate::retrieval::row_set::RowSet;
 use crate::steering::Steering;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(crate) struct State {
     pub(crate) embedder: Option<(String, String)>,
     pub(crate) rows: Vec<Option<Arc<Stored>>>,
     /// The rows that are full.
-    pub(crate) alive: RowSet,
+    pub(crate) alive: Bits,
     columns: Columns,
     pub(crate) ids: HashMap<String, u32>,
     pub(crate) dense: Option<DenseRows>,
@@ -43,7 +43,7 @@ impl State {
             dim: None,
             embedder: None,
             rows: Vec::new(),
-            alive: RowSet::default(),
+            alive: Bits::default(),
             columns: Columns::default(),
             ids: HashMap::new(),
             dense: None,
@@ -84,7 +84,7 @@ impl State {
     }
 
     /// The rows that a filter keeps.
-    pub(crate) fn matching(&self, filter: &Filter) -> RowSet {
+    pub(crate) fn matching(&self, filter: &Filter) -> Bits {
         let metadata = |row: u32| Some(&*self.rows.get(row as usize)?.as_ref()?.metadata);
         let held = Held {
             rows: &self.alive,
@@ -156,7 +156,7 @@ impl State {
             }
             self.columns.push(row, &document.metadata);
             self.ids.insert(document.id.clone(), row);
-            self.alive.insert(row);
+            self.alive.set(row, true);
             self.rows.push(Some(Arc::new(document.clone())));
         }
         self.rebuild_if_sparse();
@@ -171,7 +171,7 @@ impl State {
             dense.remove(row);
         }
         self.lexical.remove(row);
-        self.alive.remove(row);
+        self.alive.set(row, false);
         self.rows[row as usize] = None;
     }
 

@@ -89,7 +89,7 @@ impl Collection {
         for change in changes {
             self.commit(&mut writer, &change)?;
         }
-        self.settle();
+        self.settle(&mut writer);
         self.recalibrate_if_changed_much(&mut writer)?;
         Ok(truncated)
     }
@@ -129,6 +129,7 @@ impl Collection {
         let count = found.len();
         if count > 0 {
             self.commit(writer, &Change::Delete(found))?;
+            self.settle(writer);
             self.recalibrate_if_changed_much(writer)?;
         }
         Ok(count)
@@ -142,10 +143,18 @@ impl Collection {
         self.state_to_write().apply(change)
     }
 
-    /// Makes what was put quick to find. It is found without this as well.
-    pub(super) fn settle(&self) {
-        if let Some(dense) = &mut self.state_to_write().dense {
-            dense.settle(threads::available());
+    /// Makes what was put quick to find, step by step, while others search. What is not done yet
+    /// is found as well.
+    pub(super) fn settle(&self, _writer: &mut Writer) {
+        let step = || {
+            let state = self.shared.state.read();
+            let state = state.unwrap_or_else(PoisonError::into_inner);
+            state.dense.as_ref()?.upkeep(threads::available())
+        };
+        while let Some(step) = step() {
+            if let Some(dense) = &mut self.state_to_write().dense {
+                dense.carry_out(&step);
+            }
         }
     }
 

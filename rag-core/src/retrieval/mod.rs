@@ -8,12 +8,12 @@
 //! Read `topk` first (the order), then `dense` and `lexical` (the two sides, over the same row
 //! numbers), `filter` (what may be found), `fusion` and `diversity` (one ranking from several).
 
+pub(crate) mod bits;
 pub mod dense;
 pub mod diversity;
 pub mod filter;
 pub mod fusion;
 pub mod lexical;
-pub(crate) mod row_set;
 pub mod topk;
 
 use crate::error::{Error, Result};

@@ -1,8 +1,10 @@
 //! Vectors under keys of the caller's: an index on its own.
 
 use super::Metric;
+use super::among::{Among, Filters};
 use super::saved;
 use super::slots::{Keeping, Slots, Way};
+use super::turns::Turns;
 use crate::error::{Error, ErrorKind, Result};
 use crate::matrix::{Matrix, Rows};
 use crate::progress::Progress;
@@ -10,6 +12,7 @@ use crate::retrieval::check_k;
 use crate::threads;
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::{Arc, RwLockReadGuard};
 
 /// The key that fills the places of hits that do not exist; it cannot be added.
 pub const NO_KEY: u64 = u64::MAX;
@@ -82,12 +85,16 @@ impl DenseHits {
 
 /// Dense search over vectors under 64-bit keys: exact for few, by codes and a graph for many.
 ///
-/// Vectors come and go at any time and are found, or not, at once; nothing needs to be built.
+/// Vectors come and go at any time, from any thread, and are found, or not, at once; nothing needs
+/// to be built. Changes take turns; searches go on beside them.
+///
+/// What looks inside fails with `Closed` after a change that broke off in a panic, and with `Forked`
+/// in a child process that was forked while another thread was inside.
 ///
 /// ```
 /// use rag_core::retrieval::dense::{DenseIndex, DenseOptions, DenseSearchOptions, NO_KEY};
 /// use rag_core::{Progress, Rows};
-/// let mut index = DenseIndex::new(2, &DenseOptions::default())?;
+/// let index = DenseIndex::new(2, &DenseOptions::default())?;
 /// index.add(&[30, 20], Rows::new(&[1.0, 0.0, 2.0, 0.0], 2)?)?;
 /// let query = Rows::single(&[1.0, 0.0])?;
 /// let options = DenseSearchOptions::default();
@@ -95,13 +102,24 @@ impl DenseHits {
 /// assert_eq!(hits.keys, [20, 30, NO_KEY], "a tie goes to the smaller key; short rows are padded");
 /// assert_eq!(hits.row(0).1, [1.0, 1.0]);
 /// assert!(index.add(&[40, 20], Rows::new(&[1.0, 0.0, 0.0, 1.0], 2)?).is_err());
-/// assert!(!index.contains(40), "a batch is added as a whole or not at all");
+/// assert!(!index.contains(40)?, "a batch is added as a whole or not at all");
 /// # Ok::<(), rag_core::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct DenseIndex {
-    pub(super) slots: Slots<u64>,
-    pub(super) options: DenseOptions,
+    dim: usize,
+    options: DenseOptions,
+    slots: Turns<Slots<u64>>,
+    filters: Filters,
+}
+
+impl Clone for DenseIndex {
+    /// Waits for a change that is being made, but not for the linking after it: the copy goes on
+    /// with that at its next change.
+    fn clone(&self) -> Self {
+        let slots = self.slots.copy();
+        Self::with_slots(self.dim, self.options.clone(), slots)
+    }
 }
 
 pub(super) fn keeping(options: &DenseOptions) -> Keeping {
@@ -112,15 +130,27 @@ impl DenseIndex {
     /// An empty index for vectors of `dim` floats, 1..=65536.
     pub fn new(dim: usize, options: &DenseOptions) -> Result<Self> {
         options.check()?;
-        Ok(Self {
-            slots: Slots::new(dim, options.metric, keeping(options))?,
-            options: options.clone(),
-        })
+        let slots = Slots::new(dim, options.metric, keeping(options))?;
+        Ok(Self::with_slots(dim, options.clone(), slots))
+    }
+
+    pub(super) fn with_slots(dim: usize, options: DenseOptions, slots: Slots<u64>) -> Self {
+        Self {
+            dim,
+            options,
+            slots: Turns::new(slots),
+            filters: Filters::default(),
+        }
+    }
+
+    /// What it holds, as it is now.
+    pub(super) fn slots(&self) -> Result<RwLockReadGuard<'_, Slots<u64>>> {
+        self.slots.read()
     }
 
     /// Floats in a vector.
     pub fn dim(&self) -> usize {
-        self.slots.dim()
+        self.dim
     }
 
     /// The options it was made with.
@@ -129,46 +159,48 @@ impl DenseIndex {
     }
 
     /// The number of vectors.
-    pub fn len(&self) -> usize {
-        self.slots.len()
+    pub fn len(&self) -> Result<usize> {
+        Ok(self.slots()?.len())
     }
 
     /// Whether there is no vector.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
     }
 
     /// Whether `key` is held.
-    pub fn contains(&self, key: u64) -> bool {
-        self.slots.slot(key).is_some()
+    pub fn contains(&self, key: u64) -> Result<bool> {
+        Ok(self.slots()?.slot(key).is_some())
     }
 
     /// Bytes of memory that the vectors take: codes, links, keys and their table, and the originals
     /// where they are kept.
-    pub fn bytes(&self) -> usize {
-        self.slots.bytes()
+    pub fn bytes(&self) -> Result<usize> {
+        Ok(self.slots()?.bytes())
     }
 
     /// The vector of `key` as it is kept: of unit length under cosine, and to twelve bits a number
     /// where codes are all that is kept.
-    pub fn vector(&self, key: u64) -> Option<Vec<f32>> {
-        self.slots.vector(key)
+    pub fn vector(&self, key: u64) -> Result<Option<Vec<f32>>> {
+        Ok(self.slots()?.vector(key))
     }
 
     /// The keys, ascending.
-    pub fn keys(&self) -> Vec<u64> {
-        let mut keys: Vec<u64> = self.slots.held().map(|(_, key)| key).collect();
+    pub fn keys(&self) -> Result<Vec<u64>> {
+        let mut keys: Vec<u64> = self.slots()?.held().map(|(_, key)| key).collect();
         keys.sort_unstable();
-        keys
+        Ok(keys)
     }
 
-    /// Adds one vector for each key: all of them, or none.
+    /// Adds one vector for each key: all of them, or none. Searches go on meanwhile, and find the
+    /// new vectors from the moment on in which all of them are there; linking them follows, which
+    /// is what takes time.
     ///
     /// Fails with `AlreadyExists` naming the key that is held or given twice, with
     /// `DimensionMismatch`, or with `InvalidArgument`: numbers of keys and vectors that differ, the
     /// key `2^64 - 1`, a number that is not finite, a vector of zeros under cosine, a number
     /// beyond ±1e15 under dot and l2.
-    pub fn add(&mut self, keys: &[u64], vectors: Rows<'_>) -> Result<()> {
+    pub fn add(&self, keys: &[u64], vectors: Rows<'_>) -> Result<()> {
         if keys.len() != vectors.len() {
             return Err(Error::invalid(format!(
                 "{} keys for {} vectors; give one key for each vector",
@@ -179,54 +211,64 @@ impl DenseIndex {
         if !keys.is_empty() && vectors.dim() != self.dim() {
             return Err(Error::dimension("this index", self.dim(), vectors.dim()));
         }
-        let exists = |key: u64, how: &str| {
-            let message = format!("key {key} {how}; nothing was added");
-            Error::new(ErrorKind::AlreadyExists, message)
+        let _turn = self.slots.writer()?;
+        let (ready, staged) = {
+            let slots = self.slots()?;
+            check_new(&slots, keys)?;
+            let ready = prepare(&slots, vectors, "vector")?;
+            if slots.room() < keys.len() {
+                return Err(Error::invalid("an index holds at most 2^31 vectors"));
+            }
+            let staged = slots.stage(ready.rows(), threads::available());
+            (ready, staged)
         };
-        let mut batch = HashSet::with_capacity(keys.len());
-        for &key in keys {
-            if key == NO_KEY {
-                return Err(Error::invalid(format!(
-                    "key {NO_KEY} stands for no hit; use a smaller one"
-                )));
-            }
-            if self.contains(key) {
-                return Err(exists(key, "is in the index already"));
-            }
-            if !batch.insert(key) {
-                return Err(exists(key, "was given twice"));
-            }
-        }
-        let ready = self.prepare(vectors, "vector")?;
-        if self.len() + keys.len() >= u32::MAX as usize {
-            return Err(Error::invalid("an index holds at most 2^32 - 1 vectors"));
-        }
-        for (&key, vector) in keys.iter().zip(ready.rows().iter()) {
-            self.slots.put(key, vector)?;
-        }
-        self.slots.settle(usize::MAX, threads::available());
-        Ok(())
+        self.slots.write()?.put_all(keys, ready.rows(), staged)?;
+        self.settle()
     }
 
-    /// Removes every key, or none. A key given twice counts once.
+    /// Removes every key, or none. A key given twice counts once. Searches go on meanwhile.
     ///
     /// Fails with `NotFound` naming the first key that is not held.
-    pub fn remove(&mut self, keys: &[u64]) -> Result<()> {
-        if let Some(key) = keys.iter().find(|&&key| !self.contains(key)) {
+    pub fn remove(&self, keys: &[u64]) -> Result<()> {
+        let _turn = self.slots.writer()?;
+        let missing = {
+            let slots = self.slots()?;
+            keys.iter().find(|&&key| slots.slot(key).is_none())
+        };
+        if let Some(key) = missing {
             let message = format!("key {key} is not in the index; nothing was removed");
             return Err(Error::new(ErrorKind::NotFound, message));
         }
-        for &key in keys {
-            self.slots.remove(key);
+        {
+            let mut slots = self.slots.write()?;
+            for &key in keys {
+                slots.remove(key);
+            }
         }
-        Ok(())
+        self.settle()
+    }
+
+    /// The upkeep that a change left, worked out while searches go on.
+    fn settle(&self) -> Result<()> {
+        loop {
+            let Some(upkeep) = self.slots()?.upkeep(threads::available()) else {
+                return Ok(());
+            };
+            self.slots.write()?.carry_out(&upkeep);
+        }
     }
 
     /// The best `k` keys (1..=10000) for each query, among those in `filter` if one is given:
     /// score descending, key ascending, padded to `k` places.
     ///
     /// Keys in `filter` that are not held are ignored; an empty filter finds nothing. A filter
-    /// never costs hits. Fails with `InvalidArgument` or `DimensionMismatch` for queries that
+    /// never costs hits. The last few filters are remembered for as long as nothing changes: the
+    /// same keys in the same order cost little more than comparing them.
+    ///
+    /// While others add and remove, each query sees the vectors as they are at one moment; of many
+    /// queries later ones may see a later one.
+    ///
+    /// Fails with `InvalidArgument` or `DimensionMismatch` for queries that
     /// [`DenseIndex::add`] would refuse, and if queries times `k` exceed 100 million.
     pub fn search(
         &self,
@@ -244,33 +286,31 @@ impl DenseIndex {
                 queries.len()
             )));
         }
-        let ready = self.prepare(queries, "query")?;
-        let slots = filter.map(|keys| {
-            let held = keys.iter().filter_map(|&key| self.slots.slot(key));
-            let mut slots: Vec<u32> = held.collect();
-            slots.sort_unstable();
-            slots.dedup();
-            slots
-        });
-        let threads = threads::resolve(options.threads);
+        let ready = prepare(&*self.slots()?, queries, "query")?;
+        let way = Way {
+            effort: options.effort,
+            exact: options.exact,
+            threads: threads::resolve(options.threads),
+        };
         let mut hits = DenseHits {
             keys: Vec::with_capacity(queries.len() * k),
             scores: Vec::with_capacity(queries.len() * k),
             k,
         };
-        for (i, group) in ready
-            .rows()
-            .data()
-            .chunks(REPORT_EVERY * self.dim())
-            .enumerate()
-        {
+        let groups = ready.rows().data().chunks(REPORT_EVERY * self.dim());
+        let mut among: Option<(u64, Arc<Among>)> = None;
+        for (i, group) in groups.enumerate() {
             let group = Rows::new(group, self.dim())?;
-            let way = Way {
-                effort: options.effort,
-                exact: options.exact,
-                threads,
+            let found = {
+                let slots = self.slots()?;
+                if let Some(keys) = filter
+                    && among.as_ref().is_none_or(|a| a.0 != slots.content())
+                {
+                    among = Some((slots.content(), self.filters.among(keys, &slots)));
+                }
+                slots.search(group, k, among.as_ref().map(|a| &*a.1), way)
             };
-            for found in self.slots.search(group, k, slots.as_deref(), way) {
+            for found in found {
                 let missing = k - found.len();
                 hits.keys.extend(found.iter().map(|hit| hit.0));
                 hits.keys.extend(std::iter::repeat_n(NO_KEY, missing));
@@ -284,7 +324,8 @@ impl DenseIndex {
     }
 
     /// Writes the index to a file, in the place of an older one. With fewer than 2,048 vectors
-    /// the bytes depend on what the index holds, not on how it came there.
+    /// the bytes depend on what the index holds, not on how it came there. Changes wait until what
+    /// is written has been put together, searches do not.
     pub fn save(&self, path: &Path) -> Result<()> {
         saved::save(self, path)
     }
@@ -298,13 +339,36 @@ impl DenseIndex {
         let _ = mmap;
         saved::open(path)
     }
+}
 
-    fn prepare(&self, vectors: Rows<'_>, what: &str) -> Result<Matrix> {
-        let mut ready = Vec::with_capacity(vectors.data().len());
-        for (i, vector) in vectors.iter().enumerate() {
-            let vector = self.slots.prepare(vector);
-            ready.extend(vector.map_err(|e| e.context(format_args!("{what} {i}")))?);
+/// Fails unless all keys can be added.
+fn check_new(slots: &Slots<u64>, keys: &[u64]) -> Result<()> {
+    let exists = |key: u64, how: &str| {
+        let message = format!("key {key} {how}; nothing was added");
+        Error::new(ErrorKind::AlreadyExists, message)
+    };
+    let mut batch = HashSet::with_capacity(keys.len());
+    for &key in keys {
+        if key == NO_KEY {
+            return Err(Error::invalid(format!(
+                "key {NO_KEY} stands for no hit; use a smaller one"
+            )));
         }
-        Matrix::from_vec(ready, self.dim())
+        if slots.slot(key).is_some() {
+            return Err(exists(key, "is in the index already"));
+        }
+        if !batch.insert(key) {
+            return Err(exists(key, "was given twice"));
+        }
     }
+    Ok(())
+}
+
+fn prepare(slots: &Slots<u64>, vectors: Rows<'_>, what: &str) -> Result<Matrix> {
+    let mut ready = Vec::with_capacity(vectors.data().len());
+    for (i, vector) in vectors.iter().enumerate() {
+        let vector = slots.prepare(vector);
+        ready.extend(vector.map_err(|e| e.context(format_args!("{what} {i}")))?);
+    }
+    Matrix::from_vec(ready, slots.dim())
 }

@@ -6,21 +6,25 @@
 //!
 //! Scores are larger for better hits in every metric; see [`Metric`]. Read `slots` for the
 //! storage and the ways to search it, `near` for the codes and the graph, then `rows` (row numbers,
-//! for a collection; exact) and `index` (keys, on its own), the two faces, and `saved` for the file.
+//! for a collection; exact) and `index` (keys, on its own), the two faces, `turns` and `among` for
+//! how searches go on beside changes and how filters are remembered, and `saved` for the file.
 
+mod among;
 #[cfg(test)]
 mod graph_tests;
 mod index;
+mod mixer;
 mod near;
 mod rows;
 mod saved;
 mod slots;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use index::{DenseHits, DenseIndex, DenseOptions, DensePrecision, DenseSearchOptions, NO_KEY};
 pub use rows::DenseRows;
-pub(crate) use rows::Nearest;
+pub(crate) use rows::{Nearest, Seek};
 
 /// The most floats that a vector may have.
 pub const MAX_DIM: usize = 65_536;

@@ -1,22 +1,22 @@
 //! Vectors under row numbers: what a collection stands on, beside its postings.
 
 use super::Metric;
-use super::slots::{Keeping, Slots, Way};
+use super::among::Among;
+use super::near::Asking;
+use super::slots::{Keeping, Slots, Upkeep, Way};
 use crate::error::Result;
 use crate::kernel;
 use crate::matrix::{Matrix, Rows};
+use crate::retrieval::bits::Bits;
 use crate::retrieval::check_k;
-use crate::retrieval::row_set::RowSet;
 use crate::threads;
 
 /// How the nearest rows are looked for.
 pub(crate) struct Nearest<'a> {
     /// The rows that may be found, if not all.
-    pub among: Option<&'a RowSet>,
+    pub among: Option<&'a Bits>,
     /// The pool of a walk; none means the default.
     pub effort: Option<usize>,
-    /// Whether every row is scored.
-    pub exact: bool,
     pub threads: usize,
 }
 
@@ -93,6 +93,18 @@ impl DenseRows {
         self.0.remove(row)
     }
 
+    /// The next step of what makes finding quick, if there is one: computed while others search,
+    /// for [`DenseRows::carry_out`].
+    pub(crate) fn upkeep(&self, threads: usize) -> Option<Upkeep> {
+        self.0.upkeep(threads)
+    }
+
+    /// Carries out a step in a moment; one that was computed before another change is dropped.
+    /// Answers whether it was carried out.
+    pub(crate) fn carry_out(&mut self, upkeep: &Upkeep) -> bool {
+        self.0.carry_out(upkeep)
+    }
+
     /// The vector of `row` as it is kept.
     pub fn vector(&self, row: u32) -> Option<&[f32]> {
         self.0.slot(row).map(|slot| self.0.at(slot))
@@ -114,7 +126,7 @@ impl DenseRows {
         let slots = allowed.map(|allowed| self.slots(allowed));
         let found = self
             .0
-            .search(Rows::single(&ready)?, k, slots.as_deref(), EXACT);
+            .search(Rows::single(&ready)?, k, slots.as_ref(), EXACT);
         Ok(found.into_iter().next().unwrap_or_default())
     }
 
@@ -137,13 +149,14 @@ impl DenseRows {
         let slots = allowed.map(|allowed| self.slots(allowed));
         let threads = threads::resolve(threads);
         let way = Way { threads, ..EXACT };
-        Ok(self.0.search(ready.rows(), k, slots.as_deref(), way))
+        Ok(self.0.search(ready.rows(), k, slots.as_ref(), way))
     }
 
     /// The score of one row, `None` if it is not held. The same bits as a search gives.
     pub fn score(&self, query: &[f32], row: u32) -> Result<Option<f32>> {
         let ready = self.0.prepare(query)?;
-        Ok(self.score_of(&ready, row))
+        let slot = self.0.slot(row);
+        Ok(slot.map(|slot| self.0.score(kernel::active(), &ready, slot) + 0.0))
     }
 
     /// Writes the score of every row that is held to `out[row]`; rows past its end are left out
@@ -160,7 +173,7 @@ impl DenseRows {
     }
 
     /// An empty one that finds its rows by codes and a graph once there are many. What is put into
-    /// it is found at once; [`DenseRows::settle`] makes finding it quick.
+    /// it is found at once; [`DenseRows::upkeep`] makes finding it quick.
     pub(crate) fn with_graph(dim: usize, metric: Metric) -> Result<Self> {
         Slots::new(dim, metric, Keeping::with_graph(true, 0)).map(Self)
     }
@@ -170,43 +183,14 @@ impl DenseRows {
         self.0.count()
     }
 
-    /// Links what was put since, and leads around what was removed.
-    pub(crate) fn settle(&mut self, threads: usize) {
-        self.0.settle(usize::MAX, threads);
-    }
-
-    /// A query in the form that is scored, with the errors of [`DenseRows::insert`].
-    pub(crate) fn ready(&self, query: &[f32]) -> Result<Vec<f32>> {
-        self.0.prepare(query)
-    }
-
-    /// The best `k` rows for a query that is ready, as far as they are found, score descending, and
-    /// how far a score may be from the exact one: not at all where all rows were scored.
-    pub(crate) fn nearly(
-        &self,
-        ready: &[f32],
-        k: usize,
-        how: &Nearest<'_>,
-    ) -> (Vec<(u32, f32)>, f32) {
-        let way = Way {
-            effort: how.effort,
-            exact: how.exact,
-            threads: how.threads,
-        };
-        self.0.nearly(ready, k, how.among, way)
-    }
-
-    /// The exact score of a row for a query that is ready.
-    pub(crate) fn score_of(&self, ready: &[f32], row: u32) -> Option<f32> {
-        let slot = self.0.slot(row)?;
-        Some(self.0.score(kernel::active(), ready, slot) + 0.0)
-    }
-
-    /// Asks for a vector that is scored soon; changes nothing but time.
-    pub(crate) fn expect(&self, row: u32) {
-        if let Some(vector) = self.vector(row) {
-            kernel::codes::prefetch(vector);
-        }
+    /// A query that is looked for, with the errors of [`DenseRows::insert`].
+    pub(crate) fn seek(&self, query: &[f32]) -> Result<Seek<'_>> {
+        let ready = self.0.prepare(query)?;
+        Ok(Seek {
+            asking: self.0.ask(&ready),
+            slots: &self.0,
+            ready,
+        })
     }
 
     /// Gives every row another number; `new` is asked about the rows that are held.
@@ -214,8 +198,48 @@ impl DenseRows {
         self.0.renumber(new);
     }
 
-    fn slots(&self, allowed: &dyn Fn(u32) -> bool) -> Vec<u32> {
+    fn slots(&self, allowed: &dyn Fn(u32) -> bool) -> Among {
         let kept = self.0.held().filter(|&(_, row)| allowed(row));
-        kept.map(|(slot, _)| slot).collect()
+        self.0.among(kept.map(|(slot, _)| slot), self.len())
+    }
+}
+
+/// One query, prepared once, for all that is asked about it.
+pub(crate) struct Seek<'a> {
+    slots: &'a Slots<u32>,
+    ready: Vec<f32>,
+    asking: Option<Asking>,
+}
+
+impl Seek<'_> {
+    /// The best `k` rows as far as they are found, score descending, and how far a score may be
+    /// from the exact one: not at all where all rows were scored.
+    pub(crate) fn nearly(&self, k: usize, how: &Nearest<'_>) -> (Vec<(u32, f32)>, f32) {
+        let way = Way {
+            effort: how.effort,
+            exact: false,
+            threads: how.threads,
+        };
+        let asking = self.asking.as_ref();
+        self.slots.nearly(&self.ready, asking, k, how.among, way)
+    }
+
+    /// Adds to `out` what the score of each row is at most; minus infinity for one that is not held.
+    pub(crate) fn at_most(&self, rows: &[u32], out: &mut Vec<f32>) {
+        let asking = self.asking.as_ref();
+        self.slots.at_most(&self.ready, asking, rows, out);
+    }
+
+    /// The exact score of a row.
+    pub(crate) fn score(&self, row: u32) -> Option<f32> {
+        let slot = self.slots.slot(row)?;
+        Some(self.slots.score(kernel::active(), &self.ready, slot) + 0.0)
+    }
+
+    /// Asks for a vector that is scored soon; changes nothing but time.
+    pub(crate) fn expect(&self, row: u32) {
+        if let Some(slot) = self.slots.slot(row) {
+            kernel::codes::prefetch(self.slots.at(slot));
+        }
     }
 }

@@ -24,7 +24,8 @@ const HEADER: usize = 24;
 const LIMIT: u64 = 1 << 40;
 
 pub(super) fn save(index: &DenseIndex, path: &Path) -> Result<()> {
-    file::save(path, KIND, VERSION, &to_bytes(index))
+    let bytes = to_bytes(&*index.slots()?, index.options());
+    file::save(path, KIND, VERSION, &bytes)
 }
 
 pub(super) fn open(path: &Path) -> Result<DenseIndex> {
@@ -126,29 +127,25 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn to_bytes(index: &DenseIndex) -> Vec<u8> {
-    let options = index.options();
+fn to_bytes(slots: &Slots<u64>, options: &DenseOptions) -> Vec<u8> {
     let mut body = Writer::default();
-    let coded = index.slots.to_bytes(&mut body);
+    let coded = slots.to_bytes(&mut body);
     let mut to = Writer::default();
     to.byte(place(Metric::ALL, options.metric));
     to.byte(place(DensePrecision::ALL, options.precision));
     to.bytes(&[u8::from(coded), 0]);
-    to.bytes(&(index.dim() as u32).to_le_bytes());
+    to.bytes(&(slots.dim() as u32).to_le_bytes());
     to.long(options.seed);
-    to.long(if coded {
-        index.slots.count()
-    } else {
-        index.len()
-    } as u64);
+    to.long(if coded { slots.count() } else { slots.len() } as u64);
     if coded {
         to.bytes(&body.finish());
         return to.finish();
     }
-    let keys = index.keys();
-    keys.iter().for_each(|&key| to.long(key));
-    for &key in &keys {
-        to.floats(&index.vector(key).unwrap_or_default());
+    let mut held: Vec<(u64, u32)> = slots.held().map(|(slot, key)| (key, slot)).collect();
+    held.sort_unstable();
+    held.iter().for_each(|&(key, _)| to.long(key));
+    for &(_, slot) in &held {
+        to.floats(slots.at(slot));
     }
     to.finish()
 }
@@ -175,7 +172,7 @@ fn from_bytes(bytes: &[u8], path: &Path) -> Result<DenseIndex> {
         DenseIndex::new(dim, &options).map_err(|_| corrupt(4, "a dimension that no index has"))?;
     let mut reader = Reader::new(body);
     let index = match coded {
-        1 => read_coded(index, long(16), &mut reader),
+        1 => read_coded(&index, long(16), &mut reader),
         _ => read_vectors(index, long(16), &mut reader),
     };
     let at = bytes.len() - reader.left();
@@ -187,21 +184,21 @@ fn from_bytes(bytes: &[u8], path: &Path) -> Result<DenseIndex> {
 }
 
 fn read_coded(
-    mut index: DenseIndex,
+    index: &DenseIndex,
     count: u64,
     from: &mut Reader<'_>,
 ) -> std::result::Result<DenseIndex, String> {
     let count = usize::try_from(count).map_err(|_| "more slots than there can be")?;
-    let (metric, how) = (index.options.metric, keeping(&index.options));
-    index.slots = Slots::from_bytes(index.dim(), metric, how, count, from)?;
-    match index.contains(NO_KEY) {
-        true => Err(format!("key {NO_KEY}, which stands for no hit")),
-        false => Ok(index),
+    let (dim, options) = (index.dim(), index.options().clone());
+    let slots = Slots::from_bytes(dim, options.metric, keeping(&options), count, from)?;
+    match slots.slot(NO_KEY) {
+        Some(_) => Err(format!("key {NO_KEY}, which stands for no hit")),
+        None => Ok(DenseIndex::with_slots(dim, options, slots)),
     }
 }
 
 fn read_vectors(
-    mut index: DenseIndex,
+    index: DenseIndex,
     count: u64,
     from: &mut Reader<'_>,
 ) -> std::result::Result<DenseIndex, String> {
@@ -219,8 +216,12 @@ fn read_vectors(
     let rows = Rows::new(&floats, dim).map_err(|e| e.message().to_string())?;
     (index.add(&keys, rows)).map_err(|e| e.message().to_string())?;
     // Vectors are written as they are kept; one that keeping would change was not written here.
-    let kept = |(key, row): (&u64, &[f32])| index.vector(*key).as_deref() == Some(row);
-    match index.slots.whole() && keys.iter().zip(floats.chunks_exact(dim)).all(kept) {
+    let sound = {
+        let slots = index.slots().map_err(|e| e.message().to_string())?;
+        let kept = |(key, row): (&u64, &[f32])| slots.vector(*key).as_deref() == Some(row);
+        slots.whole() && keys.iter().zip(floats.chunks_exact(dim)).all(kept)
+    };
+    match sound {
         true => Ok(index),
         false => Err("a vector is not of unit length, or there are too many without codes".into()),
     }
@@ -231,7 +232,7 @@ mod tests {
     use super::*;
 
     fn sample() -> DenseIndex {
-        let mut index = DenseIndex::new(2, &DenseOptions::default().seed(5)).unwrap();
+        let index = DenseIndex::new(2, &DenseOptions::default().seed(5)).unwrap();
         let vectors = [1.0, 2.0, -3.0, 0.5, 0.1, 0.7];
         index
             .add(&[9, 4, 6], Rows::new(&vectors, 2).unwrap())
@@ -239,22 +240,26 @@ mod tests {
         index
     }
 
+    fn bytes(index: &DenseIndex) -> Vec<u8> {
+        super::to_bytes(&index.slots().unwrap(), index.options())
+    }
+
     #[test]
     fn bytes_do_not_depend_on_the_history() {
-        let mut index = sample();
-        let good = to_bytes(&index);
-        let v = index.vector(9).unwrap().to_vec();
+        let index = sample();
+        let good = bytes(&index);
+        let v = index.vector(9).unwrap().unwrap();
         index.remove(&[9]).unwrap();
         index.add(&[9], Rows::single(&v).unwrap()).unwrap();
-        assert_eq!(to_bytes(&index), good);
+        assert_eq!(bytes(&index), good);
         let again = from_bytes(&good, Path::new("memory")).unwrap();
-        assert_eq!(to_bytes(&again), good);
+        assert_eq!(bytes(&again), good);
         assert_eq!(again.options().seed, 5);
     }
 
     #[test]
     fn hostile_bytes_are_refused_or_make_a_sound_index() {
-        let good = to_bytes(&sample());
+        let good = bytes(&sample());
         let path = Path::new("memory");
         for cut in 0..good.len() {
             let error = from_bytes(&good[..cut], path).unwrap_err();
@@ -265,7 +270,7 @@ mod tests {
                 let mut bad = good.clone();
                 bad[at] = value;
                 if let Ok(index) = from_bytes(&bad, path) {
-                    assert_eq!(to_bytes(&index), bad);
+                    assert_eq!(bytes(&index), bad);
                 }
             }
         }

@@ -3,17 +3,19 @@
 //! Few vectors are kept as they are and all looked at. From some thousands on there are codes and a
 //! graph as well (`near`), and the vectors themselves are kept only where that was asked for.
 
-use super::near::{All, Near};
+use super::among::Among;
+use super::mixer::Mixer;
+use super::near::{All, Asking, Coded, Near, Step};
 use super::saved::{Reader, Writer};
 use super::{MAX_DIM, MAX_MAGNITUDE, Metric};
 use crate::error::{Error, Result};
 use crate::kernel::{self, Kernels};
 use crate::matrix::Rows;
-use crate::retrieval::row_set::RowSet;
+use crate::retrieval::bits::Bits;
 use crate::retrieval::topk::{Scored, TopK};
 use crate::threads;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hash};
 
 /// Queries that are scored while a row is in the cache.
 const QUERY_BLOCK: usize = 8;
@@ -22,35 +24,19 @@ const ROW_BLOCK: usize = 4096;
 /// Vectors from which on there are codes and a graph.
 const START: usize = 2048;
 /// Matches of a filter up to which they are all looked at instead of walked among.
-const FEW: usize = 4096;
+const FEW: usize = 6144;
+/// The share that a filter lets through from which on a walk passes the others as if there were no
+/// filter, and how much larger its pool is then: the share to this power times. In a larger pool
+/// each place finds more, so that it need not grow as the share falls.
+const PASSING: f32 = 0.06;
+const WIDER: f32 = -2.0 / 3.0;
+/// Codes that are scanned in the time that a place of a walk's pool takes, where it is large.
+const PLACE: usize = 64;
+const LARGE: usize = 512;
 /// Vectors that were added and are not linked yet, up to which they are looked at one by one.
 const PENDING: usize = 1024;
 /// The pool of a walk where the caller names none.
 pub(super) const EFFORT: usize = 40;
-
-/// A set of slots.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Bits(Vec<u64>);
-
-impl Bits {
-    pub(super) fn set(&mut self, slot: u32, on: bool) {
-        let word = slot as usize / 64;
-        if word >= self.0.len() {
-            self.0.resize(word + 1, 0);
-        }
-        let bit = 1 << (slot % 64);
-        match on {
-            true => self.0[word] |= bit,
-            false => self.0[word] &= !bit,
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn has(&self, slot: u32) -> bool {
-        let word = self.0.get(slot as usize / 64);
-        word.is_some_and(|word| word >> (slot % 64) & 1 == 1)
-    }
-}
 
 /// How a search goes about it.
 #[derive(Clone, Copy, Debug)]
@@ -60,30 +46,6 @@ pub(super) struct Way {
     /// Whether every vector is looked at.
     pub exact: bool,
     pub threads: usize,
-}
-
-/// A hash for numbers: a filter looks up very many of them. One product mixes them well enough for
-/// a table that only costs time where somebody chooses keys that collide.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Mixer(u64);
-
-impl Hasher for Mixer {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.write_u64(byte.into()));
-    }
-
-    fn write_u32(&mut self, x: u32) {
-        self.write_u64(x.into());
-    }
-
-    fn write_u64(&mut self, x: u64) {
-        let both = u128::from(self.0 ^ x ^ 0x2545_F491_4F6C_DD1D) * 0x9E37_79B9_7F4A_7C15;
-        self.0 = (both as u64) ^ (both >> 64) as u64;
-    }
 }
 
 /// What is kept of vectors.
@@ -127,8 +89,32 @@ pub(super) struct Slots<I> {
     /// Slots that hold nothing and to which nothing leads.
     free: Vec<u32>,
     near: Option<Near>,
-    /// Slots with codes that are not linked yet.
+    /// Slots with codes that are not linked yet, oldest first.
     pending: Vec<u32>,
+    /// How many changes there were, steps of upkeep included, and without them.
+    version: u64,
+    content: u64,
+}
+
+/// A batch with what can be worked out before it is put.
+#[derive(Debug)]
+pub(super) struct Staged {
+    /// Codes and graph, where the batch makes them necessary.
+    near: Option<Near>,
+    codes: Option<Vec<Coded>>,
+}
+
+/// What stands for no filter.
+const NO_FILTER: Option<(&fn(u32) -> bool, usize)> = None;
+/// Vectors that are coded in one go.
+const CODED: usize = 64;
+
+/// A step of upkeep that was computed under a shared borrow and is yet to be carried out.
+#[derive(Clone, Debug)]
+pub(crate) struct Upkeep {
+    /// The state that it was computed for.
+    version: u64,
+    step: Step,
 }
 
 impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
@@ -149,6 +135,8 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
             free: Vec::new(),
             near: None,
             pending: Vec::new(),
+            version: 0,
+            content: 0,
         })
     }
 
@@ -167,6 +155,16 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
 
     pub(super) fn len(&self) -> usize {
         self.slot_of.len()
+    }
+
+    /// Some slots, which come in any order and may come twice, at most `most`.
+    pub(super) fn among(&self, slots: impl Iterator<Item = u32>, most: usize) -> Among {
+        Among::new(slots, most, FEW)
+    }
+
+    /// A number that every change of what is held changes.
+    pub(super) fn content(&self) -> u64 {
+        self.content
     }
 
     /// The slots that hold something, with their ids.
@@ -299,9 +297,69 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
     }
 
     /// Holds a prepared vector under `id`, in the place of an older one. It can be found at once;
-    /// [`Slots::settle`] makes finding it quick.
+    /// [`Slots::upkeep`] makes finding it quick.
     pub(super) fn put(&mut self, id: I, ready: &[f32]) -> Result<()> {
+        let slot = self.take_slot(id)?;
+        if self.whole() {
+            self.keep_whole(slot, ready);
+        }
+        if let Some(near) = &mut self.near {
+            near.put(slot, ready);
+            self.pending.push(slot);
+        } else if self.len() >= self.how.start {
+            self.start(self.begin(&[]));
+        }
+        Ok(())
+    }
+
+    /// Works out, with a shared borrow, what putting a batch takes.
+    pub(super) fn stage(&self, ready: Rows<'_>, threads: usize) -> Staged {
+        let starts = self.near.is_none() && self.len() + ready.len() >= self.how.start;
+        let near = starts.then(|| {
+            let more = self.how.start - self.len();
+            self.begin(&ready.iter().take(more).collect::<Vec<_>>())
+        });
+        let codes = near.as_ref().or(self.near.as_ref()).map(|near| {
+            let tasks = ready.len().div_ceil(CODED);
+            let threads = if tasks < 2 { 1 } else { threads };
+            threads::map(threads, tasks, &|task| {
+                near.code(ready.iter().skip(task * CODED).take(CODED))
+            })
+        });
+        Staged { near, codes }
+    }
+
+    /// How many more vectors can be held.
+    pub(super) fn room(&self) -> usize {
+        Near::most_slots() - self.count() + self.free.len()
+    }
+
+    /// Puts a batch that was staged for the state that this is in; there is room for it.
+    pub(super) fn put_all(&mut self, ids: &[I], ready: Rows<'_>, staged: Staged) -> Result<()> {
+        if let Some(near) = staged.near {
+            self.start(near);
+        }
+        let Some(codes) = staged.codes else {
+            return (ids.iter().zip(ready.iter())).try_for_each(|(&id, v)| self.put(id, v));
+        };
+        for (i, (&id, vector)) in ids.iter().zip(ready.iter()).enumerate() {
+            let slot = self.take_slot(id)?;
+            if self.how.whole {
+                self.keep_whole(slot, vector);
+            }
+            if let Some(near) = &mut self.near {
+                near.put_coded(slot, &codes[i / CODED], (i % CODED) as u32);
+                self.pending.push(slot);
+            }
+        }
+        Ok(())
+    }
+
+    /// A slot that holds `id` from now on, and nothing of its vector yet.
+    fn take_slot(&mut self, id: I) -> Result<u32> {
         self.remove(id);
+        self.version += 1;
+        self.content += 1;
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
@@ -316,53 +374,80 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
         } else {
             self.ids[at] = id;
         }
-        if self.whole() {
-            if self.data.len() < (at + 1) * self.dim {
-                self.data.resize((at + 1) * self.dim, 0.0);
-            }
-            self.data[at * self.dim..][..self.dim].copy_from_slice(ready);
-        }
         self.alive.set(slot, true);
         self.slot_of.insert(id, slot);
-        if let Some(near) = &mut self.near {
-            near.put(slot, ready);
-            self.pending.push(slot);
-        } else if self.len() >= self.how.start {
-            self.start();
-        }
-        Ok(())
+        Ok(slot)
     }
 
-    fn start(&mut self) {
-        let slots: Vec<u32> = self.held().map(|(slot, _)| slot).collect();
-        let sample: Vec<&[f32]> = slots.iter().map(|&slot| self.at(slot)).collect();
-        let mut near = Near::new(self.metric, self.dim, self.how.seed, &sample);
-        for (&slot, vector) in slots.iter().zip(sample) {
-            near.put(slot, vector);
+    fn keep_whole(&mut self, slot: u32, ready: &[f32]) {
+        let at = slot as usize * self.dim;
+        if self.data.len() < at + self.dim {
+            self.data.resize(at + self.dim, 0.0);
+        }
+        self.data[at..at + self.dim].copy_from_slice(ready);
+    }
+
+    /// Codes and a graph without slots, for vectors like those held and some more.
+    fn begin(&self, more: &[&[f32]]) -> Near {
+        let held = self.held().map(|(slot, _)| self.at(slot));
+        let sample: Vec<&[f32]> = held.chain(more.iter().copied()).collect();
+        Near::new(self.metric, self.dim, self.how.seed, &sample)
+    }
+
+    fn start(&mut self, mut near: Near) {
+        self.pending = self.held().map(|(slot, _)| slot).collect();
+        for &slot in &self.pending {
+            near.put(slot, self.at(slot));
         }
         self.near = Some(near);
-        self.pending = slots;
         if !self.how.whole {
             self.data = Vec::new();
         }
     }
 
-    /// Links what was put, at most `most` vectors, and leads around what was removed.
-    pub(super) fn settle(&mut self, most: usize, threads: usize) {
-        let Some(near) = &mut self.near else {
-            return;
-        };
+    /// The next step of linking what was put and of leading around what was removed; `None` when
+    /// all is done. It takes milliseconds, while searches go on.
+    pub(super) fn upkeep(&self, threads: usize) -> Option<Upkeep> {
         let alive = |slot: u32| self.alive.has(slot);
-        let count = most.min(self.pending.len());
-        let slots: Vec<u32> = self.pending.drain(..count).collect();
-        near.link(&slots, &alive, threads);
-        self.free.extend(near.sweep(count, &alive));
+        let step = self.near.as_ref()?.step(&self.pending, &alive, threads)?;
+        Some(Upkeep {
+            version: self.version,
+            step,
+        })
+    }
+
+    /// Carries out a step. One that was computed before another change is dropped: links to what is
+    /// gone by now must not be set. Answers whether it was carried out.
+    pub(super) fn carry_out(&mut self, upkeep: &Upkeep) -> bool {
+        let Some(near) = self
+            .near
+            .as_mut()
+            .filter(|_| upkeep.version == self.version)
+        else {
+            return false;
+        };
+        self.version += 1;
+        let alive = |slot: u32| self.alive.has(slot);
+        let free = near.carry_out(&upkeep.step, &self.pending, &alive);
+        self.free.extend(free);
+        self.pending.drain(..upkeep.step.linked);
+        true
+    }
+
+    /// All upkeep at once.
+    #[cfg(test)]
+    pub(super) fn settle(&mut self, threads: usize) {
+        while let Some(upkeep) = self.upkeep(threads) {
+            self.carry_out(&upkeep);
+        }
     }
 
     pub(super) fn remove(&mut self, id: I) -> bool {
         let Some(slot) = self.slot_of.remove(&id) else {
             return false;
         };
+        self.version += 1;
+        self.content += 1;
         self.alive.set(slot, false);
         let Some(near) = &mut self.near else {
             self.free.push(slot);
@@ -374,8 +459,6 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
             return true;
         }
         near.bury(slot);
-        let alive = |slot: u32| self.alive.has(slot);
-        self.free.extend(near.sweep(1, &alive));
         true
     }
 
@@ -388,34 +471,31 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
         }
     }
 
-    /// The best `k` of `slots` (all, if none is given) for each of the prepared queries.
+    /// The best `k` of `among` (all, if none is given) for each of the prepared queries.
     pub(super) fn search(
         &self,
         queries: Rows<'_>,
         k: usize,
-        slots: Option<&[u32]>,
+        among: Option<&Among>,
         way: Way,
     ) -> Vec<Vec<Scored<I>>> {
         let Some(near) = &self.near else {
-            return self.scan(queries, k, slots, way.threads);
+            return self.scan(queries, k, among, way.threads);
         };
         if way.exact && self.how.whole {
-            return self.scan(queries, k, slots, way.threads);
+            return self.scan(queries, k, among, way.threads);
         }
-        let filter = slots.filter(|slots| slots.len() > FEW).map(|slots| {
-            let mut bits = Bits::default();
-            slots.iter().for_each(|&slot| bits.set(slot, true));
-            bits
-        });
         threads::map(way.threads, queries.len(), &|i| {
             let query = queries.row(i);
             let inner = if queries.len() == 1 { way.threads } else { 1 };
-            let found = match (slots, &filter) {
-                (Some(slots), None) => near.scan(query, k, slots),
-                (_, filter) => {
-                    let has = filter.as_ref().map(|bits| |slot| bits.has(slot));
-                    self.look(near, query, k, has.as_ref(), way, inner)
+            let asking = near.ask(query);
+            let found = match among {
+                Some(Among::Few(slots)) => near.scan(&asking, k, slots),
+                Some(Among::Many(bits, count)) => {
+                    let has = |slot: u32| bits.has(slot);
+                    self.look(near, &asking, k, Some((&has, *count)), way, inner)
                 }
+                None => self.look(near, &asking, k, NO_FILTER, way, inner),
             };
             self.best(query, k, found)
         })
@@ -425,32 +505,44 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
     fn look(
         &self,
         near: &Near,
-        query: &[f32],
+        asking: &Asking,
         k: usize,
-        filter: Option<&(impl Fn(u32) -> bool + Sync)>,
+        filter: Option<(&(impl Fn(u32) -> bool + Sync), usize)>,
         way: Way,
         threads: usize,
     ) -> Vec<(u32, f32)> {
-        let keep = |slot: u32| self.alive.has(slot) && filter.is_none_or(|filter| filter(slot));
-        if way.exact || self.pending.len() > PENDING {
-            return near.scan_all(query, k, &keep, threads);
+        let keep = |slot: u32| self.alive.has(slot) && filter.is_none_or(|f| f.0(slot));
+        let waiting = self.pending.len();
+        if way.exact || waiting > PENDING && waiting * 2 > self.count() {
+            return near.scan_all(asking, k, &keep, threads);
         }
-        let effort = way.effort.unwrap_or(EFFORT);
-        let everything = filter.is_none() && !near.has_dead();
-        let mut found = match everything {
-            true => near.walk(query, k, effort, &All),
-            false => near.walk(query, k, effort, &keep),
+        let effort = way.effort.unwrap_or(EFFORT).max(k);
+        let share = filter.map_or(1.0, |f| f.1 as f32 / self.count() as f32);
+        let passing = filter.is_some() && share >= PASSING;
+        let most = match passing {
+            true => (effort as f32 * share.powf(WIDER)).max((k + k / 2) as f32 / share) as usize,
+            false => effort,
         };
+        if most > LARGE && most * PLACE > self.count() {
+            return near.scan_all(asking, k, &keep, threads);
+        }
+        let mut found = Vec::new();
+        if filter.is_none() && !near.has_dead() {
+            found = near.walk(asking, k, effort, &All);
+        } else if passing {
+            found = near.pass(asking, k, most, &keep);
+        }
+        if found.len() < k {
+            found = near.walk(asking, k, effort, &keep);
+        }
         if found.len() < k {
             // A filter or dead ends have hidden some: they are found all the same.
-            return near.scan_all(query, k, &keep, threads);
+            return near.scan_all(asking, k, &keep, threads);
         }
         if !self.pending.is_empty() {
             let pending: Vec<u32> = self.pending.iter().copied().filter(|&s| keep(s)).collect();
-            found.extend(near.scan(query, k, &pending));
-            // A dead slot may still lead to one that was used again since and waits here.
-            found.sort_unstable_by_key(|hit| hit.0);
-            found.dedup_by_key(|hit| hit.0);
+            // No link leads to these, so none is found twice.
+            found.extend(near.scan(asking, k, &pending));
         }
         found
     }
@@ -477,10 +569,15 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
         &self,
         queries: Rows<'_>,
         k: usize,
-        slots: Option<&[u32]>,
+        among: Option<&Among>,
         threads: usize,
     ) -> Vec<Vec<Scored<I>>> {
         let kernels = kernel::active();
+        let (slots, allowed) = match among {
+            Some(Among::Few(slots)) => (Some(&slots[..]), None),
+            Some(Among::Many(bits, _)) => (None, Some(bits)),
+            None => (None, None),
+        };
         let n = slots.map_or(self.ids.len(), <[u32]>::len);
         let blocks = queries.len().div_ceil(QUERY_BLOCK);
         let parts = match blocks {
@@ -495,7 +592,7 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
             let mut best: Vec<TopK<I>> = (0..count).map(|_| TopK::new(k)).collect();
             for at in (part * part_len).min(n)..((part + 1) * part_len).min(n) {
                 let slot = slots.map_or(at as u32, |slots| slots[at]);
-                if !self.alive.has(slot) {
+                if !self.alive.has(slot) || allowed.is_some_and(|bits| !bits.has(slot)) {
                     continue;
                 }
                 let id = self.ids[slot as usize];
@@ -526,39 +623,63 @@ impl Slots<u32> {
     pub(super) fn nearly(
         &self,
         query: &[f32],
+        asking: Option<&Asking>,
         k: usize,
-        among: Option<&RowSet>,
+        among: Option<&Bits>,
         way: Way,
     ) -> (Vec<Scored<u32>>, f32) {
-        let few = among.filter(|rows| way.exact || self.near.is_none() || rows.count() <= FEW);
-        let few: Option<Vec<u32>> =
-            few.map(|rows| rows.iter().filter_map(|row| self.slot(row)).collect());
-        let near = match &self.near {
-            Some(near) if !way.exact => near,
-            _ => {
-                let one = Rows::single(query)
-                    .map(|query| self.scan(query, k, few.as_deref(), way.threads));
-                return (one.unwrap_or_default().pop().unwrap_or_default(), 0.0);
-            }
+        let count = among.map_or(self.len(), Bits::count);
+        let few = among.filter(|_| self.near.is_none() || count <= FEW);
+        let few = few.map(|rows| rows.iter().filter_map(|row| self.slot(row)).collect());
+        let (Some(near), Some(asking)) = (&self.near, asking) else {
+            let few = few.map(Among::Few);
+            let one =
+                Rows::single(query).map(|query| self.scan(query, k, few.as_ref(), way.threads));
+            return (one.unwrap_or_default().pop().unwrap_or_default(), 0.0);
         };
         let found = match (few, among) {
-            (Some(slots), _) => near.scan(query, k, &slots),
+            (Some(slots), _) => near.scan(asking, k, &slots),
             (None, Some(rows)) => {
                 let has = |slot: u32| rows.has(self.ids[slot as usize]);
-                self.look(near, query, k, Some(&has), way, way.threads)
+                self.look(near, asking, k, Some((&has, count)), way, way.threads)
             }
-            (None, None) => self.look(near, query, k, None::<&fn(u32) -> bool>, way, way.threads),
+            (None, None) => self.look(near, asking, k, NO_FILTER, way, way.threads),
         };
         let mut best = TopK::new(k);
         for (slot, score) in found {
             best.push(self.ids[slot as usize], score);
         }
-        (best.into_sorted(), near.doubt(query))
+        (best.into_sorted(), near.doubt(query).0)
+    }
+
+    /// The form in which a query asks codes; `None` if there are none.
+    pub(super) fn ask(&self, query: &[f32]) -> Option<Asking> {
+        self.near.as_ref().map(|near| near.ask(query))
+    }
+
+    /// The most that the score of each row can be, into `out`: by the short codes, which are read
+    /// quickly. Infinite where they tell nothing, minus infinity for a row that is not held.
+    pub(super) fn at_most(
+        &self,
+        query: &[f32],
+        asking: Option<&Asking>,
+        rows: &[u32],
+        out: &mut Vec<f32>,
+    ) {
+        let (Some(near), Some(asking)) = (&self.near, asking) else {
+            let held = |&row: &u32| self.slot(row).map_or(f32::NEG_INFINITY, |_| f32::INFINITY);
+            out.extend(rows.iter().map(held));
+            return;
+        };
+        let slots: Vec<Option<u32>> = rows.iter().map(|&row| self.slot(row)).collect();
+        near.at_most(asking, near.doubt(query).1, &slots, out);
     }
 
     /// Gives every row another number.
     pub(super) fn renumber(&mut self, new: impl Fn(u32) -> u32) {
         let held: Vec<(u32, u32)> = self.held().collect();
+        self.version += 1;
+        self.content += 1;
         self.slot_of.clear();
         for (slot, row) in held {
             let row = new(row);

@@ -126,7 +126,7 @@ fn the_largest_numbers_give_finite_scores() {
 
 #[test]
 fn a_refused_batch_changes_nothing_and_names_its_key() {
-    let mut index = DenseIndex::new(2, &DenseOptions::default()).unwrap();
+    let index = DenseIndex::new(2, &DenseOptions::default()).unwrap();
     index
         .add(&[1, 2], Rows::new(&[1.0, 0.0, 0.0, 1.0], 2).unwrap())
         .unwrap();
@@ -147,7 +147,7 @@ fn a_refused_batch_changes_nothing_and_names_its_key() {
             .message()
             .contains("key 9")
     );
-    assert_eq!(index.keys(), [1, 2]);
+    assert_eq!(index.keys().unwrap(), [1, 2]);
     let many = vec![1.0; 2 * 10_001];
     let error = index.search(
         Rows::new(&many, 2).unwrap(),
@@ -174,7 +174,7 @@ fn a_saved_index_comes_back_and_a_damaged_file_does_not() {
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("index");
     let options = DenseOptions::default().metric(Metric::L2).seed(3);
-    let mut index = DenseIndex::new(2, &options).unwrap();
+    let index = DenseIndex::new(2, &options).unwrap();
     index
         .add(&[5, 1], Rows::new(&[1.0, 2.0, 3.0, 4.0], 2).unwrap())
         .unwrap();
@@ -182,7 +182,7 @@ fn a_saved_index_comes_back_and_a_damaged_file_does_not() {
     for mmap in [false, true] {
         let again = DenseIndex::open(&path, mmap).unwrap();
         assert_eq!(
-            (again.keys(), again.vector(5)),
+            (again.keys().unwrap(), again.vector(5).unwrap()),
             (vec![1, 5], Some(vec![1.0, 2.0]))
         );
         assert_eq!(
@@ -198,4 +198,87 @@ fn a_saved_index_comes_back_and_a_damaged_file_does_not() {
         "corrupt"
     );
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Keys and vectors without any order among them.
+fn random(n: usize, dim: usize, seed: u64) -> (Vec<u64>, Vec<f32>) {
+    let mut rng = crate::Rng::new(seed);
+    let flat = (0..n * dim).map(|_| rng.normal() as f32).collect();
+    ((0..n as u64).collect(), flat)
+}
+
+#[test]
+fn searches_go_on_during_a_long_addition_and_see_all_of_it_or_nothing() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    const DIM: usize = 16;
+    let (keys, flat) = random(24_000, DIM, 5);
+    let index = DenseIndex::new(DIM, &DenseOptions::default()).unwrap();
+    let rows = |from: usize, to: usize| Rows::new(&flat[from * DIM..to * DIM], DIM).unwrap();
+    index.add(&keys[..4000], rows(0, 4000)).unwrap();
+    let (done, ahead) = (AtomicBool::new(false), AtomicBool::new(false));
+    let (mut before, mut during) = (0, 0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ahead.load(Ordering::Acquire) {
+                std::thread::yield_now();
+            }
+            index.add(&keys[4000..], rows(4000, 24_000)).unwrap();
+            done.store(true, Ordering::Release);
+        });
+        // What is asked for is held from the first or comes with the batch; both ends of it.
+        let asked = [rows(9, 10), rows(4000, 4001), rows(23_999, 24_000)];
+        let options = DenseSearchOptions::default().threads(Some(1));
+        while !done.load(Ordering::Acquire) {
+            let seen = index.len().unwrap();
+            assert!([4000, 24_000].contains(&seen), "{seen}");
+            let found = asked.map(|query| {
+                let hits = index.search(query, 1, &options, None, &mut Progress::none());
+                hits.unwrap().keys[0]
+            });
+            assert_eq!(found[0], 9);
+            if seen == 24_000 {
+                assert_eq!(found[1..], [4000, 23_999]);
+                // The last search of these may have ended after the addition.
+                during += usize::from(!done.load(Ordering::Acquire));
+            } else {
+                before += 1;
+                ahead.store(true, Ordering::Release);
+            }
+        }
+    });
+    assert!(before > 0 && during > 10, "{before} {during}");
+}
+
+#[test]
+fn a_filter_that_comes_again_is_answered_as_the_first_time_also_after_changes() {
+    const DIM: usize = 8;
+    let (keys, flat) = random(6000, DIM, 6);
+    let index = DenseIndex::new(DIM, &DenseOptions::default()).unwrap();
+    index.add(&keys, Rows::new(&flat, DIM).unwrap()).unwrap();
+    let filters: Vec<Vec<u64>> = [1, 2, 3, 7, 50, 200]
+        .map(|step| keys.iter().copied().filter(|key| key % step == 0).collect())
+        .to_vec();
+    let query = Rows::new(&flat[..DIM], DIM).unwrap();
+    let options = DenseSearchOptions::default();
+    let search = |filter: &[u64]| {
+        let hits = index.search(query, 5, &options, Some(filter), &mut Progress::none());
+        hits.unwrap().keys
+    };
+    let first: Vec<Vec<u64>> = filters.iter().map(|f| search(f)).collect();
+    for filter in [0, 0, 3, 1, 5, 4, 2, 0, 2, 4] {
+        assert_eq!(search(&filters[filter]), first[filter]);
+    }
+    for filter in &filters {
+        assert_eq!(search(filter)[0], 0);
+        index.remove(&[0]).unwrap();
+        assert_ne!(search(filter)[0], 0, "what is removed is not found");
+        index.add(&[0], query).unwrap();
+        assert_eq!(search(filter)[0], 0, "what is added is found");
+    }
+    let mut odd = filters[1].clone();
+    odd.iter_mut().for_each(|key| *key += 1);
+    assert!(
+        search(&odd).iter().all(|key| key % 2 == 1),
+        "as long, but not the same"
+    );
 }

@@ -8,7 +8,7 @@
 use super::path::Path;
 use super::value::{self, Values};
 use super::{Filter, Node, Test};
-use crate::retrieval::row_set::RowSet;
+use crate::retrieval::bits::Bits;
 use serde_json::{Map, Value};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
@@ -58,7 +58,7 @@ impl Eq for Plain {}
 #[derive(Clone, Debug)]
 enum Rows {
     Few(Vec<u32>),
-    Many(RowSet),
+    Many(Bits),
 }
 
 impl Default for Rows {
@@ -70,7 +70,7 @@ impl Default for Rows {
 impl Rows {
     fn push(&mut self, row: u32) {
         match self {
-            Self::Many(set) => set.insert(row),
+            Self::Many(set) => set.set(row, true),
             Self::Few(rows) if rows.last() == Some(&row) => {}
             Self::Few(rows) => {
                 rows.push(row);
@@ -81,9 +81,9 @@ impl Rows {
         }
     }
 
-    fn add_to(&self, out: &mut RowSet) {
+    fn add_to(&self, out: &mut Bits) {
         match self {
-            Self::Few(rows) => rows.iter().for_each(|&row| out.insert(row)),
+            Self::Few(rows) => rows.iter().for_each(|&row| out.set(row, true)),
             Self::Many(set) => out.unite(set),
         }
     }
@@ -128,7 +128,7 @@ impl Column {
     }
 
     /// Adds the rows that pass; answers whether those in `nested` must be asked as well.
-    fn rows_of(&self, test: &Test, out: &mut RowSet) -> bool {
+    fn rows_of(&self, test: &Test, out: &mut Bits) -> bool {
         match test {
             Test::Exists => self.present.add_to(out),
             Test::Equal(want) if value::is_nested(want) => return true,
@@ -161,7 +161,7 @@ impl Column {
     }
 
     /// Adds the rows with a plain value; a missing field is null.
-    fn add(&self, want: &Value, out: &mut RowSet) {
+    fn add(&self, want: &Value, out: &mut Bits) {
         if want.is_null() {
             self.missing.add_to(out);
         }
@@ -170,7 +170,7 @@ impl Column {
         }
     }
 
-    fn add_in(&self, values: &Values, out: &mut RowSet) {
+    fn add_in(&self, values: &Values, out: &mut Bits) {
         if values.len() > self.plain.len() {
             let held = self.plain.iter();
             held.filter(|(value, _)| values.contains(&value.0))
@@ -191,7 +191,7 @@ pub(crate) struct Columns(RwLock<HashMap<String, (Path, Column)>>);
 /// The rows that a filter is asked of.
 pub(crate) struct Held<'a, 'm> {
     /// Those that hold a document.
-    pub rows: &'a RowSet,
+    pub rows: &'a Bits,
     /// The metadata of each.
     pub metadata: &'a dyn Fn(u32) -> Option<&'m Map<String, Value>>,
 }
@@ -212,13 +212,13 @@ impl Columns {
     }
 
     /// The rows held that the filter lets through.
-    pub(crate) fn matching(&self, filter: &Filter, held: &Held<'_, '_>) -> RowSet {
+    pub(crate) fn matching(&self, filter: &Filter, held: &Held<'_, '_>) -> Bits {
         let mut rows = self.rows_of(&filter.0, held);
         rows.intersect(held.rows);
         rows
     }
 
-    fn rows_of(&self, node: &Node, held: &Held<'_, '_>) -> RowSet {
+    fn rows_of(&self, node: &Node, held: &Held<'_, '_>) -> Bits {
         match node {
             Node::All(nodes) => {
                 let mut rows = held.rows.clone();
@@ -228,7 +228,7 @@ impl Columns {
                 rows
             }
             Node::Any(nodes) => {
-                let mut rows = RowSet::default();
+                let mut rows = Bits::default();
                 for node in nodes {
                     rows.unite(&self.rows_of(node, held));
                 }
@@ -243,19 +243,19 @@ impl Columns {
         }
     }
 
-    fn field(&self, node: &Node, path: &Path, test: &Test, held: &Held<'_, '_>) -> RowSet {
+    fn field(&self, node: &Node, path: &Path, test: &Test, held: &Held<'_, '_>) -> Bits {
         let passes = |&row: &u32| (held.metadata)(row).is_some_and(|m| node.matches(m));
         let name = path.to_string();
         let ask = |column: &Column| {
-            let mut rows = RowSet::default();
+            let mut rows = Bits::default();
             if column.rows_of(test, &mut rows) {
-                let mut nested = RowSet::default();
+                let mut nested = Bits::default();
                 column.nested.add_to(&mut nested);
                 nested.intersect(held.rows);
                 nested
                     .iter()
                     .filter(passes)
-                    .for_each(|row| rows.insert(row));
+                    .for_each(|row| rows.set(row, true));
             }
             rows
         };

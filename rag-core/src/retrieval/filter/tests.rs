@@ -1,7 +1,7 @@
 //! Limits, messages, and laws that hold for every filter.
 
 use super::*;
-use crate::retrieval::row_set::RowSet;
+use crate::retrieval::bits::Bits;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -149,10 +149,10 @@ proptest! {
             .collect();
         let metadata = |row: u32| documents.get(row as usize);
         let mut columns = Columns::default();
-        let mut rows = RowSet::default();
+        let mut rows = Bits::default();
         let filters: Vec<Filter> = filters.iter().map(|f| Filter::parse(f).unwrap()).collect();
         for (row, document) in (0u32..).zip(&documents) {
-            rows.insert(row);
+            rows.set(row, true);
             columns.push(row, document);
             if row as usize == early {
                 // From here on there are columns that grow.
@@ -161,7 +161,7 @@ proptest! {
                 }
             }
         }
-        gone.iter().for_each(|&row| rows.remove(row));
+        gone.iter().for_each(|&row| rows.set(row, false));
         for filter in &filters {
             let held = Held { rows: &rows, metadata: &metadata };
             let found: Vec<u32> = columns.matching(filter, &held).iter().collect();

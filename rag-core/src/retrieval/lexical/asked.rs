@@ -4,7 +4,7 @@ use super::inverted::Inverted;
 use super::query::take_best;
 use super::scratch::Scratch;
 use super::search::Allowed;
-use crate::retrieval::row_set::RowSet;
+use crate::retrieval::bits::Bits;
 
 /// A query whose words were looked up.
 pub(crate) struct Asked<'a> {
@@ -39,7 +39,7 @@ impl Asked<'_> {
         &mut self,
         k: usize,
         floor: f32,
-        among: Option<&RowSet>,
+        among: Option<&Bits>,
         hits: &mut Vec<(u32, f32)>,
     ) {
         let saturation = self.index.saturation();

@@ -3,7 +3,7 @@
 
 use super::super::Metric;
 use super::rotation::Rotation;
-use crate::kernel::codes::{BLOCK, BLOCK_BYTES, Decode, padded};
+use crate::kernel::codes::{BLOCK, BLOCK_BYTES, Decode, padded, prefetch};
 use crate::kernel::{self, Aligned, grow_large};
 
 /// The middle of the sixteen levels.
@@ -18,9 +18,17 @@ const ERROR: f32 = 0.108;
 /// cancel out.
 const SHORT: usize = 64;
 
+/// The nearest whole number of one below 2^22, the even one of two: two additions, where the library's
+/// function would be called for each number.
+#[inline(always)]
+fn round(x: f32) -> f32 {
+    const SHIFT: f32 = 12_582_912.0;
+    (x + SHIFT) - SHIFT
+}
+
 /// What codes of a vector mean: number `i` is `scale * (code - 7.5) + rest * remainder`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Meaning {
+pub(in crate::retrieval::dense) struct Meaning {
     pub scale: f32,
     pub rest: f32,
     /// The squared length of the centred vector.
@@ -42,7 +50,7 @@ pub(super) struct Coder {
 
 /// A vector that asks: as bytes for the four-bit codes, as floats for what decides.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Asking {
+pub(in crate::retrieval::dense) struct Asking {
     pub bytes: Vec<i8>,
     pub floats: Vec<f32>,
     /// The worth of a byte.
@@ -59,6 +67,23 @@ pub(super) struct Asking {
 }
 
 impl Asking {
+    /// Becomes the same as another one, in the room that it has.
+    pub fn copy_from(&mut self, other: &Self) {
+        let mut room = std::mem::take(self);
+        room.bytes.clone_from(&other.bytes);
+        room.floats.clone_from(&other.floats);
+        *self = Self {
+            bytes: room.bytes,
+            floats: room.floats,
+            ..*other
+        };
+    }
+
+    /// What a fine score has beyond a rough one.
+    pub fn constant(&self) -> f32 {
+        self.constant
+    }
+
     /// The score from the sum of four-bit codes times bytes.
     #[inline(always)]
     pub fn rough(&self, sum: i32, of: &Meaning) -> f32 {
@@ -161,7 +186,7 @@ impl Coder {
         if !(norm > 0.0 && inverse.is_finite()) {
             return meaning;
         }
-        let level = |x: f32| (x * inverse + MIDDLE).round_ties_even().clamp(0.0, 15.0);
+        let level = |x: f32| round((x * inverse + MIDDLE).clamp(0.0, 15.0));
         let (mut with, mut own) = (0.0, 0.0);
         for x in &room[..self.dim] {
             let c = level(*x) - MIDDLE;
@@ -184,7 +209,7 @@ impl Coder {
             let (block, at) = (i / BLOCK, i % BLOCK);
             let code = level(*x) as u8;
             codes[block * BLOCK_BYTES + at % BLOCK_BYTES] |= code << (at / BLOCK_BYTES * 4);
-            let left = (left(*x) * per_rest).round_ties_even();
+            let left = round(left(*x) * per_rest);
             rest[i] = left.clamp(-127.0, 127.0) as i8;
         }
         meaning
@@ -218,7 +243,7 @@ impl Coder {
         asking.step = most / 127.0;
         let inverse = if most > 0.0 { 127.0 / most } else { 0.0 };
         asking.bytes.clear();
-        let byte = |x: &f32| (x * inverse).round_ties_even().clamp(-127.0, 127.0) as i8;
+        let byte = |x: &f32| round(x * inverse).clamp(-127.0, 127.0) as i8;
         asking.bytes.extend(floats.iter().map(byte));
         let bytes: i32 = asking.bytes.iter().map(|&b| i32::from(b)).sum();
         asking.sum = (bytes as f32, floats.iter().sum());
@@ -247,7 +272,7 @@ impl Coder {
 
 /// The codes of all slots.
 #[derive(Clone, Debug)]
-pub(super) struct Coded {
+pub(in crate::retrieval::dense) struct Coded {
     width: usize,
     /// The largest of the norms, and the widest step of the rests.
     longest: f32,
@@ -293,14 +318,17 @@ impl Coded {
         (self.rest, self.meanings, self.longest) = (rest, meanings, longest);
     }
 
-    pub(super) fn put(&mut self, coder: &Coder, slot: u32, vector: &[f32], room: &mut Vec<f32>) {
-        let (slot, half) = (slot as usize, self.width / 2);
-        if slot >= self.len() {
-            let len = slot + 1;
-            self.codes.grow(len * half);
+    fn grow(&mut self, len: usize) {
+        if len > self.len() {
+            self.codes.grow(len * self.width / 2);
             grow_large(&mut self.rest, len * self.width, 0);
             grow_large(&mut self.meanings, len, Meaning::default());
         }
+    }
+
+    pub(super) fn put(&mut self, coder: &Coder, slot: u32, vector: &[f32], room: &mut Vec<f32>) {
+        self.grow(slot as usize + 1);
+        let (slot, half) = (slot as usize, self.width / 2);
         self.meanings[slot] = coder.encode(
             vector,
             &mut self.codes[slot * half..][..half],
@@ -311,16 +339,36 @@ impl Coded {
         self.widest = self.widest.max(self.meanings[slot].rest);
     }
 
+    /// Puts what is at `from` in codes of the same width.
+    pub(super) fn put_coded(&mut self, slot: u32, of: &Coded, from: u32) {
+        self.grow(slot as usize + 1);
+        let (at, half) = (slot as usize, self.width / 2);
+        self.meanings[at] = *of.meaning(from);
+        self.codes[at * half..][..half].copy_from_slice(of.code(from));
+        self.rest[at * self.width..][..self.width].copy_from_slice(of.rest(from));
+        self.longest = self.longest.max(self.meanings[at].norm);
+    }
+
     /// The standard deviation that the error of a rough score has at most.
     pub(super) fn slack(&self, asking: &Asking) -> f32 {
         asking.slack * self.longest.sqrt()
     }
 
-    /// The standard deviation that the error of a fine score has at most, for a query of `length`:
-    /// that of numbers which are rounded to the widest step.
-    pub(super) fn fine_error(&self, length: f32, l2: bool) -> f32 {
-        let weight = if l2 { 2.0 } else { 1.0 };
-        weight * length * self.widest / 12f32.sqrt()
+    /// The standard deviations that the errors of a fine and of a rough score have at most, for a
+    /// query of this length.
+    pub(super) fn errors(&self, length: f32, coder: &Coder) -> (f32, f32) {
+        let weight = if coder.metric == Metric::L2 { 2.0 } else { 1.0 };
+        // Numbers that are rounded to the widest step.
+        let fine = weight * length * self.widest / 12f32.sqrt();
+        let rough = weight * ERROR * length / (coder.dim.max(1) as f32).sqrt();
+        (fine, rough * self.longest.sqrt())
+    }
+
+    /// Asks for what a rough score needs.
+    #[inline(always)]
+    pub(super) fn ahead(&self, slot: u32) {
+        prefetch(self.code(slot));
+        prefetch(std::slice::from_ref(self.meaning(slot)));
     }
 
     #[inline(always)]

@@ -137,7 +137,7 @@ impl Walk {
         for &entry in entries {
             if self.first_time(entry) {
                 self.next.push(entry);
-                prefetch(coded.code(entry));
+                coded.ahead(entry);
             }
         }
         // Entries are followed whether or not they may be found.
@@ -158,6 +158,11 @@ impl Walk {
         for candidate in &mut self.pool {
             candidate.1 &= !DONE;
         }
+        self.only(keep);
+    }
+
+    /// Leaves in the pool what may be found.
+    pub(super) fn only<K: Keep>(&mut self, keep: &K) {
         if !K::ALL {
             self.pool.retain(|candidate| keep.keep(candidate.1));
         }
@@ -171,8 +176,7 @@ impl Walk {
             if K::ALL || keep.keep(link) {
                 if self.first_time(link) {
                     self.next.push(link);
-                    prefetch(coded.code(link));
-                    prefetch(std::slice::from_ref(coded.meaning(link)));
+                    coded.ahead(link);
                 }
             } else {
                 links.ahead(link);
@@ -193,8 +197,7 @@ impl Walk {
             for &link in links.of(link) {
                 if self.next.len() < QUOTA && keep.keep(link) && self.first_time(link) {
                     self.next.push(link);
-                    prefetch(coded.code(link));
-                    prefetch(std::slice::from_ref(coded.meaning(link)));
+                    coded.ahead(link);
                 }
             }
         }

@@ -1,26 +1,21 @@
 //! Linking: which slots a slot leads to, when it comes and when others go.
 //!
-//! Slots come in rounds: all of a round look for their neighbours in the graph as it was, then
-//! the links are set in one go. So the graph depends on the order of the calls and not on the
-//! number of threads.
+//! Everything here only looks and answers; `upkeep` decides what is asked and sets the links.
 
 use super::coder::{Coded, Coder, Meaning};
 use super::graph::{DEGREE, Keep, Links, NONE, Walk};
 use super::scratch::Pool;
 use crate::kernel;
-use crate::threads;
 
 /// Candidates among which a new slot's links are chosen.
 pub(super) const CANDIDATES: usize = 72;
 /// A link is left out where a shorter one leads nearly there: nearer by this factor, in squared
 /// distances (Vamana; Subramanya et al., 2019).
 const NEARER: f32 = 1.1;
-/// A round is at most this share of what is linked already.
-const SHARE: usize = 32;
+/// New links of a full row up to which each is weighed against the row instead of all anew.
+const ONE_BY_ONE: usize = 4;
 /// Candidates whose codes are asked for ahead of those that are read.
 const AHEAD: usize = 4;
-/// Slots in a round at most.
-const MOST_ROUND: usize = 1024;
 
 /// Room for choosing among candidates.
 #[derive(Debug, Default)]
@@ -42,6 +37,7 @@ pub(super) struct Choice {
 pub(super) struct Linker<'a, K> {
     pub coder: &'a Coder,
     pub coded: &'a Coded,
+    pub links: &'a Links,
     pub alive: &'a K,
 }
 
@@ -120,7 +116,7 @@ impl<K: Keep> Linker<'_, K> {
         choice.near.clear();
         for others in others.chunks(sums.len()) {
             for &other in others {
-                kernel::codes::prefetch(self.coded.code(other));
+                self.coded.ahead(other);
             }
             let sums = &mut sums[..others.len()];
             (kernel::active().codes.dots)(&walk.asking.bytes, &self.coded.codes, others, sums);
@@ -135,11 +131,11 @@ impl<K: Keep> Linker<'_, K> {
     }
 
     /// The links of a new slot.
-    fn place(&self, links: &Links, entries: &[u32], slot: u32, pool: &Pool) -> Vec<u32> {
+    pub(super) fn place(&self, entries: &[u32], slot: u32, pool: &Pool) -> Vec<u32> {
         pool.with(|walk, choice| {
             self.coder.ask_for(self.coded, slot, &mut walk.asking);
             walk.short = self.coder.short();
-            walk.run(self.coded, links, entries, CANDIDATES, self.alive);
+            walk.run(self.coded, self.links, entries, CANDIDATES, self.alive);
             let norm = self.coded.meaning(slot).norm;
             let near = walk
                 .pool
@@ -152,76 +148,98 @@ impl<K: Keep> Linker<'_, K> {
         })
     }
 
-    /// The links of a slot to which others lead from now on.
-    fn answer(&self, links: &Links, slot: u32, new: &[(u32, u32)], pool: &Pool) -> Vec<u32> {
-        let mut all = links.of(slot).to_vec();
+    /// The links of a slot to which others were led: it leads back to them.
+    pub(super) fn answer(&self, slot: u32, new: &[(u32, u32)], pool: &Pool) -> Vec<u32> {
+        let mut all = self.links.of(slot).to_vec();
+        let mut over = Vec::new();
         for &(_, from) in new {
-            if !all.contains(&from) {
-                all.push(from);
+            if all.contains(&from) {
+                continue;
+            }
+            match all.len() < DEGREE {
+                true => all.push(from),
+                false => over.push(from),
             }
         }
-        if all.len() <= DEGREE {
+        if over.is_empty() {
             return all;
         }
         pool.with(|walk, choice| {
-            self.measure(slot, &all, walk, choice);
-            choice.near.retain(|n| self.alive.keep(n.1));
-            self.choose(slot, choice);
-            choice.kept.clone()
+            if over.len() > ONE_BY_ONE {
+                all.extend(over);
+                self.measure(slot, &all, walk, choice);
+                choice.near.retain(|n| self.alive.keep(n.1));
+                self.choose(slot, choice);
+                return choice.kept.clone();
+            }
+            for one in over {
+                self.squeeze(slot, &mut all, one, walk, choice);
+            }
+            all
         })
     }
 
-    /// Links new slots, which have codes and no links yet.
-    pub(super) fn link(
+    /// Makes room for one more link in a full row, by the rule of [`Linker::choose`] between it and
+    /// each of the others: these were weighed against each other when they came.
+    fn squeeze(
         &self,
-        links: &mut Links,
-        entries: &mut Vec<u32>,
-        mut linked: usize,
-        slots: &[u32],
-        threads: usize,
-        pool: &Pool,
+        slot: u32,
+        all: &mut Vec<u32>,
+        one: u32,
+        walk: &mut Walk,
+        choice: &mut Choice,
     ) {
-        let mut at = 0;
-        while at < slots.len() {
-            if entries.is_empty() {
-                entries.push(slots[at]);
-                linked += 1;
-                at += 1;
-                continue;
-            }
-            let round = (linked / SHARE).clamp(1, MOST_ROUND);
-            let slots = &slots[at..slots.len().min(at + round)];
-            let placed = threads::map(threads, slots.len(), &|i| {
-                self.place(links, entries, slots[i], pool)
-            });
-            let mut back: Vec<(u32, u32)> = Vec::with_capacity(slots.len() * DEGREE);
-            for (&slot, chosen) in slots.iter().zip(&placed) {
-                links.set(slot, chosen);
-                back.extend(chosen.iter().map(|&to| (to, slot)));
-            }
-            back.sort_unstable();
-            let groups: Vec<&[(u32, u32)]> = back.chunk_by(|a, b| a.0 == b.0).collect();
-            let answers = threads::map(threads, groups.len(), &|i| {
-                self.answer(links, groups[i][0].0, groups[i], pool)
-            });
-            for (group, answer) in groups.iter().zip(answers) {
-                links.set(group[0].0, &answer);
-            }
-            at += slots.len();
-            linked += slots.len();
+        if all.len() < DEGREE {
+            all.push(one);
+            return;
+        }
+        all.push(one);
+        self.measure(slot, all, walk, choice);
+        let mut far = [0.0; DEGREE + 1];
+        for (far, near) in far.iter_mut().zip(&choice.near) {
+            *far = near.0;
+        }
+        all.pop();
+        self.measure(one, all, walk, choice);
+        let own = far[DEGREE];
+        let apart = choice.near.iter().map(|near| near.0);
+        if far
+            .iter()
+            .zip(apart)
+            .any(|(&far, apart)| far <= own && NEARER * apart <= own)
+        {
+            return;
+        }
+        let mut places = far.iter().zip(&choice.near);
+        all.retain(|&link| {
+            let led = |(&far, near): (&f32, &(f32, u32))| NEARER * near.0 <= far;
+            self.alive.keep(link) && !places.next().is_some_and(led)
+        });
+        if all.len() < DEGREE {
+            all.push(one);
+            return;
+        }
+        let farthest = (0..DEGREE).max_by(|&a, &b| far[a].total_cmp(&far[b]));
+        if let Some(at) = farthest.filter(|&at| far[at] > own) {
+            all[at] = one;
         }
     }
 
-    /// Leads a slot around those of its neighbours that are dead; answers whether it had such.
-    pub(super) fn mend(&self, links: &mut Links, slot: u32, pool: &Pool) -> bool {
-        let old = links.of(slot);
+    /// The links that lead a slot around those of its neighbours that are dead, if it has such.
+    pub(super) fn mend(&self, slot: u32, pool: &Pool) -> Option<Vec<u32>> {
+        let old = self.links.of(slot);
         if old.iter().all(|&link| self.alive.keep(link)) {
-            return false;
+            return None;
+        }
+        if !self.alive.keep(slot) {
+            // Nothing may lead to a slot that is used again.
+            let living = old.iter().filter(|&&link| self.alive.keep(link));
+            return Some(living.copied().collect());
         }
         let mut all: Vec<u32> = Vec::with_capacity(4 * DEGREE);
         for &link in old {
             if !self.alive.keep(link) {
-                all.extend(links.of(link).iter().filter(|&&l| self.alive.keep(l)));
+                all.extend(self.links.of(link).iter().filter(|&&l| self.alive.keep(l)));
             }
         }
         let own: Vec<u32> = old
@@ -232,7 +250,7 @@ impl<K: Keep> Linker<'_, K> {
         all.sort_unstable();
         all.dedup();
         all.retain(|l| *l != slot && *l != NONE && !own.contains(l));
-        let chosen = pool.with(|walk, choice| {
+        Some(pool.with(|walk, choice| {
             // Of those behind the dead the nearest; its own links all stay in the choice, or the
             // long ones, by which walks cross the graph, would be crowded out sweep by sweep.
             self.measure(slot, &all, walk, choice);
@@ -247,8 +265,6 @@ impl<K: Keep> Linker<'_, K> {
             choice.near.append(&mut near);
             self.choose(slot, choice);
             choice.kept.clone()
-        });
-        links.set(slot, &chosen);
-        true
+        }))
     }
 }

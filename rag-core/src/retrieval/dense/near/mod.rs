@@ -4,8 +4,8 @@
 //! of a flat graph (Vamana; Subramanya et al., 2019) reads a few hundred short codes; the best of
 //! them are scored finely for as long as the error that short codes can have leaves any doubt.
 //!
-//! `rotation` and `coder` make codes, `graph` walks, `link` keeps the graph; `scratch` is what
-//! lets a search allocate nothing.
+//! `rotation` and `coder` make codes, `graph` walks, `link` chooses links and `upkeep` sets them;
+//! `scratch` is what lets a search allocate nothing.
 
 mod coder;
 mod graph;
@@ -13,21 +13,22 @@ mod link;
 mod rotation;
 mod saved;
 mod scratch;
+mod upkeep;
 
 use super::Metric;
 use crate::kernel;
 use crate::threads;
-use coder::{Asking, Coded, Coder};
+pub(super) use coder::Asking;
+pub(super) use coder::Coded;
+use coder::Coder;
 pub(super) use graph::{All, Keep};
 use graph::{Links, MOST_SLOTS};
-use link::Linker;
 use scratch::Pool;
+pub(super) use upkeep::Step;
 
 /// Entry points of a walk: the root of the number of slots over four, at least and at most. One in
 /// the right region saves more steps than the others cost.
 const ENTRIES: (usize, usize) = (16, 256);
-/// Slots that are linked before entry points are chosen for the first time.
-const FIRST: usize = 256;
 /// Slots that one removed or added vector has looked over while dead ones are led around.
 const SWEEP: usize = 12;
 /// Dead slots, as a share of all, from which on they are led around.
@@ -99,8 +100,11 @@ pub(super) struct Near {
     /// Removed slots that others still lead to, and those of them that a sweep is leading around.
     dead: Vec<u32>,
     dying: Vec<u32>,
-    /// How far the sweep has come.
+    /// How far the sweep has come, and how many slots it is to look over next.
     cursor: usize,
+    owed: usize,
+    /// One past the last slot that was linked.
+    reach: u32,
     pool: Pool,
     room: Vec<f32>,
 }
@@ -119,6 +123,8 @@ impl Near {
             dead: Vec::new(),
             dying: Vec::new(),
             cursor: 0,
+            owed: 0,
+            reach: 0,
             pool: Pool::default(),
             room: Vec::new(),
         }
@@ -132,41 +138,21 @@ impl Near {
         self.links.set(slot, &[]);
     }
 
-    /// Links slots that were put.
-    pub(super) fn link(&mut self, slots: &[u32], alive: &impl Keep, threads: usize) {
-        let mut left = slots;
-        while !left.is_empty() {
-            // Entry points are chosen anew on the way, for as many as there are by then.
-            let (now, later) = left.split_at(left.len().min(self.linked.max(FIRST)));
-            let linker = Linker {
-                coder: &self.coder,
-                coded: &self.coded,
-                alive,
-            };
-            let (entries, linked) = (&mut self.entries, self.linked);
-            linker.link(&mut self.links, entries, linked, now, threads, &self.pool);
-            self.linked += now.len();
-            self.choose_entries(alive);
-            left = later;
+    /// The codes of some vectors, in their order.
+    pub(super) fn code<'a>(&self, vectors: impl Iterator<Item = &'a [f32]>) -> Coded {
+        let mut coded = Coded::new(self.coder.width());
+        let mut room = Vec::new();
+        for (slot, vector) in (0..).zip(vectors) {
+            coded.put(&self.coder, slot, vector, &mut room);
         }
+        coded
     }
 
-    /// Entry points are spread over the slots, and chosen anew when there are twice as many.
-    fn choose_entries(&mut self, alive: &impl Keep) {
-        let n = self.links.len();
-        let wanted = (self.linked.isqrt() / 4).clamp(ENTRIES.0, ENTRIES.1);
-        let enough = self.chosen_for <= self.linked && self.linked < self.chosen_for * 2;
-        let sound = self.entries.len() * 2 > wanted && self.entries.iter().all(|&e| alive.keep(e));
-        if enough && sound {
-            return;
-        }
-        let linked = |s: &usize| alive.keep(*s as u32) && !self.links.of(*s as u32).is_empty();
-        let part = |i: usize| (i * n / wanted..(i + 1) * n / wanted).find(linked);
-        let entries: Vec<u32> = (0..wanted).filter_map(part).map(|s| s as u32).collect();
-        if !entries.is_empty() {
-            self.entries = entries;
-            self.chosen_for = self.linked;
-        }
+    /// [`Near::put`] for a vector whose codes are at `from` of some.
+    pub(super) fn put_coded(&mut self, slot: u32, coded: &Coded, from: u32) {
+        self.coded.put_coded(slot, coded, from);
+        self.links.grow(slot as usize + 1);
+        self.links.set(slot, &[]);
     }
 
     /// Whether walks pass through slots that hold nothing.
@@ -177,56 +163,48 @@ impl Near {
     /// A linked slot was removed: walks still pass through it.
     pub(super) fn bury(&mut self, slot: u32) {
         self.dead.push(slot);
-    }
-
-    /// Leads some slots around dead ones; answers slots that may be used again.
-    pub(super) fn sweep(&mut self, writes: usize, alive: &impl Keep) -> Vec<u32> {
-        if self.dying.is_empty() {
-            if self.dead.len() * TOLERATED <= self.linked {
-                return Vec::new();
-            }
-            self.dying = std::mem::take(&mut self.dead);
-            self.cursor = 0;
-        }
-        let linker = Linker {
-            coder: &self.coder,
-            coded: &self.coded,
-            alive,
-        };
-        let end = self.links.len().min(self.cursor + writes * SWEEP);
-        for slot in self.cursor..end {
-            if alive.keep(slot as u32) {
-                linker.mend(&mut self.links, slot as u32, &self.pool);
-            }
-        }
-        self.cursor = end;
-        if end < self.links.len() {
-            return Vec::new();
-        }
-        let free = std::mem::take(&mut self.dying);
-        for &slot in &free {
-            self.links.set(slot, &[]);
-        }
-        self.linked = self.linked.saturating_sub(free.len());
-        self.entries.retain(|&e| alive.keep(e));
-        self.choose_entries(alive);
-        free
+        self.owe(1);
     }
 
     /// Slots, with their scores, among which the `k` best are as far as a walk with a pool of
     /// `effort` finds them.
     pub(super) fn walk(
         &self,
-        query: &[f32],
+        asking: &Asking,
         k: usize,
         effort: usize,
         keep: &impl Keep,
     ) -> Vec<(u32, f32)> {
+        self.go(asking, k, effort, keep, &All)
+    }
+
+    /// The same by a walk that passes through all slots alike: for a filter that lets many through
+    /// and a pool in which that share of them is enough.
+    pub(super) fn pass(
+        &self,
+        asking: &Asking,
+        k: usize,
+        effort: usize,
+        keep: &impl Keep,
+    ) -> Vec<(u32, f32)> {
+        self.go(asking, k, effort, &All, keep)
+    }
+
+    /// A walk among slots that `keep` lets through, of which `then` may be found.
+    fn go(
+        &self,
+        asking: &Asking,
+        k: usize,
+        effort: usize,
+        keep: &impl Keep,
+        then: &impl Keep,
+    ) -> Vec<(u32, f32)> {
         self.pool.with(|walk, _| {
-            self.coder.ask(query, &mut walk.asking);
+            walk.asking.copy_from(asking);
             let most = effort.max(k);
             walk.short = self.coder.short();
             walk.run(&self.coded, &self.links, &self.entries, most, keep);
+            walk.only(then);
             let doubt = DOUBT * self.coded.slack(&walk.asking);
             let floor = walk
                 .pool
@@ -238,68 +216,62 @@ impl Near {
     }
 
     /// The same among given slots, all of which are looked at.
-    pub(super) fn scan(&self, query: &[f32], k: usize, slots: &[u32]) -> Vec<(u32, f32)> {
-        self.pool.with(|walk, _| {
-            self.coder.ask(query, &mut walk.asking);
-            let mut sieve = Sieve::new(k, SURE * self.coded.slack(&walk.asking));
-            let mut sums = [0; SCAN];
-            for slots in slots.chunks(SCAN) {
-                for &slot in slots.iter().take(AHEAD) {
-                    kernel::codes::prefetch(self.coded.code(slot));
+    pub(super) fn scan(&self, asking: &Asking, k: usize, slots: &[u32]) -> Vec<(u32, f32)> {
+        let mut sieve = Sieve::new(k, SURE * self.coded.slack(asking));
+        let mut sums = [0; SCAN];
+        for slots in slots.chunks(SCAN) {
+            for &slot in slots.iter().take(AHEAD) {
+                self.coded.ahead(slot);
+            }
+            let mut chunks = slots.chunks(AHEAD).peekable();
+            while let Some(slots) = chunks.next() {
+                for &slot in chunks.peek().copied().unwrap_or_default() {
+                    self.coded.ahead(slot);
                 }
-                let mut chunks = slots.chunks(AHEAD).peekable();
-                while let Some(slots) = chunks.next() {
-                    for &slot in chunks.peek().copied().unwrap_or_default() {
-                        kernel::codes::prefetch(self.coded.code(slot));
-                    }
-                    let sums = &mut sums[..slots.len()];
-                    let dots = kernel::active().codes.dots;
-                    dots(&walk.asking.bytes, &self.coded.codes, slots, sums);
-                    for (&slot, &sum) in slots.iter().zip(&*sums) {
-                        sieve.push(walk.asking.rough(sum, self.coded.meaning(slot)), slot);
-                    }
+                let sums = &mut sums[..slots.len()];
+                let dots = kernel::active().codes.dots;
+                dots(&asking.bytes, &self.coded.codes, slots, sums);
+                for (&slot, &sum) in slots.iter().zip(&*sums) {
+                    sieve.push(asking.rough(sum, self.coded.meaning(slot)), slot);
                 }
             }
-            self.refine(&walk.asking, sieve.finish())
-        })
+        }
+        self.refine(asking, sieve.finish())
     }
 
     /// The same among all slots that `keep` lets through.
     pub(super) fn scan_all(
         &self,
-        query: &[f32],
+        asking: &Asking,
         k: usize,
         keep: &impl Keep,
         threads: usize,
     ) -> Vec<(u32, f32)> {
-        self.pool.with(|walk, _| {
-            self.coder.ask(query, &mut walk.asking);
-            let (asking, half) = (&walk.asking, self.coder.width() / 2);
-            let n = self.coded.len();
-            let parts = threads.min(n.div_ceil(16 * SCAN)).max(1);
-            let each = n.div_ceil(parts);
-            let found = threads::map(parts, parts, &|part| {
-                let range = (part * each).min(n)..((part + 1) * each).min(n);
-                let mut sieve = Sieve::new(k, SURE * self.coded.slack(asking));
-                let mut sums = [0; SCAN];
-                for first in range.clone().step_by(SCAN) {
-                    let count = SCAN.min(range.end - first);
-                    let codes = &self.coded.codes[first * half..][..count * half];
-                    let sums = &mut sums[..count];
-                    (kernel::active().codes.scan)(&asking.bytes, codes, sums);
-                    let meanings = &self.coded.meanings[first..][..count];
-                    for (i, (&sum, meaning)) in sums.iter().zip(meanings).enumerate() {
-                        let score = asking.rough(sum, meaning);
-                        let slot = (first + i) as u32;
-                        if score >= sieve.floor && keep.keep(slot) {
-                            sieve.push(score, slot);
-                        }
+        let half = self.coder.width() / 2;
+        let n = self.coded.len();
+        let parts = threads.min(n.div_ceil(16 * SCAN)).max(1);
+        let each = n.div_ceil(parts);
+        let found = threads::map(parts, parts, &|part| {
+            let range = (part * each).min(n)..((part + 1) * each).min(n);
+            let mut sieve = Sieve::new(k, SURE * self.coded.slack(asking));
+            let mut sums = [0; SCAN];
+            for first in range.clone().step_by(SCAN) {
+                let count = SCAN.min(range.end - first);
+                let codes = &self.coded.codes[first * half..][..count * half];
+                let sums = &mut sums[..count];
+                (kernel::active().codes.scan)(&asking.bytes, codes, sums);
+                let meanings = &self.coded.meanings[first..][..count];
+                for (i, (&sum, meaning)) in sums.iter().zip(meanings).enumerate() {
+                    let score = asking.rough(sum, meaning);
+                    let slot = (first + i) as u32;
+                    if score >= sieve.floor && keep.keep(slot) {
+                        sieve.push(score, slot);
                     }
                 }
-                self.refine(asking, sieve.finish())
-            });
-            found.into_iter().flatten().collect()
-        })
+            }
+            self.refine(asking, sieve.finish())
+        });
+        found.into_iter().flatten().collect()
     }
 
     /// Scores finely.
@@ -313,12 +285,50 @@ impl Near {
         fine.collect()
     }
 
-    /// How far the scores that a walk or a scan answers may be from the exact ones.
-    pub(super) fn doubt(&self, query: &[f32]) -> f32 {
+    /// The form in which a query asks.
+    pub(super) fn ask(&self, query: &[f32]) -> Asking {
+        let mut asking = Asking::default();
+        self.coder.ask(query, &mut asking);
+        asking
+    }
+
+    /// How far the scores that a walk or a scan answers may be from the exact ones, and those by
+    /// the short codes.
+    pub(super) fn doubt(&self, query: &[f32]) -> (f32, f32) {
         let length = query.iter().map(|x| x * x).sum::<f32>().sqrt();
-        SURE * self
-            .coded
-            .fine_error(length, self.coder.metric == Metric::L2)
+        let (fine, rough) = self.coded.errors(length, &self.coder);
+        (SURE * fine, SURE * rough)
+    }
+
+    /// The most that the scores of slots can be if the short codes are off by `doubt`; minus
+    /// infinity where there is no slot.
+    pub(super) fn at_most(
+        &self,
+        asking: &Asking,
+        doubt: f32,
+        slots: &[Option<u32>],
+        out: &mut Vec<f32>,
+    ) {
+        if self.coder.short() {
+            let held = slots
+                .iter()
+                .map(|slot| slot.map_or(f32::NEG_INFINITY, |_| f32::INFINITY));
+            return out.extend(held);
+        }
+        let held: Vec<u32> = slots.iter().flatten().copied().collect();
+        held.iter().for_each(|&slot| self.coded.ahead(slot));
+        let mut sums = vec![0; held.len()];
+        (kernel::active().codes.dots)(&asking.bytes, &self.coded.codes, &held, &mut sums);
+        let mut scores = held.iter().zip(sums).map(|(&slot, sum)| {
+            asking.rough(sum, self.coded.meaning(slot)) + asking.constant() + doubt
+        });
+        let score = |slot: &Option<u32>| slot.and_then(|_| scores.next());
+        out.extend(
+            slots
+                .iter()
+                .map(score)
+                .map(|score| score.unwrap_or(f32::NEG_INFINITY)),
+        );
     }
 
     /// The vector that a slot's codes stand for.

@@ -1,9 +1,9 @@
 //! The graph's part of a file.
 
 use super::super::saved::{Reader, Writer};
-use super::super::slots::Bits;
 use super::coder::Meaning;
 use super::{Keep, Metric, Near};
+use crate::retrieval::bits::Bits;
 
 impl Near {
     pub(in crate::retrieval::dense) fn write(&self, to: &mut Writer) {
@@ -72,6 +72,7 @@ impl Near {
             let number = usize::try_from(from.long()?).ok().filter(|&n| n <= count);
             number.ok_or("a count beyond the slots")
         };
+        near.reach = super::upkeep::reach(&near.links);
         (near.linked, near.chosen_for, near.cursor) = (number()?, number()?, number()?);
         if near.entries.is_empty() && near.linked > 0 || near.linked < near.dying.len() {
             return Err("a graph that cannot be entered");

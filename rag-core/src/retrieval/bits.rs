@@ -1,21 +1,25 @@
-//! A set of rows, one bit each: what a filter keeps.
+//! A set of rows or slots, one bit each.
 
-/// Rows from 0 up to the largest that was inserted.
+/// Numbers from 0 up to the largest that was ever set.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct RowSet(Vec<u64>);
+pub(crate) struct Bits(Vec<u64>);
 
-impl RowSet {
-    pub(crate) fn insert(&mut self, row: u32) {
+impl Bits {
+    pub(crate) fn set(&mut self, row: u32, on: bool) {
         let word = row as usize / 64;
-        if word >= self.0.len() {
-            self.0.resize(word + 1, 0);
-        }
-        self.0[word] |= 1 << (row % 64);
-    }
-
-    pub(crate) fn remove(&mut self, row: u32) {
-        if let Some(word) = self.0.get_mut(row as usize / 64) {
-            *word &= !(1 << (row % 64));
+        let bit = 1 << (row % 64);
+        match on {
+            true => {
+                if word >= self.0.len() {
+                    self.0.resize(word + 1, 0);
+                }
+                self.0[word] |= bit;
+            }
+            false => {
+                if let Some(word) = self.0.get_mut(word) {
+                    *word &= !bit;
+                }
+            }
         }
     }
 
@@ -37,6 +41,10 @@ impl RowSet {
             let words = std::iter::successors(Some(word).filter(|&word| word != 0), next);
             words.map(move |word| at * 64 + word.trailing_zeros())
         })
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&self.0[..])
     }
 
     pub(crate) fn unite(&mut self, other: &Self) {
@@ -62,10 +70,10 @@ impl RowSet {
     }
 }
 
-impl FromIterator<u32> for RowSet {
+impl FromIterator<u32> for Bits {
     fn from_iter<T: IntoIterator<Item = u32>>(rows: T) -> Self {
         let mut set = Self::default();
-        rows.into_iter().for_each(|row| set.insert(row));
+        rows.into_iter().for_each(|row| set.set(row, true));
         set
     }
 }
@@ -83,8 +91,8 @@ mod tests {
             b in prop::collection::btree_set(0u32..300, 0..40),
             gone in prop::collection::btree_set(0u32..400, 0..40),
         ) {
-            let sorted = |set: &RowSet| set.iter().collect::<Vec<u32>>();
-            let (left, right): (RowSet, RowSet) = (a.iter().copied().collect(), b.iter().copied().collect());
+            let sorted = |set: &Bits| set.iter().collect::<Vec<u32>>();
+            let (left, right): (Bits, Bits) = (a.iter().copied().collect(), b.iter().copied().collect());
             let mut all = left.clone();
             all.unite(&right);
             prop_assert_eq!(sorted(&all), a.union(&b).copied().collect::<Vec<_>>());
@@ -94,7 +102,7 @@ mod tests {
             let mut rest = left.clone();
             rest.subtract(&right);
             prop_assert_eq!(rest.count(), a.difference(&b).count());
-            gone.iter().for_each(|&row| all.remove(row));
+            gone.iter().for_each(|&row| all.set(row, false));
             let want: BTreeSet<u32> = a.union(&b).filter(|row| !gone.contains(row)).copied().collect();
             prop_assert!((0..500).all(|row| all.has(row) == want.contains(&row)));
         }
