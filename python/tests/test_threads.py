@@ -202,23 +202,37 @@ def test_a_progress_function_may_use_the_objects_at_work(embedder: rag.Embedder)
     assert seen and seen[0] == (1, (embedder.dim,), 1)
 
 
-def test_a_progress_function_that_would_wait_for_itself_is_told() -> None:
+def test_a_progress_function_may_change_the_index_that_is_searched() -> None:
     index = rag.DenseIndex(2)
-    index.add([1], [[1.0, 0.0]])
+    index.add([1, 2], [[1.0, 0.0], [0.0, 1.0]])
     writer = threading.Thread(target=lambda: index.add([3], [[1.0, 1.0]]))
 
     def change(done: int, total: int) -> None:
         if not writer.ident:
             writer.start()
-            time.sleep(0.1)
-        index.search([1.0, 0.0])  # would wait for the writer, who waits for this very call
+            writer.join(30)
+            index.remove([1])
+        assert index.search([1.0, 0.0], k=1)[0].tolist() == [3]
 
-    with pytest.raises(rag.Unsupported, match="busy"):
-        index.search([[1.0, 0.0]], progress=change)
-    writer.join(30)
-    with pytest.raises(rag.Unsupported, match="busy"):
-        index.search([[1.0, 0.0]], progress=lambda d, t: index.remove([1]))
-    assert len(index) == 2
+    keys, _ = index.search(np.tile(np.float32([1, 0]), (600, 1)), k=1, progress=change)
+    assert keys[0] == 1 and keys[-1] == 3, "later queries of many see a later state"
+    assert sorted(index.keys.tolist()) == [2, 3]
+
+
+def test_searches_go_on_during_a_long_addition() -> None:
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(16_000, 32)).astype(np.float32)
+    index = rag.DenseIndex(32)
+    index.add(np.arange(3_000), vectors[:3_000])
+    writer = threading.Thread(target=lambda: index.add(np.arange(3_000, 16_000), vectors[3_000:]))
+    writer.start()
+    during = 0
+    while writer.is_alive():
+        assert index.search(vectors[7], k=1, threads=1)[0].tolist() == [7]
+        assert len(index) in (3_000, 16_000)
+        during += writer.is_alive()
+    writer.join()
+    assert during > 3 and index.search(vectors[15_999], k=1)[0].tolist() == [15_999]
 
 
 def test_the_bar_is_for_terminals(
