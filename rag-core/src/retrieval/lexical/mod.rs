@@ -20,7 +20,7 @@
 //!
 //! Read `inverted` for the structure, `postings` and `documents` for the two ways through it,
 //! `query` and `search` for the pruning, `statistics` for the seam between shards, then `rows` and `index`,
-//! the two faces.
+//! the two faces, and `saved` for the file.
 
 mod cursor;
 mod dictionary;
@@ -33,6 +33,9 @@ mod packed;
 mod postings;
 mod query;
 mod rows;
+#[cfg(test)]
+mod saved_tests;
+mod saved;
 mod saturation;
 mod scratch;
 mod search;
