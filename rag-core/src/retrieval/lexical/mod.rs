@@ -34,10 +34,10 @@ mod packed;
 mod postings;
 mod query;
 mod rows;
+mod saturation;
+mod saved;
 #[cfg(test)]
 mod saved_tests;
-mod saved;
-mod saturation;
 mod scratch;
 mod search;
 mod statistics;
