@@ -164,7 +164,7 @@ fn calibration(input: &mut Reader<'_>) -> Read<Calibration> {
             negative,
         })
     })?;
-    let points = Points::saved(points, pairs).ok_or_else(|| "points out of order")?;
+    let points = Points::saved(points, pairs).ok_or("points out of order")?;
     let map = map(input, fitted)?;
     let [brier, log_loss, ece] = measures;
     let report = Report {
