@@ -13,6 +13,8 @@ use super::search::{BELOW, Run};
 
 /// Standard deviations between what is likely and what is asked.
 const CAREFUL: f64 = 3.0;
+/// Fewer hits prune early enough by themselves.
+const MANY: usize = 50;
 /// Fewer postings are gone through without guessing.
 const WORTH: usize = 4096;
 
@@ -22,7 +24,7 @@ impl<I: Id> Run<'_, I> {
         let postings = |number| self.index.postings(number).count();
         let all: usize = scratch.terms.iter().map(|t| postings(t.number)).sum();
         let known = self.cut;
-        self.guessing = all >= WORTH;
+        self.guessing = self.k >= MANY && all >= WORTH;
         self.in_windows(scratch);
         let worst = scratch.best.peek().map_or(0.0, |worst| worst.score());
         let full = scratch.best.len() >= self.k;
