@@ -1112,6 +1112,19 @@ rag_status rag_lexical_index_new(const rag_options *options,
                                  rag_error **err);
 
 /**
+ * *Gives* the index in the file `path`, its options included. `RAG_STATUS_CORRUPT` for a damaged
+ * file, `RAG_STATUS_FORMAT_VERSION` for one of a later format.
+ */
+rag_status rag_lexical_index_open(const char *path, rag_lexical_index **out, rag_error **err);
+
+/**
+ * Writes the index to the file `path`: the old file or the new, never a part.
+ */
+rag_status rag_lexical_index_save(const rag_lexical_index *index,
+                                  const char *path,
+                                  rag_error **err);
+
+/**
  * Frees an index. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
 rag_status rag_lexical_index_free(rag_lexical_index *index);

@@ -404,6 +404,10 @@ class lexical_index {
 public:
   explicit lexical_index(const options &with = {})
       : handle_(detail::make<held, rag_lexical_index>(rag_lexical_index_new, with.raw())) {}
+  static lexical_index open(const std::string &path) {
+    return lexical_index(detail::make<held, rag_lexical_index>(rag_lexical_index_open, path.c_str()));
+  }
+  void save(const std::string &path) const { detail::call(rag_lexical_index_save, raw(), path.c_str()); }
   std::size_t size() const { return detail::get<std::size_t>(rag_lexical_index_len, raw()); }
   bool contains(std::uint64_t key) const {
     return detail::get<bool>(rag_lexical_index_contains, raw(), key);
@@ -431,6 +435,7 @@ public:
 
 private:
   using held = detail::handle<rag_lexical_index, rag_lexical_index_free>;
+  explicit lexical_index(held from) : handle_(std::move(from)) {}
   held handle_;
 };
 

@@ -146,6 +146,9 @@ class LexicalIndex:
     def search(
         self, queries: list[str], k: int, filter: _Keys | None
     ) -> tuple[_Keys, _Vectors]: ...
+    def save(self, path: str) -> None: ...
+    @staticmethod
+    def open(path: str) -> LexicalIndex: ...
 
 @final
 class SteeringVector:

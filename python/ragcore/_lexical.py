@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from . import _core
@@ -54,11 +55,25 @@ class LexicalIndex:
         keys, scores = self._inner.search(listed, k, allowed)
         return (keys[0].copy(), scores[0].copy()) if single else (keys, scores)
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the index to one file; a reader sees the old file or the new one."""
+        self._inner.save(os.fspath(path))
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> LexicalIndex:
+        """Reads what :meth:`save` wrote, options included; no text is analysed again."""
+        self = cls.__new__(cls)
+        self._inner = _core.LexicalIndex.open(os.fspath(path))
+        return self
+
     def __len__(self) -> int:
         return self._inner.len()
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, int) and 0 <= key < 2**64 and self._inner.contains(key)
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a LexicalIndex cannot be pickled; save(path) it and open(path) it there")
 
     def __repr__(self) -> str:
         return f"LexicalIndex({len(self)} keys)"

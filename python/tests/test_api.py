@@ -91,6 +91,8 @@ SIGNATURES = {
     "LexicalIndex.add": "keys, texts",
     "LexicalIndex.remove": "keys",
     "LexicalIndex.search": "queries, k=10, filter=None",
+    "LexicalIndex.save": "path",
+    "LexicalIndex.open": "path",
     "open": "path=None, *, embedder=None, dim=None, read_only=False, durability='sync'",
     "Collection.add": "ids, texts=None, *, vectors=None, metadata=None, progress=False",
     "Collection.upsert": "ids, texts=None, *, vectors=None, metadata=None, progress=False",

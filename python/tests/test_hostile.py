@@ -242,6 +242,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception]]] = {
     "missing folder": (lambda: rag.Embedder("/no/such/folder"), rag.NotFound),
     "missing store": (lambda: rag.open("/no/such/folder", read_only=True), rag.NotFound),
     "missing index": (lambda: rag.DenseIndex.open("/no/such/file"), rag.NotFound),
+    "missing words": (lambda: rag.LexicalIndex.open("/no/such/file"), rag.NotFound),
 }
 
 
@@ -354,7 +355,9 @@ def test_searching_more_than_there_is_and_nothing_at_all() -> None:
     assert collection().search_many([]) == []
 
 
-@pytest.mark.parametrize("kind", [rag.Bandit, rag.Steering, rag.Router, rag.DenseIndex])
+@pytest.mark.parametrize(
+    "kind", [rag.Bandit, rag.Steering, rag.Router, rag.DenseIndex, rag.LexicalIndex]
+)
 def test_files_that_are_none_are_refused(kind: Any, tmp_path: Path) -> None:
     read = getattr(kind, "load", None) or kind.open
     for i, content in enumerate((b"", b"junk", b"RAGCORE\0" + b"\xff" * 64, bytes(100))):
@@ -364,13 +367,39 @@ def test_files_that_are_none_are_refused(kind: Any, tmp_path: Path) -> None:
             read(path)
 
 
-def test_every_damaged_byte_of_a_file_is_noticed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [dense, lexical])
+def test_every_damaged_byte_of_a_file_is_noticed(make: Any, tmp_path: Path) -> None:
     path = tmp_path / "index"
-    dense().save(path)
+    make().save(path)
     good = path.read_bytes()
     for at in range(len(good)):
         bad = bytearray(good)
         bad[at] ^= 0x10
         path.write_bytes(bad)
         with pytest.raises(rag.Error):
-            rag.DenseIndex.open(path)
+            type(make()).open(path)
+
+
+def test_words_come_back_from_their_file(tmp_path: Path) -> None:
+    words = rag.LexicalIndex(k1=0.9, language="none")
+    words.add([5, 2**63], ["red apples", "a pear, red"])
+    words.save(tmp_path / "words")
+    again = rag.LexicalIndex.open(tmp_path / "words")
+    for query in ("red", "apples pear", "?!"):
+        for a, b in zip(again.search(query), words.search(query), strict=True):
+            assert a.tolist() == b.tolist()
+    with pytest.raises(rag.AlreadyExists):
+        again.add([5], ["red"])
+    again.remove([5])
+    assert len(again) == 1 and 2**63 in again
+    with pytest.raises(rag.InvalidArgument):
+        rag.DenseIndex.open(tmp_path / "words")
+
+
+def test_repeats_and_very_many_words_cost_no_more_than_their_postings() -> None:
+    words = rag.LexicalIndex(language="none")
+    words.add([1, 2, 3, 4], ["", "?! -- 🙂", "red " * 1_000_000, "red w17"])
+    many = " ".join(f"w{i}" for i in range(10_000))
+    assert words.search(many, 1)[0].tolist() == [4]
+    assert words.search("red " * 1_000_000, 2)[0].tolist() == [3, 4]
+    assert (words.search("?!", 2)[1] == -np.inf).all()

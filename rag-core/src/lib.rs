@@ -8,9 +8,10 @@
 //!
 //! Rooms depend downwards only: `collection`, `routing` -> `embedding`, `chunking`, `steering`,
 //! `retrieval`, `bandit`, `calibration`, `evaluation`, `store` -> `text`, `kernel` -> the ground
-//! (`error`, `options`, `matrix`, `rng`, `clock`, `threads`, `progress`, `file`). Rooms on one floor
-//! do not know each other. `ARCHITECTURE.md` walks through them in reading order.
+//! (`error`, `options`, `matrix`, `rng`, `clock`, `threads`, `progress`, `bytes`, `file`). Rooms on
+//! one floor do not know each other. `ARCHITECTURE.md` walks through them in reading order.
 
+mod bytes;
 pub mod clock;
 pub mod error;
 pub mod file;

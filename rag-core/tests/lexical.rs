@@ -274,3 +274,53 @@ fn asking_for_scores_without_room_for_them_is_refused() {
     let error = rows.score_rows("cat", &[1, 2], &mut [0.0]).unwrap_err();
     assert_eq!(error.kind().name(), "invalid_argument");
 }
+
+#[test]
+fn a_million_repeats_and_texts_without_a_word_are_like_any_other() {
+    let options = LexicalOptions::default().language(Language::None);
+    let (mut rows, mut truth) = (LexicalRows::new(&options).unwrap(), Truth::new(&options));
+    let mut rng = Rng::new(21);
+    for row in 0..3000 {
+        let text = match row % 100 {
+            0 => String::new(),
+            1 => "?! -- \u{1F600}".into(),
+            _ => text(&mut rng, 400, 30),
+        };
+        rows.insert(row, &text).unwrap();
+        truth.insert(row, &text);
+    }
+    let before = rows.bytes().total();
+    let text = "w1 ".repeat(1_000_000);
+    rows.insert(3000, &text).unwrap();
+    truth.insert(3000, &text);
+    assert!(rows.bytes().total() < before + 10_000, "one posting");
+    let distinct: Vec<String> = (0..10_000).map(|i| format!("w{i}")).collect();
+    let long = distinct.join(" ");
+    let repeats = "w1 ".repeat(10_000);
+    for query in ["w1", "w1 w3 w9", "?! --", &long, &repeats] {
+        compare(&rows, &truth, query);
+    }
+    assert!(rows.remove(3000));
+    truth.held.remove(&3000);
+    compare(&rows, &truth, "w1 w3 w9");
+}
+
+#[test]
+fn a_bar_that_was_guessed_too_high_is_found_out() {
+    let options = LexicalOptions::default().language(Language::None);
+    let mut rng = Rng::new(31);
+    // The best come first, last, or in the middle, and then nothing like them.
+    for best in [0..60, 11_900..12_000, 4_500..4_530] {
+        let (mut rows, mut truth) = (LexicalRows::new(&options).unwrap(), Truth::new(&options));
+        for row in 0..12_000 {
+            let text = match best.contains(&row) {
+                true => format!("w1 w2 w3 w4 w7 w1 w2 {}", text(&mut rng, 20, 4)),
+                false => text(&mut rng, 400, 20),
+            };
+            rows.insert(row, &text).unwrap();
+            truth.insert(row, &text);
+        }
+        compare(&rows, &truth, "w1 w2 w3 w4 w7");
+        compare(&rows, &truth, "w1 w2");
+    }
+}

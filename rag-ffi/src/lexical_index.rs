@@ -1,6 +1,6 @@
 //! `rag_lexical_index`: exact BM25 over texts by key.
 
-use crate::convert::{self, slice, texts, writable};
+use crate::convert::{self, path, slice, texts, writable};
 use crate::error::rag_error;
 use crate::guard::guard;
 use crate::handle::{self, noun};
@@ -30,6 +30,34 @@ pub unsafe extern "C" fn rag_lexical_index_new(
         let mut chosen = LexicalOptions::default();
         apply(options, |name, value| chosen.set(name, value))?;
         convert::put(out, handle::give(LexicalIndex::new(&chosen)?), "out")
+    })
+}
+
+/// *Gives* the index in the file `path`, its options included. `RAG_STATUS_CORRUPT` for a damaged
+/// file, `RAG_STATUS_FORMAT_VERSION` for one of a later format.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_lexical_index_open(
+    path: *const c_char,
+    out: *mut *mut rag_lexical_index,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        writable(out, "out")?;
+        let index = LexicalIndex::open(self::path(path, "path")?)?;
+        convert::put(out, handle::give(index), "out")
+    })
+}
+
+/// Writes the index to the file `path`: the old file or the new, never a part.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_lexical_index_save(
+    index: *const rag_lexical_index,
+    path: *const c_char,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        let path = self::path(path, "path")?;
+        handle::with(index, "index", |x| Ok(x.save(&path)?))
     })
 }
 

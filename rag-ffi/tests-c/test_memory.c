@@ -32,6 +32,35 @@ TEST(everything_is_given_back) {
   rag_documents_free(documents);
 }
 
+TEST(words_are_saved_and_opened) {
+  uint64_t keys[] = {1, 2};
+  rag_lexical_index *index = NULL, *again = NULL;
+  rag_rankings *found = NULL;
+  size_t len = 0, size = 2000000;
+  OK(rag_lexical_index_new(NULL, &index, &err));
+  OK(rag_lexical_index_add(index, keys, texts, NULL, 2, &err));
+  FAILS(RAG_STATUS_NULL_POINTER, rag_lexical_index_save(index, NULL, &err));
+  FAILS(RAG_STATUS_NULL_POINTER, rag_lexical_index_open("words.rag", NULL, &err));
+  FAILS(RAG_STATUS_NOT_FOUND, rag_lexical_index_open("absent.rag", &again, &err));
+  OK(rag_lexical_index_save(index, "words.rag", &err));
+  OK(rag_lexical_index_open("words.rag", &again, &err));
+  rag_lexical_index_free(index);
+  OK(rag_lexical_index_len(again, &len, &err));
+  CHECK(len == 2);
+
+  /* A text and a query that repeat one word half a million times. */
+  char *repeats = malloc(size);
+  CHECK(repeats != NULL);
+  for (size_t i = 0; i < size; i++) repeats[i] = "red "[i % 4];
+  const char *lent = repeats;
+  uint64_t third = 3;
+  OK(rag_lexical_index_add(again, &third, &lent, &size, 1, &err));
+  OK(rag_lexical_index_search(again, &lent, &size, 1, 10, NULL, 0, &found, &err));
+  rag_rankings_free(found);
+  free(repeats);
+  rag_lexical_index_free(again);
+}
+
 TEST(failures_leave_nothing_behind) {
   rag_bandit *bandit = NULL;
   for (int i = 0; i < 50; i++) {
@@ -42,6 +71,7 @@ TEST(failures_leave_nothing_behind) {
 
 int main(void) {
   RUN(everything_is_given_back);
+  RUN(words_are_saved_and_opened);
   RUN(failures_leave_nothing_behind);
   return FINISH();
 }

@@ -149,6 +149,15 @@ static void indexes() {
   CHECK(words.search({"green"}, 5)[0][0].key == 20);
   words.remove({keys.data(), 1});
   CHECK(words.size() == 2 && !words.contains(10));
+  words.save("words.rag");
+  auto again = ragcore::lexical_index::open("words.rag");
+  CHECK(again.size() == 2 && again.search({"green"}, 5)[0][0].key == 20);
+  THROWS("invalid_argument", ragcore::lexical_index::open("dense.rag"));
+  THROWS("not_found", ragcore::lexical_index::open("absent.rag"));
+  std::string many;
+  for (int i = 0; i < 10000; i++) many += "red w" + std::to_string(i) + " ";
+  again.add({keys.data(), 1}, {many + many});
+  CHECK(again.search({many}, 5)[0].size() == 2 && again.search({"?!"}, 5)[0].empty());
 }
 
 static void steering_arithmetic() {

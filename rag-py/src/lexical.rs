@@ -10,6 +10,7 @@ use pyo3::types::{PyDict, PyList};
 use rag_core::retrieval::MAX_K;
 use rag_core::retrieval::lexical::{LexicalIndex as Core, LexicalOptions};
 use rag_core::text::Analyzer;
+use std::path::PathBuf;
 
 /// What a padded row ends with.
 pub(crate) const NO_KEY: u64 = u64::MAX;
@@ -74,6 +75,15 @@ impl LexicalIndex {
         let hits = call(py, || self.0.read(search))?;
         let rows: Vec<_> = hits.into_iter().map(|h| (h.keys, h.scores)).collect();
         padded(py, rows, k)
+    }
+
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        call(py, || self.0.read(|index| index.save(&path)))
+    }
+
+    #[staticmethod]
+    fn open(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        call(py, || Core::open(&path)).map(|core| Self(Guarded::new(core)))
     }
 }
 

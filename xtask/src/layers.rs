@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// From the ground up. A module may use its own room and any room on a floor below.
 const FLOORS: &[&[&str]] = &[
     &[
-        "error", "options", "matrix", "rng", "clock", "threads", "progress", "file",
+        "error", "options", "matrix", "rng", "clock", "threads", "progress", "bytes", "file",
     ],
     &["text", "kernel"],
     &[

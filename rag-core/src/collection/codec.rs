@@ -5,6 +5,7 @@
 //! out; what still does not parse is an error, never a panic or an unchecked allocation.
 
 use super::document::{Metadata, Stored};
+use crate::bytes::{Reader, Writer};
 use crate::error::{Error, Result};
 use std::sync::Arc;
 
@@ -46,195 +47,148 @@ pub(crate) struct Feedback {
 
 impl Change {
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Writer(Vec::new());
+        let mut out = Writer::default();
         match self {
             Change::Identity { dim, embedder } => {
-                out.0.push(1);
-                out.u32(dim.unwrap_or(0));
-                out.u32(usize::from(embedder.is_some()));
+                out.byte(1);
+                out.count(dim.unwrap_or(0));
+                out.count(usize::from(embedder.is_some()));
                 if let Some((name, fingerprint)) = embedder {
-                    out.bytes(name.as_bytes());
-                    out.bytes(fingerprint.as_bytes());
+                    out.text(name.as_bytes());
+                    out.text(fingerprint.as_bytes());
                 }
             }
+            // Batches are cut long before a count reaches 2^32; see `MAX_BATCH_BYTES`.
             Change::Put { documents, vectors } => {
-                out.0.push(2);
-                out.u32(documents.len());
+                out.byte(2);
+                out.count(documents.len());
                 for document in documents {
-                    out.bytes(document.id.as_bytes());
-                    out.optional(document.text.as_deref());
+                    out.text(document.id.as_bytes());
+                    put_optional(&mut out, document.text.as_deref());
                     let metadata = serde_json::to_vec(&*document.metadata);
-                    out.bytes(&metadata.expect("a JSON object always has a text"));
+                    out.text(&metadata.expect("a JSON object always has a text"));
                 }
-                out.floats(vectors);
+                put_floats(&mut out, vectors);
             }
             Change::Delete(ids) => {
-                out.0.push(3);
-                out.u32(ids.len());
-                ids.iter().for_each(|id| out.bytes(id.as_bytes()));
+                out.byte(3);
+                out.count(ids.len());
+                ids.iter().for_each(|id| out.text(id.as_bytes()));
             }
             Change::Steering { set, calibrated_on } => {
-                out.0.push(4);
-                out.u32(*calibrated_on);
-                out.0.extend_from_slice(set);
+                out.byte(4);
+                out.count(*calibrated_on);
+                out.bytes(set);
             }
             Change::Feedback(feedback) => {
-                out.0.push(5);
-                out.floats(&feedback.query);
-                out.floats(&feedback.item);
-                out.f64(feedback.rating);
-                out.f64(feedback.at);
-                out.0.extend_from_slice(&feedback.worker.to_le_bytes());
-                out.optional(feedback.user.as_deref());
-                out.u32(feedback.dials.len());
+                out.byte(5);
+                put_floats(&mut out, &feedback.query);
+                put_floats(&mut out, &feedback.item);
+                out.reals(&[feedback.rating, feedback.at]);
+                out.long(feedback.worker);
+                put_optional(&mut out, feedback.user.as_deref());
+                out.count(feedback.dials.len());
                 for (name, strength) in &feedback.dials {
-                    out.bytes(name.as_bytes());
-                    out.f64(*strength);
+                    out.text(name.as_bytes());
+                    out.reals(&[*strength]);
                 }
             }
         }
-        out.0
+        out.finish()
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
-        let mut input = Reader(bytes);
-        let change = match input.take(1)?[0] {
-            1 => {
-                let dim = input.u32()?;
-                let embedder = match input.u32()? {
-                    0 => None,
-                    _ => Some((input.text()?, input.text()?)),
-                };
-                let dim = (dim > 0).then_some(dim);
-                Change::Identity { dim, embedder }
-            }
-            2 => {
-                let documents = input.list(|input| {
-                    Ok(Stored {
-                        id: input.text()?,
-                        text: input.optional()?.map(Arc::from),
-                        metadata: Arc::new(parse_metadata(input.bytes()?)?),
-                    })
-                })?;
-                let vectors = input.floats()?;
-                Change::Put { documents, vectors }
-            }
-            3 => Change::Delete(input.list(Reader::text)?),
-            4 => Change::Steering {
-                calibrated_on: input.u32()?,
-                set: std::mem::take(&mut input.0).to_vec(),
-            },
-            5 => Change::Feedback(Feedback {
-                query: input.floats()?,
-                item: input.floats()?,
-                rating: input.f64()?,
-                at: input.f64()?,
-                worker: input.u64()?,
-                user: input.optional()?,
-                dials: input.list(|input| Ok((input.text()?, input.f64()?)))?,
-            }),
-            tag => return Err(malformed(format_args!("a change of unknown kind {tag}"))),
-        };
-        match input.0 {
-            [] => Ok(change),
-            rest => Err(malformed(format_args!("{} bytes too many", rest.len()))),
+        let mut input = Reader::new(bytes);
+        let change = read(&mut input).map_err(malformed)?;
+        match input.left() {
+            0 => Ok(change),
+            more => Err(malformed(format_args!("{more} bytes too many"))),
         }
     }
 }
 
 fn malformed(found: impl std::fmt::Display) -> Error {
-    let message = format!("the record holds {found}; it was not written by this library");
+    let message = format!("the record is damaged: {found}; it was not written by this library");
     Error::new(crate::ErrorKind::Corrupt, message)
 }
 
-fn parse_metadata(bytes: &[u8]) -> Result<Metadata> {
-    serde_json::from_slice(bytes).map_err(|e| malformed(format_args!("metadata: {e}")))
-}
-
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn u32(&mut self, value: usize) {
-        // Batches are cut long before they reach this; see `MAX_BATCH_BYTES`.
-        let value = u32::try_from(value).expect("counts in a record fit 32 bits");
-        self.0.extend_from_slice(&value.to_le_bytes());
-    }
-    fn f64(&mut self, value: f64) {
-        self.0.extend_from_slice(&value.to_le_bytes());
-    }
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.u32(bytes.len());
-        self.0.extend_from_slice(bytes);
-    }
-    fn optional(&mut self, text: Option<&str>) {
-        self.0.push(u8::from(text.is_some()));
-        if let Some(text) = text {
-            self.bytes(text.as_bytes());
-        }
-    }
-    fn floats(&mut self, floats: &[f32]) {
-        self.u32(floats.len());
-        floats
-            .iter()
-            .for_each(|x| self.0.extend_from_slice(&x.to_le_bytes()));
+fn put_optional(out: &mut Writer, text: Option<&str>) {
+    out.byte(u8::from(text.is_some()));
+    if let Some(text) = text {
+        out.text(text.as_bytes());
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+fn put_floats(out: &mut Writer, floats: &[f32]) {
+    out.count(floats.len());
+    out.floats(floats);
+}
 
-impl<'a> Reader<'a> {
-    fn take(&mut self, n: usize) -> Result<&'a [u8]> {
-        let Some((head, rest)) = self.0.split_at_checked(n) else {
-            return Err(malformed(format_args!(
-                "{} bytes where {n} were announced",
-                self.0.len()
-            )));
-        };
-        self.0 = rest;
-        Ok(head)
-    }
-    fn u32(&mut self) -> Result<usize> {
-        let bytes = self.take(4)?.try_into().expect("four bytes");
-        Ok(u32::from_le_bytes(bytes) as usize)
-    }
-    fn u64(&mut self) -> Result<u64> {
-        let bytes = self.take(8)?.try_into().expect("eight bytes");
-        Ok(u64::from_le_bytes(bytes))
-    }
-    fn f64(&mut self) -> Result<f64> {
-        self.u64().map(f64::from_bits)
-    }
-    fn bytes(&mut self) -> Result<&'a [u8]> {
-        let n = self.u32()?;
-        self.take(n)
-    }
-    fn text(&mut self) -> Result<String> {
-        let text = std::str::from_utf8(self.bytes()?);
-        Ok(text
-            .map_err(|e| malformed(format_args!("text: {e}")))?
-            .to_owned())
-    }
-    fn optional(&mut self) -> Result<Option<String>> {
-        match self.take(1)?[0] {
-            0 => Ok(None),
-            _ => self.text().map(Some),
+type Read<T> = std::result::Result<T, String>;
+
+fn read(input: &mut Reader<'_>) -> Read<Change> {
+    Ok(match input.byte()? {
+        1 => {
+            let dim = input.count()?;
+            let embedder = match input.word()? {
+                0 => None,
+                _ => Some((text(input)?, text(input)?)),
+            };
+            let dim = (dim > 0).then_some(dim);
+            Change::Identity { dim, embedder }
         }
-    }
-    fn list<T>(&mut self, item: impl Fn(&mut Self) -> Result<T>) -> Result<Vec<T>> {
-        let n = self.u32()?;
-        // Grows as items are read: a count that lies runs out of bytes, not of memory.
-        let mut items = Vec::new();
-        for _ in 0..n {
-            items.push(item(self)?);
+        2 => {
+            let documents = list(input, |input| {
+                Ok(Stored {
+                    id: text(input)?,
+                    text: optional(input)?.map(Arc::from),
+                    metadata: Arc::new(metadata(input)?),
+                })
+            })?;
+            let vectors = floats(input)?;
+            Change::Put { documents, vectors }
         }
-        Ok(items)
+        3 => Change::Delete(list(input, text)?),
+        4 => Change::Steering {
+            calibrated_on: input.count()?,
+            set: input.bytes(input.left())?.to_vec(),
+        },
+        5 => Change::Feedback(Feedback {
+            query: floats(input)?,
+            item: floats(input)?,
+            rating: input.real()?,
+            at: input.real()?,
+            worker: input.long()?,
+            user: optional(input)?,
+            dials: list(input, |input| Ok((text(input)?, input.real()?)))?,
+        }),
+        tag => return Err(format!("a change of unknown kind {tag}")),
+    })
+}
+
+fn list<T>(input: &mut Reader<'_>, item: impl Fn(&mut Reader<'_>) -> Read<T>) -> Read<Vec<T>> {
+    let n = input.count()?;
+    input.items(n, item)
+}
+
+fn text(input: &mut Reader<'_>) -> Read<String> {
+    Ok(input.text()?.to_owned())
+}
+
+fn optional(input: &mut Reader<'_>) -> Read<Option<String>> {
+    match input.byte()? {
+        0 => Ok(None),
+        _ => text(input).map(Some),
     }
-    fn floats(&mut self) -> Result<Vec<f32>> {
-        let n = self.u32()?;
-        let bytes = self.take(n.saturating_mul(4))?;
-        let (chunks, _) = bytes.as_chunks::<4>();
-        Ok(chunks.iter().map(|c| f32::from_le_bytes(*c)).collect())
-    }
+}
+
+fn metadata(input: &mut Reader<'_>) -> Read<Metadata> {
+    serde_json::from_slice(input.text_bytes()?).map_err(|e| format!("metadata: {e}"))
+}
+
+fn floats(input: &mut Reader<'_>) -> Read<Vec<f32>> {
+    let n = input.count()?;
+    Ok(input.any_floats(n)?)
 }
 
 #[cfg(test)]

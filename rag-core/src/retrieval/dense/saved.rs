@@ -12,6 +12,7 @@
 use super::Metric;
 use super::index::{DenseIndex, DenseOptions, DensePrecision, NO_KEY, keeping};
 use super::slots::Slots;
+pub(super) use crate::bytes::{Reader, Writer};
 use crate::error::{Error, Result};
 use crate::file;
 use crate::matrix::Rows;
@@ -39,94 +40,6 @@ fn place<T: PartialEq>(all: &[T], one: T) -> u8 {
         .map_or(u8::MAX, |i| i as u8)
 }
 
-/// Bytes in the making.
-#[derive(Default)]
-pub(super) struct Writer(Vec<u8>);
-
-impl Writer {
-    pub(super) fn finish(self) -> Vec<u8> {
-        self.0
-    }
-
-    pub(super) fn byte(&mut self, x: u8) {
-        self.0.push(x);
-    }
-
-    pub(super) fn long(&mut self, x: u64) {
-        self.0.extend_from_slice(&x.to_le_bytes());
-    }
-
-    pub(super) fn bytes(&mut self, x: &[u8]) {
-        self.0.extend_from_slice(x);
-    }
-
-    pub(super) fn floats(&mut self, floats: &[f32]) {
-        floats
-            .iter()
-            .for_each(|x| self.0.extend_from_slice(&x.to_le_bytes()));
-    }
-
-    /// Their number, then the slots.
-    pub(super) fn slots(&mut self, slots: &[u32]) {
-        let words = std::iter::once(slots.len() as u32).chain(slots.iter().copied());
-        words.for_each(|x| self.0.extend_from_slice(&x.to_le_bytes()));
-    }
-}
-
-/// Bytes that may be anything.
-pub(super) struct Reader<'a>(&'a [u8]);
-
-type Read<T> = std::result::Result<T, &'static str>;
-
-impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self(bytes)
-    }
-
-    pub(super) fn left(&self) -> usize {
-        self.0.len()
-    }
-
-    pub(super) fn bytes(&mut self, n: usize) -> Read<&'a [u8]> {
-        let (bytes, rest) = self.0.split_at_checked(n).ok_or("the file is cut off")?;
-        self.0 = rest;
-        Ok(bytes)
-    }
-
-    pub(super) fn byte(&mut self) -> Read<u8> {
-        Ok(self.bytes(1)?[0])
-    }
-
-    pub(super) fn long(&mut self) -> Read<u64> {
-        let eight = self.bytes(8)?.first_chunk();
-        Ok(u64::from_le_bytes(*eight.ok_or("the file is cut off")?))
-    }
-
-    /// `n` numbers, all of them finite.
-    pub(super) fn floats(&mut self, n: usize) -> Read<Vec<f32>> {
-        let bytes = n.checked_mul(4).ok_or("the file is cut off")?;
-        let (floats, _) = self.bytes(bytes)?.as_chunks::<4>();
-        let floats: Vec<f32> = floats.iter().map(|b| f32::from_le_bytes(*b)).collect();
-        match floats.iter().all(|x| x.is_finite()) {
-            true => Ok(floats),
-            false => Err("a number that is not finite"),
-        }
-    }
-
-    /// Slots below `count`.
-    pub(super) fn slots(&mut self, count: usize) -> Read<Vec<u32>> {
-        let word = |b: &[u8; 4]| u32::from_le_bytes(*b);
-        let n = self.bytes(4)?.first_chunk().map_or(0, word) as usize;
-        let bytes = n.checked_mul(4).ok_or("the file is cut off")?;
-        let (slots, _) = self.bytes(bytes)?.as_chunks::<4>();
-        let slots: Vec<u32> = slots.iter().map(word).collect();
-        match slots.iter().all(|&slot| (slot as usize) < count) {
-            true => Ok(slots),
-            false => Err("a slot that does not exist"),
-        }
-    }
-}
-
 fn to_bytes(slots: &Slots<u64>, options: &DenseOptions) -> Vec<u8> {
     let mut body = Writer::default();
     let coded = slots.to_bytes(&mut body);
@@ -134,7 +47,7 @@ fn to_bytes(slots: &Slots<u64>, options: &DenseOptions) -> Vec<u8> {
     to.byte(place(Metric::ALL, options.metric));
     to.byte(place(DensePrecision::ALL, options.precision));
     to.bytes(&[u8::from(coded), 0]);
-    to.bytes(&(slots.dim() as u32).to_le_bytes());
+    to.word(slots.dim() as u32);
     to.long(options.seed);
     to.long(if coded { slots.count() } else { slots.len() } as u64);
     if coded {
@@ -207,8 +120,8 @@ fn read_vectors(
     if count.checked_mul(each) != Some(from.left() as u64) {
         return Err("the number of vectors does not fit the file's length".into());
     }
-    let (keys, _) = from.bytes(8 * count as usize)?.as_chunks::<8>();
-    let keys: Vec<u64> = keys.iter().map(|b| u64::from_le_bytes(*b)).collect();
+    let keys = from.arrays::<8>(count as usize)?.iter();
+    let keys: Vec<u64> = keys.map(|b| u64::from_le_bytes(*b)).collect();
     if !keys.is_sorted_by(|a, b| a < b) || keys.last() == Some(&NO_KEY) {
         return Err("the keys do not ascend".into());
     }

@@ -5,6 +5,7 @@
 //! and forgets whatever is written over. Next: `postings`.
 
 use super::ids::{LIMIT, Seed, Table};
+use crate::bytes::Read;
 use crate::error::{Error, Result};
 use crate::text::{Analyzer, Piece};
 
@@ -14,6 +15,9 @@ const STOP: u32 = u32::MAX;
 const CACHED: usize = 1 << 14;
 /// Longer words are not cached.
 const LONGEST: usize = 24;
+
+/// Bytes of a term: more than any word makes, which is cut after some characters.
+const LONGEST_TERM: usize = 0x7fff;
 
 /// A word, padded with zeros, and its term.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,10 +31,11 @@ struct Cached {
 pub(super) struct Dictionary {
     seed: Seed,
     table: Table,
-    /// All texts end to end, those of forgotten terms among them until the next sweep.
-    texts: String,
-    /// Where the text of a term begins, and its length.
-    places: Vec<(u32, u16)>,
+    /// All texts end to end, those of forgotten terms among them until the next sweep; in front of
+    /// each its length in two bytes.
+    texts: Vec<u8>,
+    /// Where a term begins there.
+    places: Vec<u32>,
     /// Numbers of forgotten terms, to be given again.
     free: Vec<u32>,
     cache: Vec<Cached>,
@@ -40,9 +45,30 @@ impl Dictionary {
     pub(super) fn heap_bytes(&self) -> usize {
         self.table.heap_bytes()
             + self.texts.capacity()
-            + self.places.capacity() * size_of::<(u32, u16)>()
+            + self.places.capacity() * 4
             + self.free.capacity() * 4
             + self.cache.capacity() * size_of::<Cached>()
+    }
+
+    /// Of distinct terms, whose texts stand end to end.
+    pub(super) fn restored(texts: &str, lengths: &[u16]) -> Read<Self> {
+        let mut new = Self::default();
+        let mut rest = texts;
+        for &length in lengths {
+            let (term, behind) = rest
+                .split_at_checked(usize::from(length))
+                .filter(|(term, _)| !term.is_empty())
+                .ok_or("a term that is cut within a character")?;
+            rest = behind;
+            let numbers = new.numbers();
+            let number = new
+                .number(term)
+                .map_err(|_| "more terms than there can be")?;
+            if number as usize != numbers {
+                return Err("a term that is there twice");
+            }
+        }
+        Ok(new)
     }
 
     /// One more than the largest number given.
@@ -55,15 +81,15 @@ impl Dictionary {
         self.places.len() - self.free.len()
     }
 
-    fn text(&self, number: u32) -> &str {
-        let (start, length) = self.places[number as usize];
-        &self.texts[start as usize..][..usize::from(length)]
+    /// The bytes of a term.
+    pub(super) fn text(&self, number: u32) -> &[u8] {
+        text(&self.texts, self.places[number as usize])
     }
 
     /// The number of a term.
     pub(super) fn find(&self, term: &str) -> Option<u32> {
-        let same = |number| self.text(number) == term;
-        self.table.get(self.seed.text(term), same)
+        let same = |number| self.text(number) == term.as_bytes();
+        self.table.get(self.seed.text(term.as_bytes()), same)
     }
 
     /// The number of a piece's term without remembering anything; `None` for a stop word or a
@@ -126,30 +152,30 @@ impl Dictionary {
     }
 
     fn number(&mut self, term: &str) -> Result<u32> {
-        let hash = self.seed.text(term);
+        let hash = self.seed.text(term.as_bytes());
         let Self { texts, places, .. } = self;
-        let text = |number: u32| {
-            let (start, length) = places[number as usize];
-            &texts[start as usize..][..usize::from(length)]
-        };
-        if let Some(number) = self.table.get(hash, |number| text(number) == term) {
+        let text_of = |number: u32| text(texts, places[number as usize]);
+        let same = |number| text_of(number) == term.as_bytes();
+        if let Some(number) = self.table.get(hash, same) {
             return Ok(number);
         }
         let seed = self.seed;
-        let place = (u32::try_from(texts.len()), u16::try_from(term.len()));
-        let (Ok(start), Ok(length), true) = (place.0, place.1, places.len() < LIMIT as usize)
-        else {
+        let (Ok(start), true, true) = (
+            u32::try_from(texts.len()),
+            term.len() <= LONGEST_TERM,
+            places.len() < LIMIT as usize,
+        ) else {
             return Err(Error::invalid(
                 "an index holds at most 4 GiB of distinct terms; use another shard",
             ));
         };
         let number = self.free.pop().unwrap_or(places.len() as u32);
-        let hash_of = |number| seed.text(text(number));
+        let hash_of = |number| seed.text(text_of(number));
         self.table.insert(hash, number, hash_of);
-        texts.push_str(term);
+        put_text(texts, term.as_bytes());
         match self.places.get_mut(number as usize) {
-            Some(place) => *place = (start, length),
-            None => self.places.push((start, length)),
+            Some(place) => *place = start,
+            None => push(&mut self.places, start),
         }
         Ok(number)
     }
@@ -161,15 +187,13 @@ impl Dictionary {
         self.free.clear();
         let old = std::mem::take(&mut self.texts);
         for number in 0..self.places.len() as u32 {
-            let (start, length) = self.places[number as usize];
             if !used(number) {
-                self.places[number as usize] = (0, 0);
                 self.free.push(number);
                 continue;
             }
-            let text = &old[start as usize..][..usize::from(length)];
-            self.places[number as usize].0 = self.texts.len() as u32;
-            self.texts.push_str(text);
+            let kept = text(&old, self.places[number as usize]);
+            self.places[number as usize] = self.texts.len() as u32;
+            put_text(&mut self.texts, kept);
             let Self {
                 seed,
                 table,
@@ -177,11 +201,46 @@ impl Dictionary {
                 places,
                 ..
             } = self;
-            let hash_of = |number: u32| {
-                let (start, length): (u32, u16) = places[number as usize];
-                seed.text(&texts[start as usize..][..usize::from(length)])
-            };
-            table.insert(seed.text(text), number, hash_of);
+            let hash_of = |number: u32| seed.text(text(texts, places[number as usize]));
+            table.insert(seed.text(kept), number, hash_of);
         }
     }
+}
+
+/// The term that begins at `start`.
+#[inline]
+fn text(texts: &[u8], start: u32) -> &[u8] {
+    let from = &texts[start as usize..];
+    let (length, term) = match from[0] {
+        short @ 0..0x80 => (usize::from(short), &from[1..]),
+        high => (
+            usize::from(high & 0x7f) << 8 | usize::from(from[1]),
+            &from[2..],
+        ),
+    };
+    &term[..length]
+}
+
+/// Appends a term behind its length, which takes one byte below 128.
+fn put_text(texts: &mut Vec<u8>, term: &[u8]) {
+    let [high, low] = (term.len() as u16).to_be_bytes();
+    let prefix = [high | 0x80, low];
+    let prefix = match term.len() {
+        0..0x80 => &prefix[1..],
+        _ => &prefix,
+    };
+    let size = prefix.len() + term.len();
+    if texts.len() + size > texts.capacity() {
+        texts.reserve_exact(size.max(texts.len() / 8));
+    }
+    texts.extend_from_slice(prefix);
+    texts.extend_from_slice(term);
+}
+
+/// Appends without the doubling that would leave up to half of the room empty.
+fn push(places: &mut Vec<u32>, place: u32) {
+    if places.len() == places.capacity() {
+        places.reserve_exact(16 + places.len() / 8);
+    }
+    places.push(place);
 }

@@ -6,6 +6,7 @@
 
 use super::ids::{LIMIT, Seed, Table};
 use super::postings::{Reader, VARINT, encode};
+use crate::bytes::Read;
 
 /// The length of a removed document.
 pub(super) const DEAD: u32 = u32::MAX;
@@ -17,7 +18,7 @@ pub(super) trait Id: Copy + Ord + std::fmt::Debug + Into<u64> {}
 impl Id for u32 {}
 impl Id for u64 {}
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Documents<I> {
     seed: Seed,
     /// Slots by id.
@@ -39,7 +40,55 @@ pub(super) struct Documents<I> {
     longest: u32,
 }
 
+impl<I> Default for Documents<I> {
+    fn default() -> Self {
+        Self {
+            seed: Seed::default(),
+            table: Table::default(),
+            base: 0,
+            head: 0,
+            ids: Vec::new(),
+            lengths: Vec::new(),
+            ends: Vec::new(),
+            contents: Vec::new(),
+            dropped: 0,
+            longest: 0,
+        }
+    }
+}
+
 impl<I: Id> Documents<I> {
+    /// Documents at the slots from 0; `ends` are those of their contents.
+    pub(super) fn restored(
+        ids: Vec<I>,
+        lengths: Vec<u32>,
+        ends: Vec<u64>,
+        contents: &[u8],
+    ) -> Read<Self> {
+        let mut new = Self {
+            longest: lengths.iter().copied().max().unwrap_or(0),
+            ids,
+            lengths,
+            ends,
+            contents: contents.to_vec(),
+            ..Self::default()
+        };
+        for slot in 0..new.ids.len() as u32 {
+            let id = new.ids[slot as usize];
+            if new.slot(id).is_some() {
+                return Err("a key that is there twice");
+            }
+            new.enter(id, slot);
+        }
+        Ok(new)
+    }
+
+    fn enter(&mut self, id: I, slot: u32) {
+        let (seed, base, ids) = (self.seed, self.base, &self.ids);
+        let hash_of = |slot: u32| seed.number(ids[(slot - base) as usize].into());
+        self.table.insert(seed.number(id.into()), slot, hash_of);
+    }
+
     /// The number of documents held.
     pub(super) fn len(&self) -> usize {
         self.table.len()
@@ -111,9 +160,13 @@ impl<I: Id> Documents<I> {
         self.lengths.push(length);
         self.longest = self.longest.max(length);
         self.ends.push(self.dropped + self.contents.len() as u64);
-        let (seed, base, ids) = (self.seed, self.base, &self.ids);
-        let hash_of = |slot: u32| seed.number(ids[(slot - base) as usize].into());
-        self.table.insert(seed.number(id.into()), slot, hash_of);
+        self.enter(id, slot);
+    }
+
+    /// The slots of the documents held, ascending.
+    pub(super) fn slots_held(&self) -> impl Iterator<Item = u32> {
+        let places = (self.base..).zip(&self.lengths);
+        places.filter_map(|(slot, &length)| (length != DEAD).then_some(slot))
     }
 
     /// The terms of a living document, ascending, with their frequencies.
@@ -178,15 +231,7 @@ impl<I: Id> Documents<I> {
         let seed = self.seed;
         let empty = Self {
             seed,
-            table: Table::default(),
-            base: 0,
-            head: 0,
-            ids: Vec::new(),
-            lengths: Vec::new(),
-            ends: Vec::new(),
-            contents: Vec::new(),
-            dropped: 0,
-            longest: 0,
+            ..Self::default()
         };
         std::mem::replace(self, empty)
     }

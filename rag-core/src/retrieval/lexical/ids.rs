@@ -40,10 +40,10 @@ impl Seed {
         fold(bytes[0] ^ a, bytes[1] ^ b) ^ fold(bytes[2] ^ c, a)
     }
 
-    pub(super) fn text(&self, text: &str) -> u64 {
+    pub(super) fn text(&self, text: &[u8]) -> u64 {
         let [a, b, c] = self.0;
         let mut hash = fold(text.len() as u64 ^ a, b);
-        let mut chunks = text.as_bytes().chunks_exact(8);
+        let mut chunks = text.chunks_exact(8);
         for chunk in &mut chunks {
             let value = u64::from_le_bytes(chunk.try_into().expect("eight bytes"));
             hash = fold(hash ^ value, c);

@@ -2,9 +2,11 @@
 
 use super::LexicalOptions;
 use super::inverted::Inverted;
+use super::saved;
 use super::search::Allowed;
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::HashSet;
+use std::path::Path;
 
 /// The hits of one query: score descending, then key ascending. At most `k`, often fewer.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,7 +30,7 @@ pub struct LexicalHits {
 /// # Ok::<(), rag_core::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct LexicalIndex(Inverted<u64>);
+pub struct LexicalIndex(pub(super) Inverted<u64>);
 
 impl LexicalIndex {
     /// An empty index. Fails with `InvalidArgument` if an option is outside its range.
@@ -39,6 +41,36 @@ impl LexicalIndex {
     /// The options it was made with.
     pub fn options(&self) -> &LexicalOptions {
         self.0.options()
+    }
+
+    /// Writes the index to the file `path`: after a crash the old or the new one is there.
+    ///
+    /// The file holds terms and counts, not the texts, and does not depend on what was removed.
+    ///
+    /// ```
+    /// use rag_core::retrieval::lexical::{LexicalIndex, LexicalOptions};
+    /// let mut index = LexicalIndex::new(&LexicalOptions::default())?;
+    /// index.add(&[10, 20], &["the quick brown fox", "lazy dogs sleep"])?;
+    /// # let folder = std::env::temp_dir().join(format!("ragcore-doc-lexical-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder).unwrap();
+    /// let path = folder.join("words");
+    /// index.save(&path)?;
+    /// let mut again = LexicalIndex::open(&path)?;
+    /// again.add(&[30], &["a dog barks"])?;
+    /// assert_eq!(again.search(&["dog"], 10, None)?[0].keys, [20, 30], "it goes on as it was");
+    /// # std::fs::remove_dir_all(&folder).unwrap();
+    /// # Ok::<(), rag_core::Error>(())
+    /// ```
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        saved::save(&self.0, path.as_ref())
+    }
+
+    /// Reads what [`save`](Self::save) wrote, options included; no text is analysed again.
+    ///
+    /// Fails with `Corrupt` for a file that is damaged or cut off, `FormatVersion` for one of a
+    /// later format, `InvalidArgument` for something else of this library's, `NotFound` or `Io`.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        saved::open(path.as_ref()).map(Self)
     }
 
     /// The number of keys.

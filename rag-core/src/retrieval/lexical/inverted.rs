@@ -57,7 +57,7 @@ impl LexicalBytes {
     }
 }
 
-impl<I: Id + Default> Inverted<I> {
+impl<I: Id> Inverted<I> {
     pub(super) fn new(options: &LexicalOptions) -> Result<Self> {
         options.check()?;
         Ok(Self {
@@ -77,6 +77,12 @@ impl<I: Id + Default> Inverted<I> {
 }
 
 impl<I: Id> Inverted<I> {
+    /// The lists of all terms, each of which some document has.
+    pub(super) fn set_postings(&mut self, postings: Vec<Postings>) {
+        self.used = postings.len();
+        self.postings = postings;
+    }
+
     pub(super) fn options(&self) -> &LexicalOptions {
         &self.options
     }
@@ -156,6 +162,10 @@ impl<I: Id> Inverted<I> {
         }
         let numbers = self.dictionary.numbers();
         if self.postings.len() < numbers {
+            if self.postings.capacity() < numbers {
+                let more = numbers - self.postings.len();
+                self.postings.reserve_exact(more.max(numbers / 8));
+            }
             self.postings.resize_with(numbers, Postings::default);
         }
         self.write(id, length);

@@ -19,14 +19,15 @@
 //! Document lengths are exact, not rounded to a byte as in Lucene.
 //!
 //! Read `inverted` for the structure, `postings` and `documents` for the two ways through it,
-//! `query` and `search` for the pruning, `statistics` for the seam between shards, then `rows` and `index`,
-//! the two faces.
+//! `query`, `search` and `guess` for the pruning, `statistics` for the seam between shards, then `rows` and `index`,
+//! the two faces, and `saved` for the file.
 
 mod asked;
 mod cursor;
 mod dictionary;
 mod documents;
 mod every;
+mod guess;
 mod ids;
 mod index;
 mod inverted;
@@ -35,6 +36,9 @@ mod postings;
 mod query;
 mod rows;
 mod saturation;
+mod saved;
+#[cfg(test)]
+mod saved_tests;
 mod scratch;
 mod search;
 mod statistics;

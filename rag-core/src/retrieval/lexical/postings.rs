@@ -182,6 +182,20 @@ impl Postings {
         }
     }
 
+    /// A list of living documents, slots ascending, with their frequencies.
+    pub(super) fn of(all: &[(u32, u32)], length_of: impl Fn(u32) -> Option<u32>) -> Self {
+        let mut new = Self::default();
+        for &(slot, frequency) in all {
+            new.append(slot, frequency, &length_of);
+        }
+        new.alive = all.len() as u32;
+        if let Body::Many(many) = &mut new.body {
+            many.blocks.shrink_to_fit();
+            many.words.shrink_to_fit();
+        }
+        new
+    }
+
     /// Forgets the postings, but not how many documents have the term.
     pub(super) fn clear(&mut self) {
         *self = Self {

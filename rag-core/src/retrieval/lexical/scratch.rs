@@ -61,6 +61,8 @@ pub(super) struct Scratch<I> {
     pub(super) numbers: Vec<(u32, u32)>,
     /// What a document's terms add, by their places in the query.
     pub(super) found: Vec<(u32, f32)>,
+    /// Scores of the best, in no order.
+    pub(super) scores: Vec<f32>,
     /// Slots asked for, with their place in the answer.
     pub(super) asked: Vec<(u32, u32)>,
 }
@@ -82,6 +84,7 @@ impl<I: Id> Default for Scratch<I> {
             allowed: Vec::new(),
             numbers: Vec::new(),
             found: Vec::new(),
+            scores: Vec::new(),
             asked: Vec::new(),
         }
     }

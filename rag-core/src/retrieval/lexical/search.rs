@@ -28,7 +28,7 @@ const DENSE_LIST: f32 = 16.0;
 /// A window is dense if one in so many slots has a posting.
 const DENSE: f32 = 4.0;
 /// A sum below this part of a score is rounded to below the score.
-const BELOW: f64 = 1.0 - 1.2e-7;
+pub(super) const BELOW: f64 = 1.0 - 1.2e-7;
 /// Bits of f64 beyond those of f32, less one for the rounding of a share: as a factor.
 const ROOM: f64 = (1 << 28) as f64;
 /// The relative error of one addition in f64, and a bit.
@@ -45,13 +45,17 @@ pub(super) enum Allowed<'a, I> {
 }
 
 /// Where a search stands.
-struct Run<'a, I> {
-    index: &'a Inverted<I>,
+pub(super) struct Run<'a, I> {
+    pub(super) index: &'a Inverted<I>,
     saturation: Saturation,
-    k: usize,
+    pub(super) k: usize,
     allowed: Allowed<'a, I>,
-    /// A sum below this one is not among the best.
-    cut: f64,
+    /// A sum below this one is not among the best, or so it was guessed.
+    pub(super) cut: f64,
+    /// The highest score that was guessed to be below the best.
+    pub(super) guess: f32,
+    /// Whether to guess.
+    pub(super) guessing: bool,
     /// Whether sums are the same in every order.
     exact: bool,
 }
@@ -74,12 +78,14 @@ impl<I: Id> Inverted<I> {
             k,
             allowed,
             cut: f64::from(floor) * BELOW,
+            guess: 0.0,
+            guessing: false,
             exact: false,
         };
         run.exact = run.is_exact(&scratch.terms);
         match scratch.terms.len() > MANY_TERMS {
             true => run.in_one_piece(scratch),
-            false => run.in_windows(scratch),
+            false => run.guess_and_check(scratch),
         }
     }
 
@@ -123,7 +129,7 @@ impl<I: Id> Run<'_, I> {
         }
     }
 
-    fn in_windows(&mut self, scratch: &mut Scratch<I>) {
+    pub(super) fn in_windows(&mut self, scratch: &mut Scratch<I>) {
         let count = scratch.terms.len();
         self.index.start(scratch, self.saturation, 0, count);
         let scoring = self.index.scoring(self.saturation);
@@ -145,6 +151,8 @@ impl<I: Id> Run<'_, I> {
                 Some(skipped) => skipped.saturating_add(1).max(end),
                 None => {
                     self.window(scratch, start, end, scoring);
+                    let slots = self.index.documents().slots() as f64;
+                    self.guess(scratch, f64::from(end - scoring.base) / slots);
                     end
                 }
             };
@@ -383,7 +391,7 @@ impl<I: Id> Run<'_, I> {
         if scratch.best.len() >= self.k
             && let Some(worst) = scratch.best.peek()
         {
-            self.cut = f64::from(worst.score()) * BELOW;
+            self.cut = self.cut.max(f64::from(worst.score()) * BELOW);
         }
     }
 }
