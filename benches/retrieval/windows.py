@@ -15,6 +15,7 @@ import json
 import random
 import re
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ def cut(passages: list[str], count: int, queries: int, rng: random.Random) -> li
     words = []
     for passage in passages:
         sentences = list(_sentences(passage))
-        pairs = [a + b for a, b in zip(sentences, sentences[1:], strict=False)]
+        pairs = [a + b for a, b in pairwise(sentences)]
         for run in sentences + pairs:
             if len(run) <= SENTENCE_WORDS[1]:
                 found[" ".join(run)] = None
