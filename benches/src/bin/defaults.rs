@@ -39,7 +39,7 @@ struct Range {
     dense_worst: f32,
 }
 
-const NORMALISATIONS: [Normalisation; 8] = [
+const NORMALISATIONS: [Normalisation; 10] = [
     Normalisation {
         name: "range (today)",
         lexical: |x, r| x / r.bound,
@@ -61,8 +61,18 @@ const NORMALISATIONS: [Normalisation; 8] = [
         dense: |x, _| (1.0 + x) / 2.0,
     },
     Normalisation {
+        name: "bound + 20",
+        lexical: |x, r| x / (r.bound + 20.0),
+        dense: |x, _| (1.0 + x) / 2.0,
+    },
+    Normalisation {
         name: "bound + 30",
         lexical: |x, r| x / (r.bound + 30.0),
+        dense: |x, _| (1.0 + x) / 2.0,
+    },
+    Normalisation {
+        name: "bound + 60",
+        lexical: |x, r| x / (r.bound + 60.0),
         dense: |x, _| (1.0 + x) / 2.0,
     },
     Normalisation {
@@ -425,7 +435,8 @@ fn choose(names: &[String], models: &[Embedder], tables: &[&Table]) {
         percent(by_mean(&every)),
         percent(careful(&every))
     );
-    for (w, weight) in WEIGHTS.iter().enumerate() {
+    let swept = |at: &(usize, &usize)| (10..=60).contains(at.1);
+    for (w, weight) in WEIGHTS.iter().enumerate().filter(swept) {
         let worst = every.iter().map(|r| gain(r, w)).fold(f64::MAX, f64::min);
         let of: String = (tables.iter())
             .map(|table| format!("  {:.4}", mean(table.iter().map(|row| row[w]))))
