@@ -8,6 +8,7 @@ keeps the documents whose number is below a bound; what cannot filter has `filte
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
 from collections.abc import Callable
@@ -212,7 +213,9 @@ class Zvec(Engine):
     def build(self, texts, rows, numbers):
         import zvec
 
-        zvec.init(query_threads=1, optimize_threads=1, log_level=zvec.LogLevel.ERROR)
+        # Settings are for the process: a second index finds them made.
+        with contextlib.suppress(RuntimeError):
+            zvec.init(query_threads=1, optimize_threads=1, log_level=zvec.LogLevel.ERROR)
         self.zvec = zvec
         english = zvec.FtsIndexParam(filters=["lowercase", "stemmer"])
         graph = zvec.HnswIndexParam(zvec.MetricType.IP, LINKS, BEAM)
