@@ -42,6 +42,7 @@ def arguments() -> argparse.Namespace:
     add("--sizes", default="10000,30000,100000,300000,1000000")
     add("--rounds", type=int, default=3)
     add("--seed", type=int, default=7)
+    add("--keep", type=Path, help="a folder where the indexes stay for the next run")
     add("--plot", type=Path, help="where the picture goes, as PNG")
     add("--out", type=Path, help="where every figure goes, as JSON")
     return parser.parse_args()
@@ -75,13 +76,21 @@ def measured(args: argparse.Namespace) -> list[dict[str, Any]]:
     worst = tenth_best(rows, queries, sizes)
     indexes, records = {}, []
     for n in sizes:
-        index = ragcore.DenseIndex(rows.shape[1])
-        start, began = time.process_time(), time.perf_counter()
-        index.add(np.arange(n, dtype=np.uint64), unit(rows[:n]))
-        cpu, wall = time.process_time() - start, time.perf_counter() - began
-        indexes[n] = index
-        records.append({"rows": n, "build_cpu_s": cpu, "build_wall_s": wall, "points": {}})
-        print(f"{n} rows: built in {cpu:.1f} CPU s, {wall:.1f} s", flush=True)
+        kept = None if args.keep is None else args.keep / f"{n}.index"
+        if kept is not None and kept.exists():
+            indexes[n] = ragcore.DenseIndex.open(kept)
+            took = json.loads(kept.with_suffix(".json").read_text())
+        else:
+            indexes[n] = ragcore.DenseIndex(rows.shape[1])
+            start, began = time.process_time(), time.perf_counter()
+            indexes[n].add(np.arange(n, dtype=np.uint64), unit(rows[:n]))
+            took = [time.process_time() - start, time.perf_counter() - began]
+            if kept is not None:
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                indexes[n].save(kept)
+                kept.with_suffix(".json").write_text(json.dumps(took))
+        records.append({"rows": n, "build_cpu_s": took[0], "build_wall_s": took[1], "points": {}})
+        print(f"{n} rows: built in {took[0]:.1f} CPU s, {took[1]:.1f} s", flush=True)
     turns = [(record, effort) for record in records for effort in EFFORTS]
     for _ in range(args.rounds):
         rng.shuffle(turns)
