@@ -173,11 +173,12 @@ def plot(records: list[dict[str, Any]], path: Path) -> None:
             line = [rate[0] * math.log(n[0]) / math.log(m) for m in n]
             panel.plot(n, line, "--", color=color, alpha=0.7, label="falling as log n grows")
         panel.set_xscale("log")
-        panel.set_ylim(bottom=0)
         panel.set_xlabel("rows")
         panel.set_title(title)
         panel.grid(visible=True, which="both", alpha=0.25)
     panels[0].set_ylabel("queries per second of processor time, one thread")
+    # Both panels share it; set before both are drawn, it would be the first one's.
+    panels[0].set_ylim(bottom=0)
     panels[1].legend()
     figure.tight_layout()
     figure.savefig(path, dpi=110)
