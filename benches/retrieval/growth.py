@@ -29,7 +29,7 @@ import numpy as np  # noqa: E402
 from dense_report import at  # noqa: E402
 
 K = 10
-EFFORTS = (10, 12, 14, 17, 20, 24, 28, 34, 40, 48, 56, 68, 80, 100, 120)
+EFFORTS = (10, 12, 14, 17, 20, 24, 28, 34, 40, 48, 56, 68, 80, 100, 120, 160, 220, 300)
 RECALLS = (0.95, 0.99)
 BLOCK = 50_000
 
