@@ -42,12 +42,6 @@ def vector(values: object, name: str) -> Vectors:
 
 def one_or_many(values: object, name: str, dim: int | None = None) -> tuple[Vectors, bool]:
     """``values`` as (n, dim), and whether it was a single (dim,) vector."""
-    # What a search is asked with most often needs none of the care below, which takes microseconds.
-    if type(values) is np.ndarray and values.dtype == np.float32 and values.flags.carray:
-        if values.ndim == 1 and values.size > 0:
-            return values.reshape(1, -1), True
-        if values.ndim == 2 and values.size > 0:
-            return values, False
     array = _floats(values, name, np.float32)
     if array.ndim == 1 and array.size > 0:
         return array.reshape(1, -1), True
@@ -113,6 +107,9 @@ def _key(value: Any, i: int, name: str) -> int:
 
 
 def _floats(values: object, name: str, dtype: type[np.floating[Any]]) -> Any:
+    # What a search is asked with most often needs none of the care below, which takes microseconds.
+    if type(values) is np.ndarray and values.dtype == dtype and values.flags.carray:
+        return values
     array = _read(values, name, _WHAT)
     if array.dtype.kind not in "fiub":
         raise InvalidArgument(f"{name} must hold numbers, got an array of {array.dtype}; {_WHAT}")

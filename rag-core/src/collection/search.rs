@@ -199,7 +199,10 @@ impl<'a> Plan<'a> {
         let hits = chosen.iter().map(|found| {
             let stored = state.rows[found.row as usize].as_ref();
             let stored = stored.expect("only full rows are scored");
-            let dense = search.dense_score(found.row);
+            let dense = match found.dense.is_finite() {
+                true => found.dense,
+                false => search.dense_score(found.row),
+            };
             Hit {
                 id: stored.id.clone(),
                 score: found.score,
