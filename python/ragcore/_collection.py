@@ -13,7 +13,7 @@ from ._arrays import vectors as as_vectors
 from ._calibration import Calibration
 from ._dials import CollectionSteering
 from ._embedding import Embedder, warn_of_cut
-from ._evaluation import query_id, query_items, judgements
+from ._evaluation import judgements, query_id, query_items
 from ._hits import Document, Hit, Hits
 from ._progress import Progress, watcher
 from ._steering import Dials, strengths
@@ -382,7 +382,9 @@ class Collection:
         return Report(*(found[name] for name in Report._fields))
 
     def stats(self) -> dict[str, Any]:
-        """Figures: documents, vectors, dim, embedder, fingerprint, dials, text_bytes, log_bytes."""
+        """Figures: documents, vectors, dim, embedder, fingerprint, dials, calibrated_for (which
+        searches, in words; None without a calibration), text_bytes, log_bytes.
+        """
         return self._inner.stats()
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,13 @@ QUERIES = {
     "q3": "what does the bank lend?",
     "q4": "what is glass made of?",
 }
-QRELS: dict[str, Any] = {"q1": ["tides"], "q2": {"yeast": 2, "loans": 0}, "q3": {"loans"}, "q4": ["glass"]}
+QRELS: dict[str, Any] = {
+    "q1": ["tides"],
+    "q2": {"yeast": 2, "loans": 0},
+    "q3": {"loans"},
+    "q4": ["glass"],
+}
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "search.md"
 
 
 def filled(path: Path | None = None) -> rag.Collection:
@@ -35,11 +42,13 @@ def filled(path: Path | None = None) -> rag.Collection:
 def test_relevance_is_the_curve_at_the_score() -> None:
     col = filled()
     assert col.calibration is None and not col.clear_calibration()
+    assert col.stats()["calibrated_for"] is None
     assert col.search("moon")[0].relevance is None
     curve = col.calibrate(QUERIES, QRELS)
     assert curve.report.pairs == 16 and curve.report.positives == 4
     kept = col.calibration
     assert kept is not None and kept.to_bytes() == curve.to_bytes()
+    assert col.stats()["calibrated_for"].startswith("hybrid searches with a bm25_weight of 0.")
     for hit in col.search("moon"):
         assert hit.relevance == np.float32(curve.predict(hit.score))
     assert col.search("moon", mode="dense")[0].relevance is None
@@ -107,7 +116,7 @@ def test_it_is_saved_with_the_collection(tmp_path: Path) -> None:
         ({}, {}, {}, "none"),
         (QUERIES, {"q1": ["tides"]}, {}, "was not judged"),
         ({"q1": "sea"}, QRELS, {}, "not among the queries"),
-        (QUERIES, dict.fromkeys(QUERIES, list(TEXTS)), {}, "irrelevant"),
+        (QUERIES, {id: list(TEXTS) for id in QUERIES}, {}, "irrelevant"),
         (QUERIES, {id: {"tides": 0} for id in QUERIES}, {}, "relevant"),
         (QUERIES, QRELS, {"mode": "sparse"}, "mode"),
         (QUERIES, QRELS, {"folds": 1}, "folds"),
@@ -138,3 +147,12 @@ def test_the_same_as_coroutines() -> None:
         assert hits.ids == [] and await col.clear_calibration()
 
     asyncio.run(main())
+
+
+def test_the_example_of_the_docs_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.S)
+    [block] = [block for block in blocks if "col.calibrate(" in block]
+    exec(block, {})
+    first, *_, found, nothing, report = capsys.readouterr().out.splitlines()
+    assert first.startswith("yeast 0.") and float(first.split()[1]) > 0.5
+    assert (found, nothing) == ("['yeast']", "[]") and report.startswith("CalibrationReport(")

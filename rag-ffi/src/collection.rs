@@ -545,7 +545,7 @@ pub unsafe extern "C" fn rag_collection_verify(
 }
 
 /// *Gives* figures as JSON: `documents`, `vectors`, `dim`, `embedder`, `fingerprint`, `dials`,
-/// `text_bytes` and `log_bytes`.
+/// `calibrated_for`, `text_bytes` and `log_bytes`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_collection_stats(
     collection: *const rag_collection,

@@ -183,15 +183,15 @@ impl<'a> Plan<'a> {
     fn hits(
         &self,
         search: Search<'_>,
-        mut asked: Option<&mut Asked<'_>>,
+        asked: Option<&mut Asked<'_>>,
         steered: Option<&Steered>,
         curve: Option<&Calibration>,
     ) -> Vec<Hit> {
         let (state, options) = (search.state, &self.query.options);
         let pool = pool_size(options.k, options.diversity);
         let (ranked, shares) = match self.by_ranks() {
-            true => fuse_ranks(&search, pool, asked.as_deref_mut(), options.k),
-            false => (search.best(pool, asked.as_deref_mut()), Shares::new()),
+            true => fuse_ranks(&search, pool, asked, options.k),
+            false => (search.best(pool, asked), Shares::new()),
         };
         let share_of_most = |score: f32| match (self.mode, self.by_ranks()) {
             (_, true) => score * (RRF_K + 1.0) / 2.0,
