@@ -1,8 +1,14 @@
 //! Retrieval test collections in the layout of BEIR (Thakur and others, 2021).
 
+use rag_core::collection::{Batch, Collection as Stored, OpenOptions};
+use rag_core::embedding::Embedder;
 use rag_core::evaluation::Qrels;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::time::Instant;
+
+/// Documents added at a time.
+const BATCH: usize = 2048;
 
 /// A failure to read a collection, as a sentence.
 pub type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
@@ -42,6 +48,31 @@ impl Collection {
             }
         }
         Ok(read)
+    }
+
+    /// The documents embedded in a collection, each under its place in the file as its id: in the
+    /// folder `place`, opened as it is if it was filled before, or in memory.
+    pub fn stored(&self, embedder: &Embedder, place: Option<&Path>) -> Result<Stored> {
+        let embedder = Some(embedder.clone());
+        let collection = match place {
+            Some(path) => Stored::open(path, embedder, &OpenOptions::default())?,
+            None => Stored::in_memory(embedder, None)?,
+        };
+        if !collection.is_empty()? {
+            return Ok(collection);
+        }
+        let start = Instant::now();
+        let numbers: Vec<String> = (0..self.ids.len()).map(|i| i.to_string()).collect();
+        for (ids, texts) in numbers.chunks(BATCH).zip(self.texts.chunks(BATCH)) {
+            collection.add(Batch::new(ids).texts(texts))?;
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        let rate = numbers.len() as f64 / seconds;
+        eprintln!(
+            "{} documents in {seconds:.1} s: {rate:.1} a second",
+            numbers.len()
+        );
+        Ok(collection)
     }
 
     /// Whether anything is relevant to the query.

@@ -64,7 +64,7 @@ def keep(metadata, flt):
 
 def search(docs, inputs, options):
     mode = options.get("mode", "hybrid")
-    k, weight = options.get("k", 10), options.get("bm25_weight", 0.3)
+    k, weight = options.get("k", 10), options.get("bm25_weight", 0.25)
     text, vector = inputs.get("query"), inputs.get("vector")
     if text is None:
         mode = "dense"

@@ -7,16 +7,12 @@
 //! `--model` the built-in model embeds. With `--keep` the embedded collections are stored there and
 //! opened by the next run.
 
-use rag_core::collection::{Batch, Collection, Fusion, Mode, OpenOptions, Query, SearchOptions};
+use rag_core::collection::{Collection, Fusion, Mode, Query, SearchOptions};
 use rag_core::embedding::{Embedder, EmbedderOptions, EncodeOptions, TextKind};
 use rag_core::evaluation::{EvaluateOptions, Interval, Run, evaluate};
 use rag_core::{Matrix, Progress, kernel};
 use ragcore_benches::collection::{Collection as Judged, Result};
-use std::path::{Path, PathBuf};
-use std::time::Instant;
-
-/// Documents added at a time.
-const BATCH: usize = 2048;
+use std::path::PathBuf;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -47,7 +43,7 @@ fn main() -> Result<()> {
         let judged = Judged::read(folder)?;
         let set = folder.file_name().unwrap_or_default().to_string_lossy();
         let place = keep.first().map(|keep| keep.join(format!("{set} {name}")));
-        let collection = fill(&judged, &embedder, place.as_deref())?;
+        let collection = judged.stored(&embedder, place.as_deref())?;
         let row = measure(&judged, &collection, &embedder, &weights)?;
         means
             .iter_mut()
@@ -62,29 +58,6 @@ fn main() -> Result<()> {
 fn show(name: &str, row: &[f64]) {
     let figures: String = row.iter().map(|x| format!("  {x:.4}")).collect();
     println!("{name:<12}{figures}");
-}
-
-fn fill(judged: &Judged, embedder: &Embedder, place: Option<&Path>) -> Result<Collection> {
-    let embedder = Some(embedder.clone());
-    let collection = match place {
-        Some(path) => Collection::open(path, embedder, &OpenOptions::default())?,
-        None => Collection::in_memory(embedder, None)?,
-    };
-    if !collection.is_empty()? {
-        return Ok(collection);
-    }
-    let start = Instant::now();
-    let numbers: Vec<String> = (0..judged.ids.len()).map(|i| i.to_string()).collect();
-    for (ids, texts) in numbers.chunks(BATCH).zip(judged.texts.chunks(BATCH)) {
-        collection.add(Batch::new(ids).texts(texts))?;
-    }
-    let seconds = start.elapsed().as_secs_f64();
-    let rate = numbers.len() as f64 / seconds;
-    eprintln!(
-        "{} documents in {seconds:.1} s: {rate:.1} a second",
-        numbers.len()
-    );
-    Ok(collection)
 }
 
 /// nDCG@10: dense, lexical, rank fusion, then convex fusion at every weight.

@@ -33,15 +33,17 @@ options! {
         k: usize = 10, in 1..=10_000;
         /// Which indexes are asked.
         mode: Mode = Mode::Hybrid;
-        /// The share of BM25 in convex fusion; none means the default of 0.3.
+        /// The share of BM25 in convex fusion; none means the default of 0.25.
         bm25_weight: Option<f32> = None, in 0.0..=1.0;
         /// How hybrid search makes one score of two.
         fusion: Fusion = Fusion::Convex;
         /// The trade of MMR (Carbonell and Goldstein, 1998): 0 ranks by score alone, 1 by novelty alone.
         diversity: f32 = 0.0, in 0.0..=1.0;
-        /// Whether the dense side must be exact. Searches of this version always are.
+        /// Whether every document is scored. Without it the vectors of a collection with 2,048 or more
+        /// are found through a graph, which may miss some; scores are exact either way.
         exact: bool = false;
-        /// Trades speed for recall on the dense side, larger is better; exact search has no use for it.
+        /// Vectors that a walk through the graph keeps in view: more of them look further and take
+        /// longer. None means 40, or more where more hits are needed.
         effort: Option<usize> = None, in 1..=10_000;
         /// Whether each hit carries the split of its score.
         explain: bool = false;
@@ -53,7 +55,7 @@ options! {
 
 /// The share of BM25 when the caller names none. Chosen by a sweep over four public test sets;
 /// `benches/RESULTS.md` has the figures.
-pub const DEFAULT_BM25_WEIGHT: f32 = 0.3;
+pub const DEFAULT_BM25_WEIGHT: f32 = 0.25;
 
 /// A question to a collection: text, vector or both, with filters, dials and options.
 ///

@@ -243,3 +243,52 @@ impl Seek<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+
+    #[test]
+    fn what_codes_say_of_a_score_holds() {
+        for (dim, metric) in [
+            (20, Metric::Cosine),
+            (96, Metric::Cosine),
+            (300, Metric::L2),
+        ] {
+            let mut rng = Rng::new(dim as u64);
+            let mut vector = || (0..dim).map(|_| rng.normal() as f32).collect::<Vec<f32>>();
+            let mut rows = DenseRows::with_graph(dim, metric).unwrap();
+            for row in 0..2_500 {
+                rows.insert(row, &vector()).unwrap();
+            }
+            while let Some(step) = rows.upkeep(2) {
+                assert!(rows.carry_out(&step));
+            }
+            for _ in 0..5 {
+                let query = vector();
+                let seek = rows.seek(&query).unwrap();
+                let how = Nearest {
+                    among: None,
+                    effort: None,
+                    threads: 1,
+                };
+                let (near, error) = seek.nearly(50, &how);
+                let exact = |row| rows.score(&query, row).unwrap().unwrap();
+                assert_eq!(near.len(), 50);
+                assert!(near.iter().all(|&(row, s)| (s - exact(row)).abs() <= error));
+                let all: Vec<u32> = (0..2_600).collect();
+                let mut most = Vec::new();
+                seek.at_most(&all, &mut most);
+                let held = |row: &u32| *row < 2_500;
+                assert!(
+                    all.iter()
+                        .filter(|row| held(row))
+                        .all(|&row| most[row as usize] >= exact(row))
+                );
+                assert!(most[2_500..].iter().all(|&most| most == f32::NEG_INFINITY));
+                assert_eq!(seek.score(7), rows.score(&query, 7).unwrap());
+            }
+        }
+    }
+}

@@ -659,7 +659,7 @@ impl Slots<u32> {
     }
 
     /// The most that the score of each row can be, into `out`: by the short codes, which are read
-    /// quickly. Infinite where they tell nothing, minus infinity for a row that is not held.
+    /// quickly. The largest number where they tell nothing, minus infinity for a row that is not held.
     pub(super) fn at_most(
         &self,
         query: &[f32],
@@ -668,7 +668,7 @@ impl Slots<u32> {
         out: &mut Vec<f32>,
     ) {
         let (Some(near), Some(asking)) = (&self.near, asking) else {
-            let held = |&row: &u32| self.slot(row).map_or(f32::NEG_INFINITY, |_| f32::INFINITY);
+            let held = |&row: &u32| self.slot(row).map_or(f32::NEG_INFINITY, |_| f32::MAX);
             out.extend(rows.iter().map(held));
             return;
         };

@@ -57,7 +57,7 @@ impl LexicalIndex {
     /// index.save(&path)?;
     /// let mut again = LexicalIndex::open(&path)?;
     /// again.add(&[30], &["a dog barks"])?;
-    /// assert_eq!(again.search(&["dog"], 10, None)?[0].keys, [20, 30], "it goes on as it was");
+    /// assert_eq!(again.search(&["dog"], 10, None)?[0].keys, [30, 20], "it goes on as it was, and the shorter text is first");
     /// # std::fs::remove_dir_all(&folder).unwrap();
     /// # Ok::<(), rag_core::Error>(())
     /// ```

@@ -312,7 +312,7 @@ impl Near {
         if self.coder.short() {
             let held = slots
                 .iter()
-                .map(|slot| slot.map_or(f32::NEG_INFINITY, |_| f32::INFINITY));
+                .map(|slot| slot.map_or(f32::NEG_INFINITY, |_| f32::MAX));
             return out.extend(held);
         }
         let held: Vec<u32> = slots.iter().flatten().copied().collect();
