@@ -1736,7 +1736,7 @@ rag_status rag_collection_verify(const rag_collection *collection,
 
 /**
  * *Gives* figures as JSON: `documents`, `vectors`, `dim`, `embedder`, `fingerprint`, `dials`,
- * `text_bytes` and `log_bytes`.
+ * `calibrated_for`, `text_bytes` and `log_bytes`.
  */
 rag_status rag_collection_stats(const rag_collection *collection,
                                 rag_string **out,

@@ -73,12 +73,12 @@ impl Collection {
     /// Each query, under its id, is searched as it stands; every hit is a pair of its score and
     /// whether its grade in `qrels` is above 0. A hit that nobody judged counts as not relevant, as
     /// it does in [`evaluate`]: where few of the hits were judged, the probabilities come out too
-    /// low. The curve is that of [`Calibration::fit`] (a sigmoid: Platt, 1999; or
-    /// steps: Ayer and others, 1955). A later calibration takes the place of this one. Documents
-    /// that come and go leave it as it is: calibrate again when the collection has become another.
+    /// low. The curve is that of [`Calibration::fit`] (a sigmoid: Platt, 1999; or steps: Ayer and
+    /// others, 1955). A later calibration takes the place of this one. Documents that come and go
+    /// leave it as it is: calibrate again when the collection has become another.
     ///
-    /// Cosines and hybrid scores mean much the same for every query; BM25 alone grows with the
-    /// number of words, so that a lexical curve serves only queries of one kind.
+    /// Hybrid and dense scores also tell questions that nothing here answers; ranks do not, because
+    /// some document is always the first. `docs/search.md` has figures.
     ///
     /// `InvalidArgument` if there are no queries, an id comes twice or is in one of `queries` and
     /// `qrels` only, queries differ in mode, fusion or `bm25_weight`, have `diversity` (what it
