@@ -258,13 +258,15 @@ def calibrate_cases():
         }
         want = {"ids": [s[0] for s in kept], "scores": [s[1] for s in kept], "relevance": [s[2] for s in kept]}
         cases.append({"name": name, "inputs": inputs, "options": options, "want": want, "tolerance": 3e-4})
-    good = cases[0]["inputs"]
+    small = cases[0]["inputs"]
+    lists = {key: small[key][:4] for key in ("ids", "texts", "vectors")}
+    good = small | lists | {"documents": [small["ids"][:2]] * 5, "grades": [[1, 0]] * 5}
     bad = [
         ("no queries", {"query_ids": [], "query_texts": [], "query_vectors": [], "queries": [], "documents": [], "grades": []}, {}),
         ("a query that was not judged", {key: good[key][:4] for key in ("queries", "documents", "grades")}, {}),
         ("a judged query that is not asked", {key: good[key][:4] for key in ("query_ids", "query_texts", "query_vectors")}, {}),
         ("nothing relevant", {"grades": [[0] * len(row) for row in good["grades"]]}, {}),
-        ("nothing irrelevant", {"documents": [good["ids"]] * 5, "grades": [[1] * 20] * 5}, {}),
+        ("nothing irrelevant", {"documents": [good["ids"]] * 5, "grades": [[1] * 4] * 5}, {}),
         ("k of 0", {"search": {"k": 0}}, {}),
         ("an unknown method", {}, {"method": "beta"}),
         ("one fold", {}, {"folds": 1}),
