@@ -83,6 +83,7 @@
 #define RAG_OPT_METRIC "metric"
 #define RAG_OPT_MIN_EXAMPLES "min_examples"
 #define RAG_OPT_MIN_GRADE "min_grade"
+#define RAG_OPT_MIN_RELEVANCE "min_relevance"
 #define RAG_OPT_MODE "mode"
 #define RAG_OPT_NAME "name"
 #define RAG_OPT_NEIGHBOURS "neighbours"
@@ -324,6 +325,10 @@ typedef struct {
    * The cosine with the (steered) query; NaN in lexical mode or without a vector.
    */
   float dense_score;
+  /**
+   * The probability of relevance; NaN unless the collection was calibrated for such searches.
+   */
+  float relevance;
 } rag_hit;
 
 /**
@@ -1669,6 +1674,41 @@ rag_status rag_collection_search_many(const rag_collection *collection,
                                       rag_error **err);
 
 /**
+ * Learns from `n` judged questions how likely a hit with a score is to be relevant, and keeps the
+ * curve with the collection. From then on the hits of searches with the same `mode`, `fusion` and
+ * `bm25_weight` have a `relevance`, and such searches take the option `min_relevance`.
+ *
+ * `ids` lends the id of each question in `qrels`: both must have the same. A hit that was not
+ * judged counts as not relevant. `out` (which may be NULL) is *given* the curve.
+ * `RAG_STATUS_INVALID_ARGUMENT` if the questions differ in mode, fusion or weight, have `diversity`
+ * or `min_relevance`, or if among all their hits none is or all are relevant.
+ *
+ * Options: `method` (`"auto"`, `"platt"`, `"isotonic"`), `folds`, `seed`.
+ */
+rag_status rag_collection_calibrate(const rag_collection *collection,
+                                    const char *const *ids,
+                                    const rag_query *const *queries,
+                                    size_t n,
+                                    const rag_qrels *qrels,
+                                    const rag_options *options,
+                                    rag_calibration **out,
+                                    rag_error **err);
+
+/**
+ * *Gives* the curve of `rag_collection_calibrate`, or NULL if there is none.
+ */
+rag_status rag_collection_calibration(const rag_collection *collection,
+                                      rag_calibration **out,
+                                      rag_error **err);
+
+/**
+ * Forgets the curve; `cleared` (which may be NULL) tells whether there was one.
+ */
+rag_status rag_collection_clear_calibration(const rag_collection *collection,
+                                            bool *cleared,
+                                            rag_error **err);
+
+/**
  * Rewrites the log so that it holds what is here and nothing else. In memory it does nothing.
  */
 rag_status rag_collection_checkpoint(const rag_collection *collection, rag_error **err);
@@ -1696,7 +1736,7 @@ rag_status rag_collection_verify(const rag_collection *collection,
 
 /**
  * *Gives* figures as JSON: `documents`, `vectors`, `dim`, `embedder`, `fingerprint`, `dials`,
- * `text_bytes` and `log_bytes`.
+ * `calibrated_for`, `text_bytes` and `log_bytes`.
  */
 rag_status rag_collection_stats(const rag_collection *collection,
                                 rag_string **out,
@@ -1709,7 +1749,8 @@ rag_status rag_collection_path(const rag_collection *collection, rag_string **ou
 
 /**
  * *Gives* a question of `length` bytes of text (or `RAG_NUL_TERMINATED`), or without text for
- * NULL. Options: `k`, `mode`, `bm25_weight`, `fusion`, `diversity`, `exact`, `effort`, `explain`.
+ * NULL. Options: `k`, `mode`, `bm25_weight`, `fusion`, `diversity`, `exact`, `effort`, `explain`,
+ * `min_relevance`.
  */
 rag_status rag_query_new(const char *text,
                          size_t length,

@@ -599,6 +599,8 @@ struct hit {
   float score;
   float lexical_score;
   float dense_score;
+  /** NaN unless the collection was calibrated for such searches. */
+  float relevance;
 };
 
 /** What a search found; rag_hits. */
@@ -613,7 +615,8 @@ public:
                       view(h.explanation, h.explanation_length),
                       h.score,
                       h.lexical_score,
-                      h.dense_score});
+                      h.dense_score,
+                      h.relevance});
     }
   }
   std::size_t size() const noexcept { return all_.size(); }
@@ -648,6 +651,9 @@ struct batch {
   /** Empty, or a JSON object for each id. */
   texts metadata{};
 };
+
+class qrels;
+class calibration;
 
 /** Documents with their indexes and dials; rag_collection. Usable from many threads. */
 class collection {
@@ -716,6 +722,15 @@ public:
     std::vector<hits> all;
     for (rag_hits *one : found) all.emplace_back(one);
     return all;
+  }
+  /** Learns how likely a hit with a score is to be relevant; ids[i] belongs to questions[i]. */
+  calibration calibrate(const texts &ids, const std::vector<query> &questions, const qrels &by,
+                        const options &with = {}) const;
+  /** The curve that calibrate has made last, if any. */
+  std::optional<calibration> calibration_curve() const;
+  /** Forgets the curve; tells whether there was one. */
+  bool clear_calibration() const {
+    return detail::get<bool>(rag_collection_clear_calibration, raw());
   }
   steering_vector learn(const std::string &name, const texts &positive, const texts &negative,
                         const options &with = {}) const {
@@ -1021,6 +1036,7 @@ public:
   const rag_calibration *raw() const noexcept { return handle_.raw(); }
 
 private:
+  friend class collection;
   explicit calibration(rag_calibration *raw) : handle_(raw) {}
   static void same(span<double> scores, span<double> relevant, span<double> weights) {
     if (scores.size() == relevant.size() && (weights.empty() || weights.size() == scores.size()))
@@ -1032,6 +1048,28 @@ private:
   }
   detail::handle<rag_calibration, rag_calibration_free> handle_;
 };
+
+inline calibration collection::calibrate(const texts &ids, const std::vector<query> &questions,
+                                         const qrels &by, const options &with) const {
+  if (ids.size() != questions.size()) {
+    std::string what = std::to_string(ids.size()) + " ids for " +
+                       std::to_string(questions.size()) + " questions; give one for each";
+    throw error(RAG_STATUS_INVALID_ARGUMENT, what.c_str(), nullptr, UINT64_MAX, 0);
+  }
+  std::vector<const char *> names;
+  std::vector<const rag_query *> asked;
+  for (const std::string &id : ids) names.push_back(id.c_str());
+  for (const query &question : questions) asked.push_back(question.raw());
+  return calibration(detail::get<rag_calibration *>(rag_collection_calibrate, raw(), names.data(),
+                                                    asked.data(), asked.size(), by.raw(),
+                                                    with.raw()));
+}
+
+inline std::optional<calibration> collection::calibration_curve() const {
+  auto *found = detail::get<rag_calibration *>(rag_collection_calibration, raw());
+  if (found == nullptr) return std::nullopt;
+  return calibration(found);
+}
 
 /** Where a query goes; rag_decision. */
 class decision {

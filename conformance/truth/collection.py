@@ -1,12 +1,14 @@
 """Truth for searches of a collection: BM25, cosine, filters, both fusions and MMR by the book.
 
-Writes ../collection_search.json and ../collection_write.json. Words are chosen so that each is its own stem and no stop
-word. Slow, pure Python.
+Writes ../collection_search.json, ../collection_calibrate.json and ../collection_write.json. Words are chosen so that each
+is its own stem and no stop word; the curves are those of evaluation.py. Slow, pure Python.
 """
 import json
 import math
 import pathlib
 import random
+
+from evaluation import grouped, isotonic, platt
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
 WORDS = ["moon", "salt", "bread", "iron", "rust", "wolf", "corn", "gold", "lamp", "fish"]
@@ -180,6 +182,8 @@ def search_cases():
         ("k too large", {}, {"k": 1000000000}, "invalid_argument"),
         ("weight above 1", {}, {"bm25_weight": 1.5}, "invalid_argument"),
         ("diversity below 0", {}, {"diversity": -0.1}, "invalid_argument"),
+        ("min_relevance without a calibration", {}, {"min_relevance": 0}, "invalid_argument"),
+        ("min_relevance above 1", {}, {"min_relevance": 1.5}, "invalid_argument"),
         ("unknown mode", {}, {"mode": "sparse"}, "invalid_argument"),
         ("unknown fusion", {}, {"fusion": "sum"}, "invalid_argument"),
         ("a vector of another dimension", {"vector": [1, 0]}, {}, "dimension_mismatch"),
@@ -190,6 +194,88 @@ def search_cases():
     ]
     for name, inputs, options, error in bad:
         cases.append({"name": name, "inputs": {**base, **inputs}, "options": options, "error": error})
+    return cases
+
+
+def calibrate_cases():
+    """Judged queries are searched alike; then one more query is asked, with a probability for each hit."""
+    rng = random.Random(23)
+    dim = 3
+    settings = [
+        ("a sigmoid", {}, {}, {}),
+        ("steps", {"method": "isotonic"}, {"k": 12}, {"k": 12}),
+        ("a threshold", {"method": "platt"}, {"bm25_weight": 0.6}, {"bm25_weight": 0.6, "min_relevance": 0.4}),
+        ("a threshold on steps", {"method": "isotonic"}, {"k": 14}, {"k": 8, "min_relevance": 0.5}),
+        ("a threshold that nothing reaches", {"method": "platt"}, {}, {"min_relevance": 1.0}),
+        ("dense", {"method": "platt"}, {"mode": "dense", "k": 6}, {"mode": "dense", "k": 20}),
+        ("lexical", {"method": "platt"}, {"mode": "lexical", "k": 30}, {"mode": "lexical", "k": 4}),
+        ("rank fusion", {"method": "platt"}, {"fusion": "rrf", "k": 20}, {"fusion": "rrf", "k": 20}),
+        ("with diversity the score decides", {"method": "platt"}, {}, {"diversity": 0.6, "k": 6}),
+    ]
+    cases = []
+    for name, options, common, ask in settings:
+        while True:
+            docs = documents(rng, 20, dim)
+            asked = [
+                {
+                    "query": " ".join(rng.sample(WORDS, 2)),
+                    "vector": [round(rng.gauss(0, 1), 3) for _ in range(dim)],
+                }
+                for _ in range(6)
+            ]
+            *judged, last = asked
+            pairs, grades = [], []
+            for query in judged:
+                # Grades lean towards the documents that lie in the question's direction; some documents are not judged.
+                near = {d["id"]: dot(unit(query["vector"]), unit(d["vector"])) for d in docs}
+                of = {id: int(rng.random() < 0.5 + 0.5 * s) * rng.randint(1, 3) for id, s in near.items() if rng.random() < 0.7}
+                grades.append(of)
+                pairs += [(s[1], float(of.get(s[0]["id"], 0) > 0)) for s in search(docs, query, common)]
+            pairs = [(round(score, 12), label) for score, label in pairs]
+            fit = isotonic if options.get("method") == "isotonic" else platt
+            at = fit(grouped([p[0] for p in pairs], [p[1] for p in pairs], [1.0] * len(pairs)))
+            found = [[s[0]["id"], round(s[1], 12), at(s[1])] for s in search(docs, last, ask)]
+            least = ask.get("min_relevance", 0.0)
+            # A score is rounded to 32 bits, which must not decide anything here.
+            sure = all(abs(at(s[1] + e) - s[2]) < 1e-4 for s in found for e in (-5e-7, 5e-7))
+            gaps = [abs(a[1] - b[1]) for a, b in zip(found, found[1:])]
+            apart = all(g > 1e-4 for g in gaps) or "fusion" in ask or ask.get("mode") == "lexical"
+            kept = [s for s in found if s[2] >= least]
+            told = len(kept) < len(found) if least else len({round(s[2], 3) for s in found}) > 2
+            if sure and apart and told and all(abs(s[2] - least) > 1e-3 for s in found):
+                break
+        inputs = {
+            "ids": [d["id"] for d in docs],
+            "texts": [d["text"] for d in docs],
+            "vectors": [d["vector"] for d in docs],
+            "query_ids": [f"q{i}" for i in range(len(judged))],
+            "query_texts": [q["query"] for q in judged],
+            "query_vectors": [q["vector"] for q in judged],
+            "queries": [f"q{i}" for i in range(len(judged))],
+            "documents": [list(of) for of in grades],
+            "grades": [list(of.values()) for of in grades],
+            "search": common, "query": last["query"], "vector": last["vector"], "ask": ask,
+        }
+        want = {"ids": [s[0] for s in kept], "scores": [s[1] for s in kept], "relevance": [s[2] for s in kept]}
+        cases.append({"name": name, "inputs": inputs, "options": options, "want": want, "tolerance": 3e-4})
+    small = cases[0]["inputs"]
+    lists = {key: small[key][:4] for key in ("ids", "texts", "vectors")}
+    good = small | lists | {"documents": [small["ids"][:2]] * 5, "grades": [[1, 0]] * 5}
+    bad = [
+        ("no queries", {"query_ids": [], "query_texts": [], "query_vectors": [], "queries": [], "documents": [], "grades": []}, {}),
+        ("a query that was not judged", {key: good[key][:4] for key in ("queries", "documents", "grades")}, {}),
+        ("a judged query that is not asked", {key: good[key][:4] for key in ("query_ids", "query_texts", "query_vectors")}, {}),
+        ("nothing relevant", {"grades": [[0] * len(row) for row in good["grades"]]}, {}),
+        ("nothing irrelevant", {"documents": [good["ids"]] * 5, "grades": [[1] * 4] * 5}, {}),
+        ("k of 0", {"search": {"k": 0}}, {}),
+        ("an unknown method", {}, {"method": "beta"}),
+        ("one fold", {}, {"folds": 1}),
+        ("a threshold for another mode", {"ask": {"mode": "dense", "min_relevance": 0.1}}, {}),
+        ("a threshold for another weight", {"ask": {"bm25_weight": 0.31, "min_relevance": 0.1}}, {}),
+        ("a threshold above 1", {"ask": {"min_relevance": 1.01}}, {}),
+    ]
+    for name, inputs, options in bad:
+        cases.append({"name": name, "inputs": {**good, **inputs}, "options": options, "error": "invalid_argument"})
     return cases
 
 
@@ -240,5 +326,7 @@ def write(operation, about, cases):
 
 write("collection_search", "A collection in memory with the caller's own vectors, asked one question. Metadata and the "
       "filter are JSON texts. The order of ids is exact; scores compare by the tolerance.", search_cases())
+write("collection_calibrate", "A collection in memory is calibrated by judged queries, each searched with the options of "
+      "\"search\"; then it is asked one question with those of \"ask\". The order of ids is exact.", calibrate_cases())
 write("collection_write", "A change of a collection of two documents, then the ids in order. After an error the two "
       "documents must be there as before.", write_cases())

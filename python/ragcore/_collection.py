@@ -10,8 +10,10 @@ from . import _core
 from ._arrays import Vectors, one_or_many
 from ._arrays import vector as as_vector
 from ._arrays import vectors as as_vectors
+from ._calibration import Calibration
 from ._dials import CollectionSteering
 from ._embedding import Embedder, warn_of_cut
+from ._evaluation import judgements, query_id, query_items
 from ._hits import Document, Hit, Hits
 from ._progress import Progress, watcher
 from ._steering import Dials, strengths
@@ -194,6 +196,7 @@ class Collection:
         exact: bool = False,
         effort: int | None = None,
         explain: bool = False,
+        min_relevance: float | None = None,
     ) -> Hits:
         """Finds the documents that answer a question best, best first.
 
@@ -202,6 +205,8 @@ class Collection:
         ``bm25_weight * lexical + (1 - bm25_weight) * dense``, each in [0, 1]; ``"rrf"`` fuses
         ranks. ``steer`` turns dials, ``user`` brings a user's taste; ``diversity`` in [0, 1]
         trades score for variety. With ``explain`` each hit carries the split of its score.
+        After :meth:`calibrate` hits that are less likely to be relevant than ``min_relevance`` are
+        left out, so that fewer than ``k`` may come back.
         """
         text = query if isinstance(query, str) else None
         given = vector if text is not None else query
@@ -221,6 +226,7 @@ class Collection:
             exact=exact,
             effort=effort,
             explain=explain,
+            min_relevance=min_relevance,
         )
         return Hits(Hit(*parts) for parts in hits)
 
@@ -240,6 +246,7 @@ class Collection:
         exact: bool = False,
         effort: int | None = None,
         explain: bool = False,
+        min_relevance: float | None = None,
     ) -> list[Hits]:
         """As :meth:`search` for many questions: texts, or vectors of (n, dim).
 
@@ -259,8 +266,82 @@ class Collection:
             exact=exact,
             effort=effort,
             explain=explain,
+            min_relevance=min_relevance,
         )
         return [Hits(Hit(*parts) for parts in hits) for hits in found]
+
+    def calibrate(
+        self,
+        queries: object,
+        qrels: object,
+        *,
+        method: str = "auto",
+        folds: int = 5,
+        seed: int = 0,
+        k: int = 10,
+        mode: str = "hybrid",
+        bm25_weight: float | None = None,
+        fusion: str = "convex",
+        effort: int | None = None,
+    ) -> Calibration:
+        """Learns from judged queries how likely a hit is to be relevant, and keeps the curve.
+
+        From then on searches with the same ``mode``, ``bm25_weight`` and ``fusion`` have
+        ``hit.relevance``, a probability, and take ``min_relevance``: one threshold for all
+        questions. ``queries`` maps ids to texts, vectors or (text, vector); ``qrels`` is as in
+        :func:`evaluate` and has the same ids. Each query is searched for ``k`` hits; those that
+        nobody judged count as not relevant. ``method``, ``folds`` and ``seed`` are those of
+        :meth:`Calibration.fit`. The last calibration counts.
+
+        >>> import ragcore as rag
+        >>> col = rag.open()
+        >>> col.add(["tides", "yeast", "loans"], [
+        ...     "The moon pulls the sea and makes the tides.",
+        ...     "Yeast eats sugar and makes the dough rise.",
+        ...     "The bank lends money at a yearly interest rate.",
+        ... ])
+        >>> queries = {
+        ...     "q1": "why does the sea rise and fall?",
+        ...     "q2": "what makes dough rise?",
+        ...     "q3": "what does the bank lend?",
+        ... }
+        >>> qrels = {"q1": ["tides"], "q2": ["yeast"], "q3": ["loans"]}
+        >>> col.calibrate(queries, qrels).report.pairs
+        9
+        >>> col.search("how does yeast make the dough rise?", min_relevance=0.5).ids
+        ['yeast']
+        >>> col.search("who won the football match?", min_relevance=0.5).ids
+        []
+        """
+        items, _ = query_items(queries, "queries")
+        judged, _ = judgements(qrels)
+        return Calibration._wrap(
+            self._inner.calibrate(
+                [query_id(id, "queries") for id, _ in items],
+                [_question(query, f"queries[{id!r}]") for id, query in items],
+                judged,
+                {
+                    "k": k,
+                    "mode": mode,
+                    "bm25_weight": bm25_weight,
+                    "fusion": fusion,
+                    "effort": effort,
+                },
+                method=method,
+                folds=folds,
+                seed=seed,
+            )
+        )
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The curve that :meth:`calibrate` has made last, None without one."""
+        found = self._inner.calibration()
+        return None if found is None else Calibration._wrap(found)
+
+    def clear_calibration(self) -> bool:
+        """Forgets the calibration, and answers whether there was one."""
+        return self._inner.clear_calibration()
 
     @property
     def steering(self) -> CollectionSteering:
@@ -301,7 +382,9 @@ class Collection:
         return Report(*(found[name] for name in Report._fields))
 
     def stats(self) -> dict[str, Any]:
-        """Figures: documents, vectors, dim, embedder, fingerprint, dials, text_bytes, log_bytes."""
+        """Figures: documents, vectors, dim, embedder, fingerprint, dials, calibrated_for (which
+        searches, in words; None without a calibration), text_bytes, log_bytes.
+        """
         return self._inner.stats()
 
     def close(self) -> None:
@@ -323,6 +406,15 @@ class Collection:
             return f"Collection({len(self)} documents, {'in memory' if where is None else where})"
         except Exception as error:
             return f"Collection({error})"
+
+
+def _question(query: object, place: str) -> tuple[str | None, Vectors | None]:
+    """A text, a vector, or both as a pair."""
+    if isinstance(query, str):
+        return query, None
+    if isinstance(query, tuple) and len(query) == 2 and isinstance(query[0], str):
+        return query[0], as_vector(query[1], place)
+    return None, as_vector(query, place)
 
 
 def _questions(

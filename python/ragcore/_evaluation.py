@@ -181,7 +181,7 @@ def evaluate(
     >>> rag.evaluate({"q1": ["b", "a"]}, qrels)["recall@10"].value
     0.5
     """
-    judged, names = _judgements(qrels)
+    judged, names = judgements(qrels)
     found = _core.evaluate(
         _rankings(run, judged, "run"),
         judged,
@@ -224,7 +224,7 @@ def compare_runs(
     >>> found.difference.value, found.p_value, found.wins
     (0.5, 0.0078125, 8)
     """
-    judged, _ = _judgements(qrels)
+    judged, _ = judgements(qrels)
     name, mean_a, mean_b, difference, p_value, counts, text = _core.compare_runs(
         _rankings(a, judged, "a"),
         _rankings(b, judged, "b"),
@@ -253,7 +253,7 @@ def read_run(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]:
     return {query: dict(rows) for query, rows in _core.read_run(os.fspath(path))}
 
 
-def _id(value: object, place: str) -> str:
+def query_id(value: object, place: str) -> str:
     """Ids are strings; whole numbers, such as the keys of an index, are written out."""
     if isinstance(value, str):
         return value
@@ -273,7 +273,7 @@ def _number(value: object, place: str) -> float:
         raise InvalidArgument(f"{place} must be a number, got {value!r}") from None
 
 
-def _items(values: object, name: str) -> tuple[list[tuple[object, object]], bool]:
+def query_items(values: object, name: str) -> tuple[list[tuple[object, object]], bool]:
     """Pairs of query and list, and whether the queries were named."""
     if isinstance(values, Mapping):
         return list(values.items()), True
@@ -290,16 +290,16 @@ def _ids(values: object, place: str) -> list[str]:
         return values.ids
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise InvalidArgument(f"{place} must be a list of ids, got {type(values).__name__}")
-    return [_id(value, place) for value in values]
+    return [query_id(value, place) for value in values]
 
 
-def _judgements(qrels: object) -> tuple[_Judged, dict[str, object]]:
-    items, _ = _items(qrels, "qrels")
+def judgements(qrels: object) -> tuple[_Judged, dict[str, object]]:
+    items, _ = query_items(qrels, "qrels")
     judged: _Judged = []
     names = {}
     for query, given in items:
         place = f"qrels[{query!r}]"
-        name = _id(query, "qrels")
+        name = query_id(query, "qrels")
         names[name] = query
         documents = _ids(given, place)
         if isinstance(given, Mapping):
@@ -313,7 +313,7 @@ def _judgements(qrels: object) -> tuple[_Judged, dict[str, object]]:
 
 
 def _rankings(run: object, judged: Sequence[tuple[str, Any, Any]], name: str) -> _Found:
-    items, named = _items(run, name)
+    items, named = query_items(run, name)
     if not named and len(items) != len(judged):
         raise InvalidArgument(
             f"{name} is a list of {len(items)} rankings for {len(judged)} queries of qrels; "
@@ -327,5 +327,5 @@ def _rankings(run: object, judged: Sequence[tuple[str, Any, Any]], name: str) ->
             scores = [_number(score, f"a score of {place}") for score in given.values()]
         elif isinstance(given, (set, frozenset)):
             raise InvalidArgument(f"{place} is a set, which has no order; give a list")
-        found.append((_id(query, name) if named else judged[i][0], _ids(given, place), scores))
+        found.append((query_id(query, name) if named else judged[i][0], _ids(given, place), scores))
     return found

@@ -36,6 +36,8 @@ class Hit(NamedTuple):
     lexical_score: float | None
     #: The cosine with the steered query; None in lexical mode or without a vector.
     dense_score: float | None
+    #: The probability of relevance; None unless the collection was calibrated for such searches.
+    relevance: float | None = None
     #: With ``explain=True`` the split of the score: ``lexical``, ``dense``, ``dials`` and ``user``
     #: add up to it; ``terms`` splits ``lexical_score`` by word.
     explanation: dict[str, Any] | None = None
@@ -96,12 +98,18 @@ class Hits(Sequence[Hit]):
         def cell(value: object) -> str:
             return f"<td>{escape(str(value))}</td>"
 
+        judged = any(hit.relevance is not None for hit in self._hits)
+
+        def likely(hit: Hit) -> str:
+            return cell("" if hit.relevance is None else f"{hit.relevance:.2f}") if judged else ""
+
         rows = "".join(
-            f"<tr>{cell(hit.id)}{cell(f'{hit.score:.4f}')}{cell(_short(hit.text, _SHOWN))}"
-            f"{cell(hit.metadata)}</tr>"
+            f"<tr>{cell(hit.id)}{cell(f'{hit.score:.4f}')}{likely(hit)}"
+            f"{cell(_short(hit.text, _SHOWN))}{cell(hit.metadata)}</tr>"
             for hit in self._hits
         )
-        head = "<tr><th>id</th><th>score</th><th>text</th><th>metadata</th></tr>"
+        named = "<th>relevance</th>" if judged else ""
+        head = f"<tr><th>id</th><th>score</th>{named}<th>text</th><th>metadata</th></tr>"
         return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
     def to_pandas(self) -> Any:
@@ -123,14 +131,14 @@ class Hits(Sequence[Hit]):
         columns = self._columns()
         columns["metadata"] = [json.dumps(entry) for entry in columns["metadata"]]
         text, real = pyarrow.string(), pyarrow.float32()
-        types = dict(zip(_COLUMNS, (text, real, text, text, real, real), strict=True))
+        types = dict(zip(_COLUMNS, (text, real, text, text, *[real] * 3), strict=True))
         return pyarrow.table(columns, schema=pyarrow.schema(list(types.items())))
 
     def _columns(self) -> dict[str, list[Any]]:
         return {name: [getattr(hit, name) for hit in self._hits] for name in _COLUMNS}
 
 
-_COLUMNS = ("id", "score", "text", "metadata", "lexical_score", "dense_score")
+_COLUMNS = ("id", "score", "text", "metadata", "lexical_score", "dense_score", "relevance")
 
 
 def _short(text: str | None, length: int) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 import ragcore as _plain
 from ragcore import (
+    Calibration,
     Choice,
     Chunk,
     Comparison,
@@ -126,6 +127,7 @@ class Collection:
         exact: bool = False,
         effort: int | None = None,
         explain: bool = False,
+        min_relevance: float | None = None,
     ) -> Hits: ...
     async def search_many(
         self,
@@ -143,7 +145,25 @@ class Collection:
         exact: bool = False,
         effort: int | None = None,
         explain: bool = False,
+        min_relevance: float | None = None,
     ) -> list[Hits]: ...
+    async def calibrate(
+        self,
+        queries: object,
+        qrels: object,
+        *,
+        method: str = "auto",
+        folds: int = 5,
+        seed: int = 0,
+        k: int = 10,
+        mode: str = "hybrid",
+        bm25_weight: float | None = None,
+        fusion: str = "convex",
+        effort: int | None = None,
+    ) -> Calibration: ...
+    @property
+    def calibration(self) -> Calibration | None: ...
+    async def clear_calibration(self) -> bool: ...
     @property
     def steering(self) -> CollectionSteering: ...
     @property

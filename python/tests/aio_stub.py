@@ -31,6 +31,7 @@ import numpy as np
 
 import ragcore as _plain
 from ragcore import (
+    Calibration,
     Choice,
     Chunk,
     Comparison,

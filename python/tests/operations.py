@@ -289,6 +289,18 @@ def collection_search(inputs: dict[str, Any], options: dict[str, Any], seed: int
 
 
 @runner
+def collection_calibrate(
+    inputs: dict[str, Any], options: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    col = collection(inputs)
+    pairs = zip(inputs["query_texts"], inputs["query_vectors"], strict=True)
+    queries = dict(zip(inputs["query_ids"], pairs, strict=True))
+    col.calibrate(queries, judged(inputs), **inputs["search"], **options)
+    hits = col.search(inputs["query"], vector=inputs["vector"], **inputs["ask"])
+    return {"ids": hits.ids, "scores": hits.scores, "relevance": [hit.relevance for hit in hits]}
+
+
+@runner
 def collection_write(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
     col = collection(inputs)
     verbs: dict[str, Callable[[], Any]] = {

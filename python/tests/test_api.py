@@ -40,6 +40,7 @@ VERBS: list[tuple[Any, list[str]]] = [
     (rag.evaluate, ["EvaluateOptions"]),
     (rag.compare_runs, ["CompareOptions"]),
     (rag.Calibration.fit, ["CalibrationOptions"]),
+    (rag.Collection.calibrate, ["CalibrationOptions"]),
 ]
 
 
@@ -102,10 +103,13 @@ SIGNATURES = {
     "Collection.ids": "",
     "Collection.search": "query, k=10, *, vector=None, filter=None, mode='hybrid', "
     "bm25_weight=None, fusion='convex', steer=None, user=None, diversity=0.0, exact=False, "
-    "effort=None, explain=False",
+    "effort=None, explain=False, min_relevance=None",
     "Collection.search_many": "queries, k=10, *, filter=None, mode='hybrid', bm25_weight=None, "
     "fusion='convex', steer=None, user=None, diversity=0.0, exact=False, effort=None, "
-    "explain=False",
+    "explain=False, min_relevance=None",
+    "Collection.calibrate": "queries, qrels, *, method='auto', folds=5, seed=0, k=10, "
+    "mode='hybrid', bm25_weight=None, fusion='convex', effort=None",
+    "Collection.clear_calibration": "",
     "Collection.checkpoint": "",
     "Collection.compact": "",
     "Collection.backup": "path",

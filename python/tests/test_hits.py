@@ -14,7 +14,7 @@ import ragcore as rag
 EVIL = "<script>alert('x')</script><img src=x onerror=\"alert(1)\">&amp;"
 HITS = rag.Hits(
     [
-        rag.Hit("a", 0.75, "first", {"n": 1}, 1.5, 0.5),
+        rag.Hit("a", 0.75, "first", {"n": 1}, 1.5, 0.5, 0.9375),
         rag.Hit(EVIL, 0.5, EVIL * 50, {EVIL: EVIL}, None, 0.25),
         rag.Hit("c", 0.25, None, {}, 0.5, None),
     ]
@@ -41,6 +41,8 @@ def test_html_shows_markup_as_text() -> None:
     page.feed(HITS._repr_html_())
     assert page.tags == {"table", "thead", "tbody", "tr", "th", "td"} and page.attributes == []
     assert EVIL in page.text and "0.7500" in page.text
+    assert "relevance" in page.text and "0.94" in page.text
+    assert "relevance" not in rag.Hits(HITS[1:])._repr_html_()
 
 
 def test_a_sequence_of_hits() -> None:
@@ -58,16 +60,17 @@ def test_a_sequence_of_hits() -> None:
 def test_pandas() -> None:
     pytest.importorskip("pandas")
     frame = HITS.to_pandas()
-    assert list(frame.columns) == list(rag.Hit._fields[:6])
+    assert list(frame.columns) == list(rag.Hit._fields[:7])
     assert frame["score"].tolist() == [0.75, 0.5, 0.25] and frame["metadata"][0] == {"n": 1}
-    assert list(rag.Hits().to_pandas().columns) == list(rag.Hit._fields[:6])
+    assert list(rag.Hits().to_pandas().columns) == list(rag.Hit._fields[:7])
 
 
 def test_arrow() -> None:
     pytest.importorskip("pyarrow")
     table = HITS.to_arrow()
-    assert table.column_names == list(rag.Hit._fields[:6])
+    assert table.column_names == list(rag.Hit._fields[:7])
     assert table["dense_score"].to_pylist() == [0.5, 0.25, None]
+    assert table["relevance"].to_pylist() == [0.9375, None, None]
     assert json.loads(table["metadata"].to_pylist()[1]) == {EVIL: EVIL}
     assert rag.Hits().to_arrow().schema == table.schema
 

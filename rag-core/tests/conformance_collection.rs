@@ -1,6 +1,8 @@
 //! The conformance cases of the collection.
 
+use rag_core::calibration::CalibrationOptions;
 use rag_core::collection::{Batch, Collection, Metadata, Query, SearchOptions};
+use rag_core::evaluation::Qrels;
 use rag_core::options::OptionValue;
 use rag_core::retrieval::filter::Filter;
 use rag_core::{Error, Result};
@@ -59,16 +61,21 @@ fn filled(inputs: &Value) -> Collection {
     collection
 }
 
-fn options(case: &Value) -> Result<SearchOptions> {
-    let mut options = SearchOptions::default();
-    for (name, value) in case["options"].as_object().unwrap() {
+fn each(options: &Value, mut set: impl FnMut(&str, &OptionValue) -> Result<()>) -> Result<()> {
+    for (name, value) in options.as_object().unwrap() {
         let value = match value {
             Value::String(text) => OptionValue::Str(text.clone()),
             Value::Number(n) if n.is_u64() => OptionValue::U64(n.as_u64().unwrap()),
             other => OptionValue::F64(other.as_f64().unwrap()),
         };
-        options.set(name, &value)?;
+        set(name, &value)?;
     }
+    Ok(())
+}
+
+fn options(given: &Value) -> Result<SearchOptions> {
+    let mut options = SearchOptions::default();
+    each(given, |name, value| options.set(name, value))?;
     Ok(options)
 }
 
@@ -92,7 +99,7 @@ fn collection_search() {
                 text: inputs["query"].as_str().map(str::to_owned),
                 vector: floats(&inputs["vector"]),
                 filter: filter(&inputs["filter"])?,
-                options: options(&case)?,
+                options: options(&case["options"])?,
                 ..Query::default()
             };
             collection.search(&query)
@@ -105,6 +112,50 @@ fn collection_search() {
             for (hit, score) in hits.iter().zip(scores) {
                 let gap = (hit.score - score).abs();
                 assert!(gap <= float(&case["tolerance"]), "{}: {gap}", case["name"]);
+            }
+        });
+    }
+}
+
+#[test]
+fn collection_calibrate() {
+    for case in cases("collection_calibrate") {
+        let inputs = &case["inputs"];
+        let collection = filled(inputs);
+        let (texts, vectors) = (&inputs["query_texts"], &inputs["query_vectors"]);
+        let query = |text: &Value, vector: &Value, with: &Value| -> Result<Query> {
+            let query = Query::text(text.as_str().unwrap()).with_vector(floats(vector).unwrap());
+            Ok(query.options(options(with)?))
+        };
+        let ask = || {
+            let ids = strings(&inputs["query_ids"]).unwrap().into_iter();
+            let asked = ids.enumerate().map(|(i, id)| {
+                let query = query(&texts[i], &vectors[i], &inputs["search"])?;
+                Ok((id, query))
+            });
+            let asked: Vec<(String, Query)> = asked.collect::<Result<_>>()?;
+            let mut qrels = Qrels::new();
+            for (i, id) in strings(&inputs["queries"]).unwrap().into_iter().enumerate() {
+                let documents = strings(&inputs["documents"][i]).unwrap().into_iter();
+                let grades = inputs["grades"][i].as_array().unwrap().iter();
+                qrels.add(id, documents.zip(grades.map(|g| g.as_f64().unwrap())))?;
+            }
+            let mut chosen = CalibrationOptions::default();
+            each(&case["options"], |name, value| chosen.set(name, value))?;
+            collection.calibrate(&asked, &qrels, &chosen)?;
+            collection.search(&query(&inputs["query"], &inputs["vector"], &inputs["ask"])?)
+        };
+        check(&case, ask(), |hits| {
+            let name = &case["name"];
+            let ids: Vec<&str> = hits.iter().map(|h| h.id.as_str()).collect();
+            assert_eq!(ids, strings(&case["want"]["ids"]).unwrap(), "{name}");
+            let scores = floats(&case["want"]["scores"]).unwrap();
+            let relevance = floats(&case["want"]["relevance"]).unwrap();
+            for (hit, (score, told)) in hits.iter().zip(scores.into_iter().zip(relevance)) {
+                let gap = (hit.score - score)
+                    .abs()
+                    .max((hit.relevance.unwrap() - told).abs());
+                assert!(gap <= float(&case["tolerance"]), "{name}: {gap}");
             }
         });
     }

@@ -1,10 +1,12 @@
 //! `rag_collection`: documents, indexes and dials in one atomic store.
 
+use crate::calibration::rag_calibration;
 use crate::convert::{
     self, name, optional_texts, path, rag_progress, slice, tell, texts, with_progress, writable,
 };
 use crate::embedder::rag_embedder;
 use crate::error::rag_error;
+use crate::evaluation::rag_qrels;
 use crate::fusion::object;
 use crate::guard::{Fail, guard};
 use crate::handle::{self, noun};
@@ -14,7 +16,8 @@ use crate::query::rag_query;
 use crate::status::rag_status;
 use crate::strings::{give_text, give_texts, rag_string, rag_strings};
 use rag_core::Progress;
-use rag_core::collection::{Batch, Collection, Metadata, OpenOptions};
+use rag_core::calibration::CalibrationOptions;
+use rag_core::collection::{Batch, Collection, Metadata, OpenOptions, Query};
 use rag_core::retrieval::filter::Filter;
 use std::ffi::{c_char, c_void};
 use std::ptr;
@@ -397,6 +400,13 @@ pub unsafe extern "C" fn rag_collection_search(
     })
 }
 
+/// Copies of `n` questions.
+unsafe fn questions(queries: *const *const rag_query, n: usize) -> Result<Vec<Query>, Fail> {
+    let handles = slice(queries, n, "queries")?.iter();
+    let copy = |&query: &*const rag_query| handle::with(query, "queries", |q| Ok(q.clone()));
+    handles.map(copy).collect()
+}
+
 /// Asks `n` questions at once, embedding and searching on all threads, and *gives* `n` handles at
 /// `hits`, one for each question; on failure none.
 #[unsafe(no_mangle)]
@@ -408,12 +418,7 @@ pub unsafe extern "C" fn rag_collection_search_many(
     err: *mut *mut rag_error,
 ) -> rag_status {
     guard(err, || {
-        let handles = slice(queries, n, "queries")?;
-        let asked: Result<Vec<_>, Fail> = handles
-            .iter()
-            .map(|&query| handle::with(query, "queries", |q| Ok(q.clone())))
-            .collect();
-        let asked = asked?;
+        let asked = questions(queries, n)?;
         if n > 0 {
             writable(hits, "hits")?;
         }
@@ -422,6 +427,70 @@ pub unsafe extern "C" fn rag_collection_search_many(
             convert::put(hits.add(i), held(list), "hits")?;
         }
         Ok(())
+    })
+}
+
+/// Learns from `n` judged questions how likely a hit with a score is to be relevant, and keeps the
+/// curve with the collection. From then on the hits of searches with the same `mode`, `fusion` and
+/// `bm25_weight` have a `relevance`, and such searches take the option `min_relevance`.
+///
+/// `ids` lends the id of each question in `qrels`: both must have the same. A hit that was not
+/// judged counts as not relevant. `out` (which may be NULL) is *given* the curve.
+/// `RAG_STATUS_INVALID_ARGUMENT` if the questions differ in mode, fusion or weight, have `diversity`
+/// or `min_relevance`, or if among all their hits none is or all are relevant.
+///
+/// Options: `method` (`"auto"`, `"platt"`, `"isotonic"`), `folds`, `seed`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_calibrate(
+    collection: *const rag_collection,
+    ids: *const *const c_char,
+    queries: *const *const rag_query,
+    n: usize,
+    qrels: *const rag_qrels,
+    options: *const rag_options,
+    out: *mut *mut rag_calibration,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        let ids = texts(ids, ptr::null(), n, "ids")?;
+        let asked = ids.into_iter().zip(questions(queries, n)?);
+        let asked: Vec<(&str, Query)> = asked.collect();
+        let mut chosen = CalibrationOptions::default();
+        apply(options, |name, value| chosen.set(name, value))?;
+        let curve = handle::with(collection, "collection", |c| {
+            handle::with(qrels, "qrels", |q| Ok(c.calibrate(&asked, q, &chosen)?))
+        })?;
+        match out.is_null() {
+            true => Ok(()),
+            false => convert::put(out, handle::give(curve), "out"),
+        }
+    })
+}
+
+/// *Gives* the curve of `rag_collection_calibrate`, or NULL if there is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_calibration(
+    collection: *const rag_collection,
+    out: *mut *mut rag_calibration,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        writable(out, "out")?;
+        let curve = handle::with(collection, "collection", |c| Ok(c.calibration()?))?;
+        convert::put(out, curve.map_or(ptr::null_mut(), handle::give), "out")
+    })
+}
+
+/// Forgets the curve; `cleared` (which may be NULL) tells whether there was one.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_clear_calibration(
+    collection: *const rag_collection,
+    cleared: *mut bool,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        let held = handle::with(collection, "collection", |c| Ok(c.clear_calibration()?))?;
+        tell(cleared, held)
     })
 }
 
@@ -476,7 +545,7 @@ pub unsafe extern "C" fn rag_collection_verify(
 }
 
 /// *Gives* figures as JSON: `documents`, `vectors`, `dim`, `embedder`, `fingerprint`, `dials`,
-/// `text_bytes` and `log_bytes`.
+/// `calibrated_for`, `text_bytes` and `log_bytes`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_collection_stats(
     collection: *const rag_collection,

@@ -48,6 +48,8 @@ pub struct rag_hit {
     pub lexical_score: f32,
     /// The cosine with the (steered) query; NaN in lexical mode or without a vector.
     pub dense_score: f32,
+    /// The probability of relevance; NaN unless the collection was calibrated for such searches.
+    pub relevance: f32,
 }
 
 /// One document. All texts are UTF-8, NUL-terminated, and everything is *lent* until the
@@ -78,7 +80,7 @@ pub(crate) struct HeldHit {
     text: Option<Text>,
     metadata: Text,
     explanation: Option<Text>,
-    scores: (f32, Option<f32>, Option<f32>),
+    scores: (f32, Option<f32>, Option<f32>, Option<f32>),
 }
 
 pub(crate) struct HeldDocument {
@@ -104,7 +106,7 @@ pub(crate) fn held(hits: Vec<Hit>) -> *mut rag_hits {
         text: hit.text.map(|text| Text::new(&*text)),
         metadata: json(&hit.metadata),
         explanation: hit.explanation.map(|e| Text::new(e.to_json().to_string())),
-        scores: (hit.score, hit.lexical_score, hit.dense_score),
+        scores: (hit.score, hit.lexical_score, hit.dense_score, hit.relevance),
     };
     handle::give(hits.into_iter().map(hold).collect::<Vec<_>>())
 }
@@ -151,7 +153,7 @@ pub unsafe extern "C" fn rag_hits_get(
             let held = item(h, index)?;
             let (text, text_length) = lent(held.text.as_ref());
             let (explanation, explanation_length) = lent(held.explanation.as_ref());
-            let (score, lexical, dense) = held.scores;
+            let (score, lexical, dense, relevance) = held.scores;
             let found = rag_hit {
                 id: held.id.as_ptr(),
                 id_length: held.id.len(),
@@ -164,6 +166,7 @@ pub unsafe extern "C" fn rag_hits_get(
                 score,
                 lexical_score: lexical.unwrap_or(f32::NAN),
                 dense_score: dense.unwrap_or(f32::NAN),
+                relevance: relevance.unwrap_or(f32::NAN),
             };
             put(hit, found, "hit")
         })

@@ -45,6 +45,7 @@ option_names! {
     RAG_OPT_METRIC = "metric";
     RAG_OPT_MIN_EXAMPLES = "min_examples";
     RAG_OPT_MIN_GRADE = "min_grade";
+    RAG_OPT_MIN_RELEVANCE = "min_relevance";
     RAG_OPT_MODE = "mode";
     RAG_OPT_NAME = "name";
     RAG_OPT_NEIGHBOURS = "neighbours";

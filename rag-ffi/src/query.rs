@@ -19,7 +19,8 @@ pub struct rag_query {
 noun!(rag_query => Query);
 
 /// *Gives* a question of `length` bytes of text (or `RAG_NUL_TERMINATED`), or without text for
-/// NULL. Options: `k`, `mode`, `bm25_weight`, `fusion`, `diversity`, `exact`, `effort`, `explain`.
+/// NULL. Options: `k`, `mode`, `bm25_weight`, `fusion`, `diversity`, `exact`, `effort`, `explain`,
+/// `min_relevance`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_query_new(
     text: *const c_char,

@@ -47,6 +47,71 @@ static rag_status filled(const json *inputs, outcome *got, rag_collection **out,
   return status;
 }
 
+/* A question with a text, a vector and options. */
+static rag_status question(const json *text, const json *vector, const json *with, rag_query **out,
+                           rag_error **err) {
+  rag_options *bag = options_of(with, err);
+  float *floats = json_floats(vector);
+  rag_status status = rag_query_new(text->text, text->count, bag, out, err);
+  STEP(status, rag_query_set_vector(*out, floats, vector->count, err));
+  free(floats);
+  rag_options_free(bag);
+  return status;
+}
+
+/* Compares hits with the ids, scores and probabilities that the case wants. */
+static rag_status expect_hits(const rag_hits *hits, outcome *got, rag_error **err) {
+  const json *ids = json_need(got->want, "ids");
+  size_t count = rag_hits_len(hits);
+  float *scores = calloc(count + 1, sizeof *scores), *told = calloc(count + 1, sizeof *told);
+  rag_status status = RAG_STATUS_OK;
+  got->wrong |= ids->count != count;
+  for (size_t i = 0; i < count; i++) {
+    rag_hit hit = {0};
+    STEP(status, rag_hits_get(hits, i, &hit, err));
+    got->wrong |= i < ids->count && strcmp(hit.id, ids->items[i].text) != 0;
+    scores[i] = hit.score;
+    told[i] = hit.relevance;
+  }
+  expect_floats(got, "scores", scores, count);
+  if (json_get(got->want, "relevance") != NULL) expect_floats(got, "relevance", told, count);
+  free(scores);
+  free(told);
+  return status;
+}
+
+RUNNER(collection_calibrate) {
+  enum { MOST = 8 };
+  const json *ids = json_need(inputs, "query_ids"), *texts = json_need(inputs, "query_texts");
+  const json *vectors = json_need(inputs, "query_vectors");
+  rag_options *bag = options_of(options, err);
+  const char **names = json_texts(ids);
+  rag_query *asked[MOST] = {NULL}, *last = NULL;
+  rag_collection *collection = NULL;
+  rag_qrels *qrels = NULL;
+  rag_hits *hits = NULL;
+  size_t n = ids->count < MOST ? ids->count : MOST;
+  rag_status status = filled(inputs, got, &collection, err);
+  for (size_t i = 0; i < n; i++)
+    STEP(status, question(&texts->items[i], &vectors->items[i], json_need(inputs, "search"),
+                          &asked[i], err));
+  STEP(status, qrels_of(inputs, &qrels, err));
+  STEP(status, rag_collection_calibrate(collection, names, (const rag_query *const *)asked, n, qrels,
+                                        bag, NULL, err));
+  STEP(status, question(json_need(inputs, "query"), json_need(inputs, "vector"),
+                        json_need(inputs, "ask"), &last, err));
+  STEP(status, rag_collection_search(collection, last, &hits, err));
+  if (status == RAG_STATUS_OK && got->want != NULL) status = expect_hits(hits, got, err);
+  for (size_t i = 0; i < n; i++) rag_query_free(asked[i]);
+  free(names);
+  rag_query_free(last);
+  rag_hits_free(hits);
+  rag_qrels_free(qrels);
+  rag_collection_free(collection);
+  rag_options_free(bag);
+  return status;
+}
+
 RUNNER(collection_search) {
   rag_options *bag = options_of(options, err);
   const json *text = json_get(inputs, "query"), *vector = json_get(inputs, "vector");
@@ -64,20 +129,7 @@ RUNNER(collection_search) {
   if (filter != NULL && filter->kind == JSON_TEXT)
     STEP(status, rag_query_set_filter(query, filter->text, err));
   STEP(status, rag_collection_search(collection, query, &hits, err));
-  if (status == RAG_STATUS_OK && got->want != NULL) {
-    const json *ids = json_need(got->want, "ids");
-    size_t count = rag_hits_len(hits);
-    float *scores = calloc(count + 1, sizeof *scores);
-    got->wrong |= ids->count != count;
-    for (size_t i = 0; i < count; i++) {
-      rag_hit hit;
-      STEP(status, rag_hits_get(hits, i, &hit, err));
-      got->wrong |= i < ids->count && strcmp(hit.id, ids->items[i].text) != 0;
-      scores[i] = hit.score;
-    }
-    expect_floats(got, "scores", scores, count);
-    free(scores);
-  }
+  if (status == RAG_STATUS_OK && got->want != NULL) status = expect_hits(hits, got, err);
   free(floats);
   rag_hits_free(hits);
   rag_query_free(query);

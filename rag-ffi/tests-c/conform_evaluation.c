@@ -46,7 +46,7 @@ static rag_status run_of(const json *inputs, const char *queries, const char *ra
   return status;
 }
 
-static rag_status qrels_of(const json *inputs, rag_qrels **out, rag_error **err) {
+rag_status qrels_of(const json *inputs, rag_qrels **out, rag_error **err) {
   const json *names = json_need(inputs, "queries");
   flat of = flat_of(json_need(inputs, "documents"), json_need(inputs, "grades"));
   const char **texts = json_texts(names);

@@ -9,6 +9,7 @@ static const struct {
     {"bandit_evaluate", run_bandit_evaluate},
     {"calibrate", run_calibrate},
     {"chunking", run_chunking},
+    {"collection_calibrate", run_collection_calibrate},
     {"collection_search", run_collection_search},
     {"collection_write", run_collection_write},
     {"compare_runs", run_compare_runs},

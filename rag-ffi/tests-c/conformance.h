@@ -25,6 +25,9 @@ typedef rag_status (*runner)(const json *inputs, const json *options, outcome *g
 /* The case's options as a bag that the caller frees. */
 rag_options *options_of(const json *options, rag_error **err);
 
+/* The judgements of "queries": "documents" with "grades". The caller frees them. */
+rag_status qrels_of(const json *inputs, rag_qrels **out, rag_error **err);
+
 /* Each compares a result with the field of that name. */
 void expect_number(outcome *got, const char *field, double value);
 void expect_doubles(outcome *got, const char *field, const double *values, size_t count);
@@ -50,6 +53,7 @@ RUNNER(bandit_estimates);
 RUNNER(bandit_evaluate);
 RUNNER(calibrate);
 RUNNER(chunking);
+RUNNER(collection_calibrate);
 RUNNER(collection_search);
 RUNNER(collection_write);
 RUNNER(compare_runs);

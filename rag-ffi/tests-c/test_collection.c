@@ -224,6 +224,88 @@ TEST(many_questions_at_once) {
   rag_collection_free(collection);
 }
 
+TEST(judged_questions_make_scores_probabilities) {
+  rag_collection *collection = open_one("judged", 0);
+  fill(collection);
+  static const char *const names[] = {"q1", "q2", "q3"};
+  static const char *const asked[] = {"why does the sea rise and fall?", "what makes dough rise?",
+                                      "what is a glass made of?"};
+  const size_t offsets[] = {0, 1, 2};
+  rag_query *queries[3] = {NULL, NULL, NULL}, *choosy = NULL;
+  rag_qrels *qrels = NULL;
+  rag_calibration *curve = NULL, *held = NULL;
+  rag_options *options = NULL;
+  rag_hits *hits = NULL;
+  rag_hit hit;
+  bool cleared = true;
+  for (size_t i = 0; i < 3; i++)
+    OK(rag_query_new(asked[i], RAG_NUL_TERMINATED, NULL, &queries[i], &err));
+  OK(rag_qrels_new(names, offsets, 3, ids, NULL, 3, &qrels, &err));
+  OK(rag_options_new(&options, &err));
+  OK(rag_options_set_f64(options, RAG_OPT_MIN_RELEVANCE, 0.5, &err));
+  OK(rag_query_new("how does yeast make dough rise?", RAG_NUL_TERMINATED, options, &choosy, &err));
+  const rag_query *const *lent = (const rag_query *const *)queries;
+#define CALIBRATE(n, out) rag_collection_calibrate(collection, names, lent, n, qrels, NULL, out, &err)
+
+  /* Nothing to begin with. */
+  OK(rag_collection_calibration(collection, &curve, &err));
+  CHECK(curve == NULL);
+  OK(rag_collection_search(collection, queries[0], &hits, &err));
+  OK(rag_hits_get(hits, 0, &hit, &err));
+  CHECK(isnan(hit.relevance));
+  rag_hits_free(hits);
+  hits = NULL;
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_collection_search(collection, choosy, &hits, &err));
+  OK(rag_collection_clear_calibration(collection, &cleared, &err));
+  CHECK(!cleared);
+
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, CALIBRATE(2, &curve));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, CALIBRATE(0, &curve));
+  FAILS(RAG_STATUS_NULL_POINTER,
+        rag_collection_calibrate(collection, NULL, lent, 3, qrels, NULL, &curve, &err));
+  FAILS(RAG_STATUS_NULL_POINTER,
+        rag_collection_calibrate(collection, names, lent, 3, NULL, NULL, &curve, &err));
+  CHECK(curve == NULL);
+  OK(CALIBRATE(3, NULL));
+  OK(CALIBRATE(3, &curve));
+  rag_calibration_report report;
+  OK(rag_calibration_get_report(curve, &report, &err));
+  CHECK(report.pairs == 9 && report.positives == 3.0);
+
+  OK(rag_collection_search(collection, queries[0], &hits, &err));
+  for (size_t i = 0; i < rag_hits_len(hits); i++) {
+    OK(rag_hits_get(hits, i, &hit, &err));
+    double score = hit.score, told = 2;
+    OK(rag_calibration_predict(curve, &score, 1, &told, &err));
+    CHECK(hit.relevance == (float)told);
+  }
+  rag_hits_free(hits);
+  OK(rag_collection_search(collection, choosy, &hits, &err));
+  OK(rag_hits_get(hits, 0, &hit, &err));
+  CHECK(rag_hits_len(hits) == 1 && hit.relevance >= 0.5f);
+  CHECK_STR(hit.id, "yeast");
+  rag_hits_free(hits);
+
+  /* It is part of the store. */
+  rag_collection_free(collection);
+  collection = open_one("judged", 0);
+  OK(rag_collection_calibration(collection, &held, &err));
+  double at[] = {0.2, 0.5, 0.8}, before[3], after[3];
+  OK(rag_calibration_predict(curve, at, 3, before, &err));
+  OK(rag_calibration_predict(held, at, 3, after, &err));
+  CHECK(memcmp(before, after, sizeof before) == 0);
+  OK(rag_collection_clear_calibration(collection, &cleared, &err));
+  CHECK(cleared);
+  OK(rag_collection_clear_calibration(collection, NULL, &err));
+  for (size_t i = 0; i < 3; i++) rag_query_free(queries[i]);
+  rag_query_free(choosy);
+  rag_qrels_free(qrels);
+  rag_options_free(options);
+  rag_calibration_free(curve);
+  rag_calibration_free(held);
+  rag_collection_free(collection);
+}
+
 TEST(a_store_on_disk) {
   rag_collection *collection = open_one("store", 0), *second = NULL;
   rag_string *report = NULL;
@@ -387,6 +469,7 @@ int main(void) {
   RUN(hostile_documents_are_refused);
   RUN(hostile_queries_are_refused);
   RUN(many_questions_at_once);
+  RUN(judged_questions_make_scores_probabilities);
   RUN(a_store_on_disk);
   RUN(a_progress_function_can_stop_and_nothing_is_kept);
   RUN(dials_and_users_live_in_the_collection);

@@ -203,6 +203,18 @@ static void collections() {
   CHECK(col.learn("polite", kind, rude).name() == "polite");
   CHECK(col.dial_names() == ragcore::texts{"polite"});
   CHECK(!col.search(ragcore::query("dough").steer("polite", 1.0).user("u1")).empty());
+  std::vector<ragcore::query> judged;
+  judged.emplace_back("why does the sea rise and fall?");
+  judged.emplace_back("what makes dough rise?");
+  ragcore::qrels grades({{"q1", {{"tides", 1.0}}}, {"q2", {{"yeast", 1.0}}}});
+  CHECK(!col.calibration_curve() && std::isnan(col.search("moon")[0].relevance));
+  THROWS("invalid_argument", col.search("moon", {{"min_relevance", 0.5}}));
+  THROWS("invalid_argument", col.calibrate({"q1"}, judged, grades));
+  auto curve = col.calibrate({"q1", "q2"}, judged, grades, {{"method", "platt"}});
+  CHECK(curve.report().pairs == 4 && col.calibration_curve()->to_bytes() == curve.to_bytes());
+  auto likely = col.search("what makes the dough rise?", {{"min_relevance", 0.5}});
+  CHECK(likely.size() == 1 && likely[0].relevance >= 0.5f);
+  CHECK(col.clear_calibration() && !col.clear_calibration());
   THROWS("locked", ragcore::collection("hpp-store"));
   CHECK(col.verify().find("\"ok\":true") != std::string::npos);
   CHECK(col.count("{}") == 2 && col.erase({"tides", "absent"}) == 1);

@@ -25,7 +25,7 @@ type Report = (
 );
 
 #[pyclass(frozen, module = "ragcore._core")]
-pub(crate) struct Calibration(Core);
+pub(crate) struct Calibration(pub(crate) Core);
 
 /// Scores, relevances and weights.
 type Pairs = (Vec<f64>, Vec<f64>, Option<Vec<f64>>);

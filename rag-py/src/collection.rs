@@ -1,14 +1,17 @@
 //! `Collection`: documents, vectors and postings in one store.
 
+use crate::calibration::Calibration;
 use crate::call::{call, long_call};
 use crate::convert::{Text, rows, set_options, slices, string, strings, vector};
 use crate::dials::CollectionSteering;
 use crate::embedding::Embedder;
 use crate::error::{invalid, raise};
+use crate::evaluation::{Judged, qrels};
 use crate::metadata::{dict, filter as to_filter, object, python};
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
+use rag_core::calibration::CalibrationOptions;
 use rag_core::collection::{
     Batch, Collection as Core, Document, Hit, OpenOptions, Query, SearchOptions,
 };
@@ -21,12 +24,13 @@ type DocumentParts<'py> = (
     Bound<'py, PyDict>,
     Option<Bound<'py, PyArray1<f32>>>,
 );
-/// (id, score, text, metadata, lexical score, dense score, explanation)
+/// (id, score, text, metadata, lexical score, dense score, relevance, explanation)
 type HitParts<'py> = (
     String,
     f32,
     Option<Bound<'py, PyString>>,
     Bound<'py, PyDict>,
+    Option<f32>,
     Option<f32>,
     Option<f32>,
     Option<Bound<'py, PyAny>>,
@@ -149,16 +153,12 @@ impl Collection {
         set_options(options, |name, value| chosen.set(name, value))?;
         let filter = filter.map(to_filter).transpose()?;
         let mut queries = Vec::with_capacity(questions.len());
-        for (text, vector) in questions {
+        for question in questions {
             queries.push(Query {
-                text: text.map(|t| t.to_string()),
-                vector: vector
-                    .map(|v| v.as_slice().map(<[f32]>::to_vec))
-                    .transpose()?,
                 filter: filter.clone(),
                 steer: steer.iter().map(|(n, s)| (n.to_string(), *s)).collect(),
                 user: user.as_deref().map(str::to_owned),
-                options: chosen.clone(),
+                ..query(question, &chosen)?
             });
         }
         let found = call(py, || self.0.search_many(&queries))?;
@@ -167,6 +167,37 @@ impl Collection {
             parts.collect::<PyResult<Vec<_>>>()
         });
         lists.collect()
+    }
+
+    /// `search` holds the options of all questions, the others are those of the fit.
+    #[pyo3(signature = (ids, questions, judged, search, **options))]
+    fn calibrate(
+        &self,
+        py: Python<'_>,
+        ids: Vec<Text>,
+        questions: Vec<Question<'_>>,
+        judged: Judged,
+        search: &Bound<'_, PyDict>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Calibration> {
+        let mut asked = SearchOptions::default();
+        set_options(Some(search), |name, value| asked.set(name, value))?;
+        let mut chosen = CalibrationOptions::default();
+        set_options(options, |name, value| chosen.set(name, value))?;
+        let mut queries = Vec::with_capacity(questions.len());
+        for (id, question) in ids.into_iter().zip(questions) {
+            queries.push((id.to_string(), query(question, &asked)?));
+        }
+        let fit = || self.0.calibrate(&queries, &qrels(&judged)?, &chosen);
+        call(py, fit).map(Calibration)
+    }
+
+    fn calibration(&self, py: Python<'_>) -> PyResult<Option<Calibration>> {
+        Ok(call(py, || self.0.calibration())?.map(Calibration))
+    }
+
+    fn clear_calibration(&self, py: Python<'_>) -> PyResult<bool> {
+        call(py, || self.0.clear_calibration())
     }
 
     fn checkpoint(&self, py: Python<'_>) -> PyResult<()> {
@@ -206,6 +237,16 @@ impl Collection {
     }
 }
 
+fn query((text, vector): Question<'_>, options: &SearchOptions) -> PyResult<Query> {
+    let vector = vector.map(|v| v.as_slice().map(<[f32]>::to_vec));
+    Ok(Query {
+        text: text.map(|t| t.to_string()),
+        vector: vector.transpose()?,
+        options: options.clone(),
+        ..Query::default()
+    })
+}
+
 fn optional_strings(values: &Bound<'_, PyList>, name: &str) -> PyResult<Vec<Option<String>>> {
     let one = |(i, value): (usize, Bound<'_, PyAny>)| {
         if value.is_none() {
@@ -240,6 +281,7 @@ fn hit(py: Python<'_>, hit: Hit) -> PyResult<HitParts<'_>> {
         metadata,
         hit.lexical_score,
         hit.dense_score,
+        hit.relevance,
         explanation.transpose()?,
     ))
 }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 /// (query, documents, scores)
 type Found = Vec<(Text, Vec<Text>, Option<Vec<f64>>)>;
 /// (query, documents, grades)
-type Judged = Vec<(Text, Vec<Text>, Vec<f64>)>;
+pub(crate) type Judged = Vec<(Text, Vec<Text>, Vec<f64>)>;
 /// (value, low, high)
 type Interval = (f64, f64, f64);
 /// (metric, mean, values by query)
@@ -38,7 +38,7 @@ fn run(lists: &Found) -> Result<Run<'_>> {
     Ok(run)
 }
 
-fn qrels(lists: &Judged) -> Result<Qrels<'_>> {
+pub(crate) fn qrels(lists: &Judged) -> Result<Qrels<'_>> {
     let mut qrels = Qrels::new();
     for (query, documents, grades) in lists {
         let ids = documents.iter().map(|d| &**d);

@@ -1,10 +1,13 @@
 //! What one log record of a collection says, and its bytes.
 //!
 //! A record is one atomic change. Little-endian; a text is its length `u32` and its UTF-8 bytes,
-//! a list its count `u32` and its items. First byte: the tag. The store's checksums keep damage
-//! out; what still does not parse is an error, never a panic or an unchecked allocation.
+//! a list its count `u32` and its items. First byte: the tag, 1 to 6 in the order of [`Change`]. A
+//! release that does not know a tag answers `Corrupt` and names it; 6, the calibration, is written
+//! only once a collection was calibrated. The store's checksums keep damage out; what still does
+//! not parse is an error, never a panic or an unchecked allocation.
 
 use super::document::{Metadata, Stored};
+use super::relevance::Scale;
 use crate::bytes::{Reader, Writer};
 use crate::error::{Error, Result};
 use std::sync::Arc;
@@ -30,6 +33,9 @@ pub(crate) enum Change {
     Steering { set: Vec<u8>, calibrated_on: usize },
     /// One piece of feedback.
     Feedback(Feedback),
+    /// The curve from scores to relevance as bytes, with the searches that it is for; `None` if
+    /// there shall be none.
+    Calibration(Option<(Scale, Vec<u8>)>),
 }
 
 /// Feedback as it is logged: replaying it moves the steering set exactly as it did.
@@ -92,6 +98,20 @@ impl Change {
                     out.text(name.as_bytes());
                     out.reals(&[*strength]);
                 }
+            }
+            Change::Calibration(None) => out.bytes(&[6, 0]),
+            Change::Calibration(Some((scale, curve))) => {
+                out.byte(6);
+                match scale {
+                    Scale::Convex(weight) => {
+                        out.byte(1);
+                        out.floats(&[*weight]);
+                    }
+                    Scale::Ranks => out.byte(2),
+                    Scale::Dense => out.byte(3),
+                    Scale::Lexical => out.byte(4),
+                }
+                out.bytes(curve);
             }
         }
         out.finish()
@@ -162,7 +182,24 @@ fn read(input: &mut Reader<'_>) -> Read<Change> {
             user: optional(input)?,
             dials: list(input, |input| Ok((text(input)?, input.real()?)))?,
         }),
+        6 => Change::Calibration(match input.byte()? {
+            0 => None,
+            tag => Some((scale(input, tag)?, input.bytes(input.left())?.to_vec())),
+        }),
         tag => return Err(format!("a change of unknown kind {tag}")),
+    })
+}
+
+fn scale(input: &mut Reader<'_>, tag: u8) -> Read<Scale> {
+    Ok(match tag {
+        1 => match input.any_floats(1)?[..] {
+            [weight] if (0.0..=1.0).contains(&weight) => Scale::Convex(weight),
+            _ => return Err("a weight outside 0..=1".into()),
+        },
+        2 => Scale::Ranks,
+        3 => Scale::Dense,
+        4 => Scale::Lexical,
+        tag => return Err(format!("a search of unknown kind {tag}")),
     })
 }
 
@@ -229,6 +266,11 @@ mod tests {
                 at: 1e9,
                 worker: 7,
             }),
+            Change::Calibration(None),
+            Change::Calibration(Some((Scale::Convex(0.3), vec![1, 2, 3]))),
+            Change::Calibration(Some((Scale::Ranks, vec![]))),
+            Change::Calibration(Some((Scale::Dense, vec![9]))),
+            Change::Calibration(Some((Scale::Lexical, vec![0, 6]))),
         ]
     }
 
@@ -236,6 +278,16 @@ mod tests {
     fn every_change_survives_its_bytes() {
         for change in examples() {
             assert_eq!(Change::decode(&change.encode()).unwrap(), change);
+        }
+    }
+
+    #[test]
+    fn a_calibration_of_no_search_is_refused() {
+        let mut bad = vec![6, 1];
+        bad.extend(f32::NAN.to_le_bytes());
+        for bytes in [&[6, 5][..], &[6], &[6, 0, 0], &[7], &bad] {
+            let error = Change::decode(bytes).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Corrupt, "{bytes:?}");
         }
     }
 

@@ -19,6 +19,13 @@ pub struct Hit {
     pub lexical_score: Option<f32>,
     /// The cosine with the (steered) query vector; `None` in lexical mode or without a vector.
     pub dense_score: Option<f32>,
+    /// The probability that the document is relevant, in 0 to 1: [`Calibration::predict`] of the
+    /// score, if the collection was calibrated ([`Collection::calibrate`]) for searches of this
+    /// mode, fusion and weight. It never falls where the score rises.
+    ///
+    /// [`Calibration::predict`]: crate::calibration::Calibration::predict
+    /// [`Collection::calibrate`]: super::Collection::calibrate
+    pub relevance: Option<f32>,
     /// The split of the score, when it was asked for.
     pub explanation: Option<Explanation>,
 }

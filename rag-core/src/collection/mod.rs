@@ -4,13 +4,15 @@
 //! memory: a batch is there as a whole or not at all. Writers take turns; searches run beside
 //! them and wait only for the short moment in which a change is applied.
 //!
-//! Read `state` for what is held, `write` for changes, `search` and `rank` for questions, `teach` for dials.
+//! Read `state` for what is held, `write` for changes, `search` and `rank` for questions, `teach` for dials,
+//! `relevance` for what a score is worth.
 
 mod codec;
 mod document;
 mod hits;
 mod query;
 mod rank;
+mod relevance;
 mod report;
 mod search;
 mod state;

@@ -47,6 +47,9 @@ options! {
         effort: Option<usize> = None, in 1..=10_000;
         /// Whether each hit carries the split of its score.
         explain: bool = false;
+        /// The lowest probability of relevance that is returned, so that fewer than k hits may come
+        /// back; it needs a collection that was calibrated for such searches.
+        min_relevance: Option<f32> = None, in 0.0..=1.0;
     }
 }
 

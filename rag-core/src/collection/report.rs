@@ -21,6 +21,8 @@ pub struct Stats {
     pub fingerprint: Option<String>,
     /// Names of the dials.
     pub dials: Vec<String>,
+    /// Which searches the calibration is for, in words; `None` without one.
+    pub calibrated_for: Option<String>,
     /// Bytes of texts held.
     pub text_bytes: usize,
     /// Bytes of the log on disk; 0 in memory.
@@ -33,7 +35,8 @@ impl Stats {
         serde_json::json!({
             "documents": self.documents, "vectors": self.vectors, "dim": self.dim,
             "embedder": self.embedder, "fingerprint": self.fingerprint, "dials": self.dials,
-            "text_bytes": self.text_bytes, "log_bytes": self.log_bytes,
+            "calibrated_for": self.calibrated_for, "text_bytes": self.text_bytes,
+            "log_bytes": self.log_bytes,
         })
     }
 }
@@ -83,6 +86,7 @@ impl Collection {
             embedder: embedder.as_ref().map(|(name, _)| name.clone()),
             fingerprint: embedder.map(|(_, fingerprint)| fingerprint),
             dials: state.steering.names().map(str::to_owned).collect(),
+            calibrated_for: state.calibrated.as_ref().map(|c| c.scale.to_string()),
             text_bytes: state
                 .live()
                 .map(|(_, s)| s.text.as_ref().map_or(0, |text| text.len()))

@@ -4,7 +4,9 @@ use super::Collection;
 use super::hits::{Explanation, Hit};
 use super::query::{DEFAULT_BM25_WEIGHT, Fusion, Mode, Query, SearchOptions};
 use super::rank::{Blend, Found, Search};
+use super::relevance::Scale;
 use super::state::State;
+use crate::calibration::Calibration;
 use crate::embedding::{EncodeOptions, TextKind};
 use crate::error::{Error, Result};
 use crate::kernel;
@@ -29,8 +31,8 @@ impl Collection {
     /// Finds the documents that answer a query best, best first.
     ///
     /// Errors: `InvalidArgument` (no text and no vector, a text for a collection without an
-    /// embedder, options outside their range), `DimensionMismatch`, `ModelMismatch`, `NotFound`
-    /// (a dial that was never learnt).
+    /// embedder, options outside their range, `min_relevance` without a calibration for such
+    /// searches), `DimensionMismatch`, `ModelMismatch`, `NotFound` (a dial that was never learnt).
     pub fn search(&self, query: &Query) -> Result<Vec<Hit>> {
         let mut found = self.search_many(std::slice::from_ref(query))?;
         Ok(found.pop().unwrap_or_default())
@@ -144,6 +146,7 @@ impl<'a> Plan<'a> {
     }
 
     fn run(&self, state: &State, among: Option<&Bits>, threads: usize) -> Result<Vec<Hit>> {
+        let curve = self.curve(state)?;
         let steered = match &self.vector {
             Some(vector) => Some(self.steer(state, vector)?),
             None => None,
@@ -169,7 +172,7 @@ impl<'a> Plan<'a> {
                 effort: options.effort,
                 threads,
             };
-            self.hits(search, asked, steered.as_ref())
+            self.hits(search, asked, steered.as_ref(), curve)
         };
         Ok(match text {
             Some(text) => state.lexical.asked(text, |asked| search(Some(asked))),
@@ -180,22 +183,23 @@ impl<'a> Plan<'a> {
     fn hits(
         &self,
         search: Search<'_>,
-        mut asked: Option<&mut Asked<'_>>,
+        asked: Option<&mut Asked<'_>>,
         steered: Option<&Steered>,
+        curve: Option<&Calibration>,
     ) -> Vec<Hit> {
         let (state, options) = (search.state, &self.query.options);
         let pool = pool_size(options.k, options.diversity);
         let (ranked, shares) = match self.by_ranks() {
-            true => fuse_ranks(&search, pool, asked.as_deref_mut(), options.k),
-            false => (search.best(pool, asked.as_deref_mut()), Shares::new()),
+            true => fuse_ranks(&search, pool, asked, options.k),
+            false => (search.best(pool, asked), Shares::new()),
         };
-        let relevance = |score: f32| match (self.mode, self.by_ranks()) {
+        let share_of_most = |score: f32| match (self.mode, self.by_ranks()) {
             (_, true) => score * (RRF_K + 1.0) / 2.0,
             (Mode::Lexical, _) => normalize_lexical(score, search.blend.bound),
             (Mode::Dense, _) => normalize_cosine(score),
             (Mode::Hybrid, _) => score,
         };
-        let chosen = diversify(state, &ranked, &relevance, options);
+        let chosen = diversify(state, &ranked, &share_of_most, options);
         let hits = chosen.iter().map(|found| {
             let stored = state.rows[found.row as usize].as_ref();
             let stored = stored.expect("only full rows are scored");
@@ -210,13 +214,33 @@ impl<'a> Plan<'a> {
                 metadata: stored.metadata.clone(),
                 lexical_score: (self.mode != Mode::Dense).then_some(found.lexical),
                 dense_score: dense.is_finite().then_some(dense),
+                relevance: curve.and_then(|curve| relevance(curve, found.score)),
                 explanation: options.explain.then(|| {
                     let ranks = shares.get(&found.row).copied();
                     self.explain(&search, found, ranks, steered)
                 }),
             }
         });
-        hits.collect()
+        let likely = |hit: &Hit| hit.relevance >= options.min_relevance;
+        hits.filter(likely).collect()
+    }
+
+    /// The curve that the scores of this search belong to.
+    fn curve<'s>(&self, state: &'s State) -> Result<Option<&'s Calibration>> {
+        let scale = Scale::of(self.mode, &self.query.options);
+        match (&state.calibrated, self.query.options.min_relevance) {
+            (Some(held), _) if held.scale == scale => Ok(Some(&held.curve)),
+            (_, None) => Ok(None),
+            (None, Some(_)) => Err(Error::invalid(
+                "min_relevance needs a collection that was calibrated; call calibrate with judged \
+                 queries first",
+            )),
+            (Some(held), Some(_)) => Err(Error::invalid(format!(
+                "min_relevance needs a calibration for {scale}, this collection has one for {}; \
+                 search as it was calibrated, or calibrate it again",
+                held.scale
+            ))),
+        }
     }
 
     fn by_ranks(&self) -> bool {
@@ -279,6 +303,12 @@ impl<'a> Plan<'a> {
         explanation.dense = f64::from(found.score) - (explanation.total() - explanation.dense);
         explanation
     }
+}
+
+/// The curve's value at a score, which is finite.
+fn relevance(curve: &Calibration, score: f32) -> Option<f32> {
+    let probability = curve.predict(f64::from(score)).ok()?;
+    Some(probability as f32)
 }
 
 fn pool_size(k: usize, diversity: f32) -> usize {

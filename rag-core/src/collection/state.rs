@@ -6,6 +6,8 @@
 
 use super::codec::Change;
 use super::document::{Document, Metadata, Stored};
+use super::relevance::Calibrated;
+use crate::calibration::Calibration;
 use crate::error::{Error, Result};
 use crate::retrieval::bits::Bits;
 use crate::retrieval::dense::{DenseRows, Metric};
@@ -35,6 +37,8 @@ pub(crate) struct State {
     pub(crate) steering: Arc<Steering>,
     /// Vectors that were here when the dials were calibrated.
     pub(crate) calibrated_on: usize,
+    /// What a score says about relevance.
+    pub(crate) calibrated: Option<Calibrated>,
 }
 
 impl State {
@@ -50,6 +54,7 @@ impl State {
             lexical: LexicalRows::new(&LexicalOptions::default())?,
             steering: Arc::new(Steering::new()),
             calibrated_on: 0,
+            calibrated: None,
         })
     }
 
@@ -107,6 +112,12 @@ impl State {
             Change::Steering { set, calibrated_on } => {
                 self.steering = Arc::new(Steering::from_bytes(set)?);
                 self.calibrated_on = *calibrated_on;
+            }
+            Change::Calibration(None) => self.calibrated = None,
+            Change::Calibration(Some((scale, curve))) => {
+                let curve = Calibration::from_bytes(curve)?;
+                let scale = *scale;
+                self.calibrated = Some(Calibrated { scale, curve });
             }
             Change::Feedback(f) => {
                 let dials: Vec<(&str, f64)> =
@@ -248,6 +259,9 @@ impl State {
             set: self.steering.to_bytes(),
             calibrated_on: self.calibrated_on,
         };
-        std::iter::once(identity).chain(puts).chain([steering])
+        // Without one there is no record, so that releases that know of none can read the log.
+        let calibration = self.calibrated.as_ref().map(Calibrated::change);
+        let rest = std::iter::once(steering).chain(calibration);
+        std::iter::once(identity).chain(puts).chain(rest)
     }
 }

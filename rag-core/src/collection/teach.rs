@@ -89,13 +89,13 @@ impl Collection {
             return Ok(());
         }
         let mut set = Steering::clone(&*self.snapshot()?);
-        let calibrated_on = self.calibrate(&mut set)?;
+        let calibrated_on = self.calibrate_dials(&mut set)?;
         let set = set.to_bytes();
         self.commit(writer, &Change::Steering { set, calibrated_on })
     }
 
     /// Calibrates every dial on the documents here, if there are enough, and says on how many.
-    fn calibrate(&self, set: &mut Steering) -> Result<usize> {
+    fn calibrate_dials(&self, set: &mut Steering) -> Result<usize> {
         let sample = self.calibration_sample()?;
         if sample.len() < CALIBRATION_MINIMUM {
             return Ok(0);
@@ -159,7 +159,7 @@ impl CollectionSteering<'_> {
         let mut writer = self.collection.check_writable_and_lock()?;
         let mut set = Steering::clone(&*self.collection.snapshot()?);
         set.insert(dial)?;
-        let calibrated_on = self.collection.calibrate(&mut set)?;
+        let calibrated_on = self.collection.calibrate_dials(&mut set)?;
         let dial = set.get(&name)?.clone();
         let set = set.to_bytes();
         self.collection

@@ -104,8 +104,9 @@ pub(super) struct Staged {
     codes: Option<Vec<Coded>>,
 }
 
+type Keeps = fn(u32) -> bool;
 /// What stands for no filter.
-const NO_FILTER: Option<(&fn(u32) -> bool, usize)> = None;
+const NO_FILTER: Option<(&Keeps, usize)> = None;
 /// Vectors that are coded in one go.
 const CODED: usize = 64;
 
