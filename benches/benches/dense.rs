@@ -38,7 +38,7 @@ fn vectors(rng: &mut Rng, rows: usize, centres: &[f32], directions: &[f32]) -> V
 }
 
 fn filled(keys: &[u64], rows: Rows<'_>) -> DenseIndex {
-    let mut index = DenseIndex::new(DIM, &DenseOptions::default()).expect("the options are right");
+    let index = DenseIndex::new(DIM, &DenseOptions::default()).expect("the options are right");
     index.add(keys, rows).expect("no key comes twice");
     index
 }
