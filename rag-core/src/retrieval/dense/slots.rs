@@ -33,6 +33,8 @@ const WIDER: f32 = -2.0 / 3.0;
 /// Codes that are scanned in the time that a place of a walk's pool takes, where it is large.
 const PLACE: usize = 64;
 const LARGE: usize = 512;
+/// One row in so many: where fewer may be found, each is looked up.
+const SPARSE: usize = 4;
 /// Vectors that were added and are not linked yet, up to which they are looked at one by one.
 const PENDING: usize = 1024;
 /// The pool of a walk where the caller names none.
@@ -630,7 +632,9 @@ impl Slots<u32> {
         way: Way,
     ) -> (Vec<Scored<u32>>, f32) {
         let count = among.map_or(self.len(), Bits::count);
-        let few = among.filter(|_| self.near.is_none() || count <= FEW);
+        // Rows are looked up one by one; where they are a good part of all, all are gone through.
+        let most = FEW.min(self.count() / SPARSE);
+        let few = among.filter(|_| self.near.is_none() || count <= most);
         let few = few.map(|rows| rows.iter().filter_map(|row| self.slot(row)).collect());
         let (Some(near), Some(asking)) = (&self.near, asking) else {
             let few = few.map(Among::Few);
@@ -642,7 +646,13 @@ impl Slots<u32> {
             (Some(slots), _) => near.scan(asking, k, &slots),
             (None, Some(rows)) => {
                 let has = |slot: u32| rows.has(self.ids[slot as usize]);
-                self.look(near, asking, k, Some((&has, count)), way, way.threads)
+                match count <= FEW {
+                    true => {
+                        let keep = |slot: u32| self.alive.has(slot) && has(slot);
+                        near.scan_all(asking, k, &keep, way.threads)
+                    }
+                    false => self.look(near, asking, k, Some((&has, count)), way, way.threads),
+                }
             }
             (None, None) => self.look(near, asking, k, NO_FILTER, way, way.threads),
         };
