@@ -273,6 +273,32 @@ fn with_a_graph_hits_are_scored_exactly_and_hardly_any_is_missed() {
 }
 
 #[test]
+fn vectors_that_wait_to_be_linked_after_opening_are_found_before_and_after() {
+    let dir = TempDir::new("waiting");
+    let docs = documents(3_000, 9);
+    let open = || {
+        let options = OpenOptions::default().dim(Some(DIM));
+        Collection::open(dir.path(), None, &options).unwrap()
+    };
+    let collection = open();
+    collection.add(batch(&docs[..2_900])).unwrap();
+    collection.close().unwrap();
+    let collection = open();
+    for (round, doc) in docs[2_900..].iter().enumerate() {
+        // The vector of an old document and of the newest one lead to them, linked or not.
+        for wanted in [&docs[round * 29], &docs[2_899 - round], doc] {
+            let query = Query::vector(wanted.vector.clone()).k(1);
+            let found = collection.search(&query).unwrap();
+            let newest = wanted.id == doc.id;
+            assert_eq!(found[0].id == wanted.id, !newest, "round {round}");
+        }
+        collection.add(batch(std::slice::from_ref(doc))).unwrap();
+        let query = Query::vector(doc.vector.clone()).k(1);
+        assert_eq!(collection.search(&query).unwrap()[0].id, doc.id);
+    }
+}
+
+#[test]
 fn explanations_sum_to_the_score_with_dials_and_users() {
     let docs = documents(60, 3);
     let collection = filled(&docs);

@@ -156,7 +156,7 @@ impl Collection {
         {
             let mut writer = self.check_writable_and_lock()?;
             self.state_to_write().rebuild()?;
-            self.settle(&mut writer);
+            self.settle(&mut writer, usize::MAX);
         }
         self.checkpoint()
     }

@@ -16,6 +16,9 @@ use std::sync::{Arc, MutexGuard, PoisonError, RwLockWriteGuard};
 /// Floats that one batch may bring: what the count in a log record holds.
 const MAX_BATCH_FLOATS: usize = u32::MAX as usize;
 
+/// Vectors that any write links of those that wait, beyond twice what it brings.
+const LINKED: usize = 512;
+
 /// What to do about ids that are already here.
 #[derive(Clone, Copy, PartialEq)]
 enum Existing {
@@ -82,6 +85,7 @@ impl Collection {
         if existing == Existing::Refuse {
             self.refuse_existing(documents.iter().map(|d| &d.id))?;
         }
+        let written = documents.len();
         changes.push(Change::Put {
             documents,
             vectors: vectors.map(Matrix::into_vec).unwrap_or_default(),
@@ -89,7 +93,7 @@ impl Collection {
         for change in changes {
             self.commit(&mut writer, &change)?;
         }
-        self.settle(&mut writer);
+        self.settle(&mut writer, written);
         self.recalibrate_if_changed_much(&mut writer)?;
         Ok(truncated)
     }
@@ -129,7 +133,7 @@ impl Collection {
         let count = found.len();
         if count > 0 {
             self.commit(writer, &Change::Delete(found))?;
-            self.settle(writer);
+            self.settle(writer, count);
             self.recalibrate_if_changed_much(writer)?;
         }
         Ok(count)
@@ -143,15 +147,21 @@ impl Collection {
         self.state_to_write().apply(change)
     }
 
-    /// Makes what was put quick to find, step by step, while others search. What is not done yet
-    /// is found as well.
-    pub(super) fn settle(&self, _writer: &mut Writer) {
+    /// Makes what was put quick to find, step by step, while others search, and some of what waits
+    /// from before: after opening that is everything, and no single write should do it all. What is
+    /// not done yet is found as well.
+    pub(super) fn settle(&self, _writer: &mut Writer, written: usize) {
         let step = || {
             let state = self.shared.state.read();
             let state = state.unwrap_or_else(PoisonError::into_inner);
             state.dense.as_ref()?.upkeep(threads::available())
         };
-        while let Some(step) = step() {
+        let most = written.saturating_mul(2).saturating_add(LINKED);
+        let mut linked = 0;
+        while linked < most
+            && let Some(step) = step()
+        {
+            linked += step.linked();
             if let Some(dense) = &mut self.state_to_write().dense {
                 dense.carry_out(&step);
             }

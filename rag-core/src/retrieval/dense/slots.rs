@@ -120,6 +120,13 @@ pub(crate) struct Upkeep {
     step: Step,
 }
 
+impl Upkeep {
+    /// How many vectors it links.
+    pub(crate) fn linked(&self) -> usize {
+        self.step.linked
+    }
+}
+
 impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
     pub(super) fn new(dim: usize, metric: Metric, how: Keeping) -> Result<Self> {
         if !(1..=MAX_DIM).contains(&dim) {
