@@ -43,7 +43,7 @@ options! {
         /// are found through a graph, which may miss some; scores are exact either way.
         exact: bool = false;
         /// Vectors that a walk through the graph keeps in view: more of them look further and take
-        /// longer. None means 40, or more where more hits are needed.
+        /// longer. None means 400 if vectors alone decide, else 40, or more where more hits are needed.
         effort: Option<usize> = None, in 1..=10_000;
         /// Whether each hit carries the split of its score.
         explain: bool = false;

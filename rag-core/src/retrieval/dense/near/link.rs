@@ -130,19 +130,28 @@ impl<K: Keep> Linker<'_, K> {
         }
     }
 
-    /// The links of a new slot.
-    pub(super) fn place(&self, entries: &[u32], slot: u32, pool: &Pool) -> Vec<u32> {
+    /// The links of a new slot that comes together with others: to what is linked already, and to
+    /// those, or what comes together and is like nothing here would stay apart.
+    pub(super) fn place(
+        &self,
+        entries: &[u32],
+        slot: u32,
+        together: &[u32],
+        pool: &Pool,
+    ) -> Vec<u32> {
         pool.with(|walk, choice| {
             self.coder.ask_for(self.coded, slot, &mut walk.asking);
             walk.short = self.coder.short();
             walk.run(self.coded, self.links, entries, CANDIDATES, self.alive);
             let norm = self.coded.meaning(slot).norm;
+            self.measure(slot, together, walk, choice);
             let near = walk
                 .pool
                 .iter()
                 .map(|&(score, s)| ((norm - score).max(0.0), s));
-            choice.near.clear();
             choice.near.extend(near);
+            choice.near.retain(|near| near.1 != slot);
+            nearest(&mut choice.near);
             self.choose(slot, choice);
             choice.kept.clone()
         })
@@ -255,16 +264,20 @@ impl<K: Keep> Linker<'_, K> {
             // long ones, by which walks cross the graph, would be crowded out sweep by sweep.
             self.measure(slot, &all, walk, choice);
             let mut near = std::mem::take(&mut choice.near);
-            if near.len() > CANDIDATES {
-                let nearer =
-                    |a: &(f32, u32), b: &(f32, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-                near.select_nth_unstable_by(CANDIDATES, nearer);
-                near.truncate(CANDIDATES);
-            }
+            nearest(&mut near);
             self.measure(slot, &own, walk, choice);
             choice.near.append(&mut near);
             self.choose(slot, choice);
             choice.kept.clone()
         }))
+    }
+}
+
+/// Leaves the nearest candidates.
+fn nearest(near: &mut Vec<(f32, u32)>) {
+    if near.len() > CANDIDATES {
+        let nearer = |a: &(f32, u32), b: &(f32, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        near.select_nth_unstable_by(CANDIDATES, nearer);
+        near.truncate(CANDIDATES);
     }
 }

@@ -11,7 +11,7 @@ use crate::threads;
 /// A round is at most this share of what is linked already.
 const SHARE: usize = 32;
 /// Slots in a round at most.
-const MOST_ROUND: usize = 1024;
+const MOST_ROUND: usize = 256;
 /// Fewer slots than this are not worth waking other threads for: those of a round, of a sweep.
 const ALONE: (usize, usize) = (8, 512);
 /// Slots that one step of a sweep looks over at most.
@@ -32,7 +32,7 @@ impl Near {
     /// The next step, if there is something to do: `waiting` are slots that were put and are not
     /// linked, oldest first.
     ///
-    /// All of a round look for neighbours in the graph as it was, and no part of a sweep looks at
+    /// All of a round look for neighbours in the graph as it was and among themselves, and no part of a sweep looks at
     /// another's links, so that neither threads nor the size of the parts change what comes of it.
     pub(in crate::retrieval::dense) fn step(
         &self,
@@ -65,7 +65,10 @@ impl Near {
         let threads = if slots.len() < ALONE.0 { 1 } else { threads };
         let linker = self.linker(alive);
         let mut rows: Vec<(u32, Vec<u32>)> = threads::map(threads, slots.len(), &|i| {
-            (slots[i], linker.place(&self.entries, slots[i], &self.pool))
+            (
+                slots[i],
+                linker.place(&self.entries, slots[i], slots, &self.pool),
+            )
         });
         let mut back: Vec<(u32, u32)> = Vec::with_capacity(slots.len() * DEGREE);
         for (slot, chosen) in &rows {
