@@ -78,7 +78,7 @@ impl Collection {
     /// leave it as it is: calibrate again when the collection has become another.
     ///
     /// Hybrid and dense scores also tell questions that nothing here answers; ranks do not, because
-    /// some document is always the first. `docs/search.md` has figures.
+    /// some document is always the first.
     ///
     /// `InvalidArgument` if there are no queries, an id comes twice or is in one of `queries` and
     /// `qrels` only, queries differ in mode, fusion or `bm25_weight`, have `diversity` (what it
