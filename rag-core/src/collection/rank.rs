@@ -111,6 +111,31 @@ impl Blend {
     }
 }
 
+/// The rows that a search has come to so far.
+struct Seen {
+    /// The cosine that no row has to which the dense side did not come.
+    beyond: f32,
+    best: TopK<u32>,
+    found: Vec<Found>,
+    /// How far two scores may be from where they stand to each other, by the errors of their cosines.
+    error: f32,
+}
+
+impl Seen {
+    fn take(&mut self, found: Option<Found>) {
+        if let Some(found) = found {
+            self.best.push(found.row, found.score);
+            self.found.push(found);
+        }
+    }
+
+    /// The k-th best score, at least; minus infinity if there are fewer.
+    fn kth(&self) -> f32 {
+        let kth = self.best.threshold();
+        kth.map_or(f32::NEG_INFINITY, |kth| kth - self.error)
+    }
+}
+
 /// A query for which rows are looked for.
 #[derive(Clone, Copy)]
 pub(super) struct Search<'a> {
@@ -166,77 +191,29 @@ impl Search<'_> {
             Some(dense) => dense.nearly(depth, &how),
             None => (Vec::new(), 0.0),
         };
-        // What the dense side gives a row that it did not come to, at most.
-        let beyond = near.get(depth - 1).map_or(f32::NEG_INFINITY, |last| last.1);
-        let mut best = TopK::new(k);
-        let mut found: Vec<Found> = Vec::with_capacity(near.len());
-        let mut known: Vec<u32> = near.iter().map(|hit| hit.0).collect();
+        let mut seen = Seen {
+            beyond: near.get(depth - 1).map_or(f32::NEG_INFINITY, |last| last.1),
+            best: TopK::new(k),
+            found: Vec::with_capacity(near.len()),
+            error: 2.0 * error * self.blend.share_of_a_cosine() as f32,
+        };
+        let rows: Vec<u32> = near.iter().map(|hit| hit.0).collect();
         let mut lexical = vec![0.0; near.len()];
         if let Some(asked) = &mut asked {
-            asked.scores(&known, &mut lexical);
+            asked.scores(&rows, &mut lexical);
         }
-        let mut take = |best: &mut TopK<u32>, row, lexical, dense| {
-            if let Some(one) = self.found(row, lexical, dense) {
-                best.push(row, one.score);
-                found.push(one);
-            }
-        };
         for (&(row, dense), &lexical) in near.iter().zip(&lexical) {
-            take(&mut best, row, lexical, dense);
+            seen.take(self.found(row, lexical, dense));
         }
-        // A score may be off by the error of its cosine, and so may the one it is compared with.
-        let error = 2.0 * error * self.blend.share_of_a_cosine() as f32;
-        let kth = |best: &TopK<u32>| {
-            best.threshold()
-                .map_or(f32::NEG_INFINITY, |kth| kth - error)
+        let end = match asked {
+            Some(asked) => self.follow_words(depth, rows, asked, &mut seen),
+            None => self.blend.score(0.0, seen.beyond),
         };
-        let mut end = self.blend.score(0.0, beyond);
-        if let Some(asked) = asked {
-            let floor = self.blend.floor(kth(&best), beyond);
-            if floor <= self.blend.bound {
-                let most = match near.is_empty() {
-                    true => depth,
-                    false => LEXICAL * depth,
-                };
-                let mut hits = Vec::with_capacity(depth);
-                asked.search(most, floor, self.among, &mut hits);
-                known.sort_unstable();
-                let last = match hits.get(most - 1) {
-                    Some(last) => last.1,
-                    None => floor,
-                };
-                end = self.blend.score(last, beyond);
-                hits.retain(|hit| known.binary_search(&hit.0).is_err());
-                'hits: for hits in hits.chunks(AT_ONCE) {
-                    let rows: Vec<u32> = hits.iter().map(|hit| hit.0).collect();
-                    let mut most = Vec::with_capacity(AT_ONCE);
-                    match self.dense {
-                        Some(dense) => dense.at_most(&rows, &mut most),
-                        None => most.resize(rows.len(), f32::NEG_INFINITY),
-                    }
-                    let mut open: Vec<(u32, f32)> = Vec::with_capacity(AT_ONCE);
-                    for (&(row, lexical), most) in hits.iter().zip(most) {
-                        let rest = self.blend.score(lexical, beyond);
-                        if rest.is_some_and(|rest| rest < kth(&best)) {
-                            end = rest;
-                            break 'hits;
-                        }
-                        let most = self.blend.score(lexical, most);
-                        if most.is_some_and(|most| most >= kth(&best)) {
-                            self.expect(row);
-                            open.push((row, lexical));
-                        }
-                    }
-                    for (row, lexical) in open {
-                        take(&mut best, row, lexical, self.dense_score(row));
-                    }
-                }
-            }
-        }
-        let kth = kth(&best);
+        let kth = seen.kth();
         if end.is_some_and(|end| end >= kth) {
             return None;
         }
+        let mut found = seen.found;
         found.retain(|found| found.score >= kth);
         if error > 0.0 {
             found.iter().for_each(|found| self.expect(found.row));
@@ -247,6 +224,68 @@ impl Search<'_> {
             }
         }
         Some(found)
+    }
+
+    /// Takes what the lexical side finds and the dense side, which came to `known`, has not seen.
+    /// Answers the score that no other row exceeds; `None` if there is none.
+    fn follow_words(
+        &self,
+        depth: usize,
+        mut known: Vec<u32>,
+        asked: &mut Asked<'_>,
+        seen: &mut Seen,
+    ) -> Option<f32> {
+        let floor = self.blend.floor(seen.kth(), seen.beyond);
+        if floor > self.blend.bound {
+            return self.blend.score(0.0, seen.beyond);
+        }
+        let most = match known.is_empty() {
+            true => depth,
+            false => LEXICAL * depth,
+        };
+        let mut hits = Vec::with_capacity(depth);
+        asked.search(most, floor, self.among, &mut hits);
+        let last = hits.get(most - 1).map_or(floor, |last| last.1);
+        known.sort_unstable();
+        hits.retain(|hit| known.binary_search(&hit.0).is_err());
+        for hits in hits.chunks(AT_ONCE) {
+            let mut open = self.at_most(hits);
+            let rest = hits.iter().map(|hit| self.blend.score(hit.1, seen.beyond));
+            let kth = seen.kth();
+            // Words fall from hit to hit: behind the first that cannot reach the k-th, none can.
+            let mut rest = rest.enumerate();
+            let end = rest.find(|(_, rest)| rest.is_some_and(|rest| rest < kth));
+            open.truncate(end.map_or(hits.len(), |end| end.0));
+            let mut hopeful = Vec::with_capacity(AT_ONCE);
+            for (&(row, lexical), most) in hits.iter().zip(open) {
+                if most.is_some_and(|most| most >= kth) {
+                    self.expect(row);
+                    hopeful.push((row, lexical));
+                }
+            }
+            for (row, lexical) in hopeful {
+                seen.take(self.found(row, lexical, self.dense_score(row)));
+            }
+            if let Some((_, end)) = end {
+                return end;
+            }
+        }
+        self.blend.score(last, seen.beyond)
+    }
+
+    /// The most that the score of each hit of the lexical side can be.
+    fn at_most(&self, hits: &[(u32, f32)]) -> Vec<Option<f32>> {
+        let mut most = Vec::with_capacity(hits.len());
+        match self.dense {
+            Some(dense) => {
+                let rows: Vec<u32> = hits.iter().map(|hit| hit.0).collect();
+                dense.at_most(&rows, &mut most);
+            }
+            None => most.resize(hits.len(), f32::NEG_INFINITY),
+        }
+        let both = hits.iter().zip(most);
+        both.map(|(hit, most)| self.blend.score(hit.1, most))
+            .collect()
     }
 
     fn found(&self, row: u32, lexical: f32, dense: f32) -> Option<Found> {

@@ -1,12 +1,15 @@
 //! Vectors under ids: where each lies, which are held, and the ways to find them.
 //!
 //! Few vectors are kept as they are and all looked at. From some thousands on there are codes and a
-//! graph as well (`near`), and the vectors themselves are kept only where that was asked for.
+//! graph as well (`near`), and the vectors themselves are kept only where that was asked for. `nearly` is what a collection asks,
+//! `stored` the form in a file.
+
+mod nearly;
+mod stored;
 
 use super::among::Among;
 use super::mixer::Mixer;
 use super::near::{All, Asking, Coded, Near, Step};
-use super::saved::{Reader, Writer};
 use super::{MAX_DIM, MAX_MAGNITUDE, Metric};
 use crate::error::{Error, Result};
 use crate::kernel::{self, Kernels};
@@ -205,69 +208,6 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
             Some(near) if !self.how.whole => near.vector(slot),
             _ => self.at(slot).to_vec(),
         })
-    }
-
-    /// What a file holds of an index with codes; `None` without.
-    pub(super) fn to_bytes(&self, to: &mut Writer) -> bool
-    where
-        I: Into<u64>,
-    {
-        let Some(near) = &self.near else {
-            return false;
-        };
-        for (slot, &id) in (0u32..).zip(&self.ids) {
-            to.long(id.into());
-            to.byte(u8::from(self.alive.has(slot)));
-        }
-        to.slots(&self.pending);
-        near.write(to);
-        if self.how.whole {
-            to.floats(&self.data);
-        }
-        true
-    }
-
-    /// Reads what [`Slots::to_bytes`] wrote: `count` slots.
-    pub(super) fn from_bytes(
-        dim: usize,
-        metric: Metric,
-        how: Keeping,
-        count: usize,
-        from: &mut Reader<'_>,
-    ) -> std::result::Result<Self, &'static str>
-    where
-        I: From<u64>,
-    {
-        let mut slots = Self::new(dim, metric, how).map_err(|_| "a dimension that no index has")?;
-        if count >= Near::most_slots() || from.left() / 9 < count {
-            return Err("more slots than there are bytes for");
-        }
-        for slot in 0..count as u32 {
-            let id = I::from(from.long()?);
-            let held = from.byte()?;
-            slots.ids.push(id);
-            if held > 1 || (held == 1 && slots.slot_of.insert(id, slot).is_some()) {
-                return Err("a key is held twice");
-            }
-            slots.alive.set(slot, held == 1);
-        }
-        slots.pending = from.slots(count)?;
-        let alive = |slot: u32| slots.alive.has(slot);
-        let near = Near::read(metric, dim, how.seed, count, from)?;
-        let dead = near.dead(count, &alive)?;
-        if !slots.pending.iter().all(|&slot| alive(slot)) {
-            return Err("a slot that holds nothing waits to be linked");
-        }
-        let free = (0..count as u32).filter(|&slot| !alive(slot) && !dead.has(slot));
-        slots.free = free.collect();
-        if how.whole {
-            let len = count
-                .checked_mul(dim)
-                .ok_or("more floats than there can be")?;
-            slots.data = from.floats(len)?;
-        }
-        slots.near = Some(near);
-        Ok(slots)
     }
 
     /// Bytes that an index takes for its vectors, the ids and their table included.
@@ -624,85 +564,5 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
             found.extend(merged.into_iter().map(TopK::into_sorted));
         }
         found
-    }
-}
-
-impl Slots<u32> {
-    /// The best `k` rows, as far as a walk finds them, of all or of some, and how far their scores
-    /// may be off.
-    pub(super) fn nearly(
-        &self,
-        query: &[f32],
-        asking: Option<&Asking>,
-        k: usize,
-        among: Option<&Bits>,
-        way: Way,
-    ) -> (Vec<Scored<u32>>, f32) {
-        let count = among.map_or(self.len(), Bits::count);
-        // Rows are looked up one by one; where they are a good part of all, all are gone through.
-        let most = FEW.min(self.count() / SPARSE);
-        let few = among.filter(|_| self.near.is_none() || count <= most);
-        let few = few.map(|rows| rows.iter().filter_map(|row| self.slot(row)).collect());
-        let (Some(near), Some(asking)) = (&self.near, asking) else {
-            let few = few.map(Among::Few);
-            let one =
-                Rows::single(query).map(|query| self.scan(query, k, few.as_ref(), way.threads));
-            return (one.unwrap_or_default().pop().unwrap_or_default(), 0.0);
-        };
-        let found = match (few, among) {
-            (Some(slots), _) => near.scan(asking, k, &slots),
-            (None, Some(rows)) => {
-                let has = |slot: u32| rows.has(self.ids[slot as usize]);
-                match count <= FEW {
-                    true => {
-                        let keep = |slot: u32| self.alive.has(slot) && has(slot);
-                        near.scan_all(asking, k, &keep, way.threads)
-                    }
-                    false => self.look(near, asking, k, Some((&has, count)), way, way.threads),
-                }
-            }
-            (None, None) => self.look(near, asking, k, NO_FILTER, way, way.threads),
-        };
-        let mut best = TopK::new(k);
-        for (slot, score) in found {
-            best.push(self.ids[slot as usize], score);
-        }
-        (best.into_sorted(), near.doubt(query).0)
-    }
-
-    /// The form in which a query asks codes; `None` if there are none.
-    pub(super) fn ask(&self, query: &[f32]) -> Option<Asking> {
-        self.near.as_ref().map(|near| near.ask(query))
-    }
-
-    /// The most that the score of each row can be, into `out`: by the short codes, which are read
-    /// quickly. The largest number where they tell nothing, minus infinity for a row that is not held.
-    pub(super) fn at_most(
-        &self,
-        query: &[f32],
-        asking: Option<&Asking>,
-        rows: &[u32],
-        out: &mut Vec<f32>,
-    ) {
-        let (Some(near), Some(asking)) = (&self.near, asking) else {
-            let held = |&row: &u32| self.slot(row).map_or(f32::NEG_INFINITY, |_| f32::MAX);
-            out.extend(rows.iter().map(held));
-            return;
-        };
-        let slots: Vec<Option<u32>> = rows.iter().map(|&row| self.slot(row)).collect();
-        near.at_most(asking, near.doubt(query).1, &slots, out);
-    }
-
-    /// Gives every row another number.
-    pub(super) fn renumber(&mut self, new: impl Fn(u32) -> u32) {
-        let held: Vec<(u32, u32)> = self.held().collect();
-        self.version += 1;
-        self.content += 1;
-        self.slot_of.clear();
-        for (slot, row) in held {
-            let row = new(row);
-            self.ids[slot as usize] = row;
-            self.slot_of.insert(row, slot);
-        }
     }
 }
