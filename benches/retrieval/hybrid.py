@@ -276,7 +276,7 @@ def exact(by: dict, work: Workload, share: int | None, ranks: bool) -> Found | N
         found = []
         for text, row, given in by[OURS, share].asked:
             hits = engine.collection.search(text, K, vector=row, **{**given, **options})
-            found.append(engine.ids(hits))
+            found.append(engine.ids(hits.ids))
         by[key] = Turn("exact", engine, share, [], found, [], [])
     return by[key].found
 

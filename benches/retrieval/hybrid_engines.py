@@ -73,14 +73,15 @@ class Ours(Engine):
 
     def one(self, query):
         text, row, options = query
-        return self.collection.search(text, K, vector=row, **options)
+        return self.collection.search(text, K, vector=row, **options).ids
 
     def all(self, queries):
         texts, rows, options = zip(*queries, strict=True)
-        return self.collection.search_many(texts, K, vectors=np.array(rows), **options[0])
+        found = self.collection.search_many(texts, K, vectors=np.array(rows), **options[0])
+        return [hits.ids for hits in found]
 
     def ids(self, found):
-        return [int(hit.id) for hit in found]
+        return list(map(int, found))
 
 
 class ByHand(Engine):

@@ -14,7 +14,7 @@ from ._calibration import Calibration
 from ._dials import CollectionSteering
 from ._embedding import Embedder, warn_of_cut
 from ._evaluation import judgements, query_id, query_items
-from ._hits import Document, Hit, Hits
+from ._hits import Document, Hits
 from ._progress import Progress, watcher
 from ._steering import Dials, strengths
 from ._texts import records, texts_or_vectors
@@ -213,7 +213,7 @@ class Collection:
         if text is None and vector is not None:
             raise InvalidArgument("vector belongs to a text; the query is a vector already")
         question = (text, None if given is None else as_vector(given, "vector"))
-        [hits] = self._inner.search(
+        [found] = self._inner.search(
             [question],
             filter,
             strengths(steer),
@@ -228,7 +228,7 @@ class Collection:
             explain=explain,
             min_relevance=min_relevance,
         )
-        return Hits(Hit(*parts) for parts in hits)
+        return Hits._of(found)
 
     def search_many(
         self,
@@ -268,7 +268,7 @@ class Collection:
             explain=explain,
             min_relevance=min_relevance,
         )
-        return [Hits(Hit(*parts) for parts in hits) for hits in found]
+        return [Hits._of(hits) for hits in found]
 
     def calibrate(
         self,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 
 from ._arrays import Vectors
+from ._core import Found
 from .errors import Unsupported
 
 #: The most characters of a text in a table on the screen.
@@ -49,25 +50,43 @@ class Hit(NamedTuple):
 class Hits(Sequence[Hit]):
     """The hits of one query, best first; shown as a table in a notebook."""
 
-    __slots__ = ("_hits",)
+    # What the core found, and the hits made of it once one of them is read.
+    __slots__ = ("_found", "_made")
+    _found: Found | None
+    _made: tuple[Hit, ...] | None
 
     def __init__(self, hits: Iterable[Hit] = ()) -> None:
-        self._hits = tuple(hits)
+        self._found, self._made = None, tuple(hits)
+
+    @classmethod
+    def _of(cls, found: Found) -> Hits:
+        hits = cls.__new__(cls)
+        hits._found, hits._made = found, None
+        return hits
+
+    @property
+    def _hits(self) -> tuple[Hit, ...]:
+        if self._made is None:
+            assert self._found is not None
+            self._made = tuple(map(Hit._make, self._found.parts()))
+        return self._made
 
     @property
     def ids(self) -> list[str]:
         """The ids, best first."""
-        return [hit.id for hit in self._hits]
+        return self._found.ids() if self._found else [hit.id for hit in self._hits]
 
     @property
     def scores(self) -> Vectors:
         """The scores, (n,) float32."""
+        if self._found:
+            return self._found.scores()
         return np.array([hit.score for hit in self._hits], np.float32)
 
     @property
     def texts(self) -> list[str | None]:
         """The texts, best first."""
-        return [hit.text for hit in self._hits]
+        return self._found.texts() if self._found else [hit.text for hit in self._hits]
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...
@@ -81,7 +100,10 @@ class Hits(Sequence[Hit]):
         return self._hits[index]
 
     def __len__(self) -> int:
-        return len(self._hits)
+        return self._found.len() if self._found else len(self._hits)
+
+    def __reduce__(self) -> tuple[type[Hits], tuple[tuple[Hit, ...]]]:
+        return (Hits, (self._hits,))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Hits) and self._hits == other._hits

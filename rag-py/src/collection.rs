@@ -7,13 +7,14 @@ use crate::dials::CollectionSteering;
 use crate::embedding::Embedder;
 use crate::error::{invalid, raise};
 use crate::evaluation::{Judged, qrels};
+use crate::hits::Found;
 use crate::metadata::{dict, filter as to_filter, object, python};
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 use rag_core::calibration::CalibrationOptions;
 use rag_core::collection::{
-    Batch, Collection as Core, Document, Hit, OpenOptions, Query, SearchOptions,
+    Batch, Collection as Core, Document, OpenOptions, Query, SearchOptions,
 };
 use std::path::PathBuf;
 
@@ -23,17 +24,6 @@ type DocumentParts<'py> = (
     Option<String>,
     Bound<'py, PyDict>,
     Option<Bound<'py, PyArray1<f32>>>,
-);
-/// (id, score, text, metadata, lexical score, dense score, relevance, explanation)
-type HitParts<'py> = (
-    String,
-    f32,
-    Option<Bound<'py, PyString>>,
-    Bound<'py, PyDict>,
-    Option<f32>,
-    Option<f32>,
-    Option<f32>,
-    Option<Bound<'py, PyAny>>,
 );
 /// A question's text and vector.
 type Question<'py> = (Option<Text>, Option<PyReadonlyArray1<'py, f32>>);
@@ -140,15 +130,15 @@ impl Collection {
     }
 
     #[pyo3(signature = (questions, filter, steer, user, **options))]
-    fn search<'py>(
+    fn search(
         &self,
-        py: Python<'py>,
+        py: Python<'_>,
         questions: Vec<Question<'_>>,
         filter: Option<&Bound<'_, PyAny>>,
         steer: Vec<(Text, f64)>,
         user: Option<Text>,
         options: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Vec<Vec<HitParts<'py>>>> {
+    ) -> PyResult<Vec<Found>> {
         let mut chosen = SearchOptions::default();
         set_options(options, |name, value| chosen.set(name, value))?;
         let filter = filter.map(to_filter).transpose()?;
@@ -162,11 +152,7 @@ impl Collection {
             });
         }
         let found = call(py, || self.0.search_many(&queries))?;
-        let lists = found.into_iter().map(|hits| {
-            let parts = hits.into_iter().map(|h| hit(py, h));
-            parts.collect::<PyResult<Vec<_>>>()
-        });
-        lists.collect()
+        Ok(found.into_iter().map(Found::from).collect())
     }
 
     /// `search` holds the options of all questions, the others are those of the fit.
@@ -269,19 +255,4 @@ fn document(py: Python<'_>, document: Document) -> PyResult<DocumentParts<'_>> {
     let metadata = dict(py, &document.metadata)?;
     let stored = document.vector.map(|v| vector(py, v));
     Ok((document.id, document.text, metadata, stored))
-}
-
-fn hit(py: Python<'_>, hit: Hit) -> PyResult<HitParts<'_>> {
-    let metadata = dict(py, &hit.metadata)?;
-    let explanation = hit.explanation.map(|e| python(py, &e.to_json()));
-    Ok((
-        hit.id,
-        hit.score,
-        hit.text.map(|text| PyString::new(py, &text)),
-        metadata,
-        hit.lexical_score,
-        hit.dense_score,
-        hit.relevance,
-        explanation.transpose()?,
-    ))
 }

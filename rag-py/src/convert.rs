@@ -5,7 +5,7 @@ use numpy::ndarray::Array2;
 use numpy::{Element, PyArray1, PyArray2, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
-use pyo3::types::{PyDict, PyList, PyString};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
 use rag_core::options::{Bounded, OptionField, OptionValue};
 use rag_core::{Matrix, Rows};
 use std::ops::{Deref, RangeInclusive};
@@ -22,7 +22,7 @@ pub(crate) fn set_options(
         if value.is_none() {
             continue;
         }
-        let name: String = name.extract()?;
+        let name = name.cast::<PyString>()?.to_cow()?;
         let typed = option_value(&name, &value)?;
         set(&name, &typed).map_err(|e| raise(options.py(), &e))?;
     }
@@ -36,11 +36,19 @@ pub(crate) fn number<T: OptionField>(value: &Bound<'_, PyAny>, name: &str) -> Py
 }
 
 fn option_value(name: &str, value: &Bound<'_, PyAny>) -> PyResult<OptionValue> {
-    if let Ok(flag) = value.extract::<bool>() {
-        return Ok(OptionValue::Bool(flag));
-    }
     if let Ok(text) = value.cast::<PyString>() {
         return Ok(OptionValue::Str(string(text, name)?));
+    }
+    // What is neither of Python's own may still be a number or a flag of NumPy's, which takes
+    // longer to find out.
+    if !value.is_instance_of::<PyInt>()
+        && !value.is_instance_of::<PyFloat>()
+        && let Ok(flag) = value.extract::<bool>()
+    {
+        return Ok(OptionValue::Bool(flag));
+    }
+    if let Ok(flag) = value.cast::<PyBool>() {
+        return Ok(OptionValue::Bool(flag.is_true()));
     }
     if let Ok(whole) = value.extract::<u64>() {
         return Ok(OptionValue::U64(whole));

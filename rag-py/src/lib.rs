@@ -18,6 +18,7 @@ mod error;
 mod evaluation;
 mod fronts;
 mod guarded;
+mod hits;
 mod lexical;
 mod metadata;
 mod ranking;
@@ -51,6 +52,8 @@ mod _core {
     use evaluation::{compare_runs, evaluate, read_qrels, read_run};
     #[pymodule_export]
     use fronts::{crowding_distance, hypervolume, nondominated_sort, pareto_front};
+    #[pymodule_export]
+    use hits::Found;
     #[pymodule_export]
     use lexical::{LexicalIndex, terms};
     #[pymodule_export]

@@ -200,6 +200,7 @@ impl<'a> Plan<'a> {
             (Mode::Hybrid, _) => score,
         };
         let chosen = diversify(state, &ranked, &share_of_most, options);
+        state.touch(&chosen);
         let hits = chosen.iter().map(|found| {
             let stored = state.rows[found.row as usize].as_ref();
             let stored = stored.expect("only full rows are scored");
@@ -326,12 +327,15 @@ fn fuse_ranks(
     k: usize,
 ) -> (Vec<Found>, Shares) {
     let depth = (k * RRF_DEPTH.0).max(RRF_DEPTH.1);
+    // Ranks tell the first of a ranking from the last of it by little: no need to look for each of
+    // them as long as where vectors alone decide.
     let of = |mode, dense| Search {
         blend: Blend {
             mode,
             ..search.blend
         },
         dense,
+        effort: search.effort.or(Some(depth + depth / 2)),
         ..*search
     };
     let lexical = of(Mode::Lexical, None).best(depth, asked.as_deref_mut());

@@ -8,6 +8,8 @@ use std::cmp::Reverse;
 
 /// Postings that are added up in the time that one term of a document takes to read.
 const CONTENT: u64 = 5;
+/// Postings that are read and scored in the time that one chosen document is looked up among them.
+const LOOK: usize = 8;
 
 impl<I: Id> Inverted<I> {
     /// Fills `scratch.all` with the sums of all slots, in query order.
@@ -41,6 +43,7 @@ impl<I: Id> Inverted<I> {
         if self.is_less_to_ask(scratch) {
             return self.add_from_documents(scratch, saturation);
         }
+        scratch.asked.sort_unstable();
         for &(slot, _) in &scratch.asked {
             scratch.all[place(slot)] = 0.0;
         }
@@ -50,10 +53,17 @@ impl<I: Id> Inverted<I> {
                 cursors,
                 all,
                 allowed,
+                asked,
                 ..
             } = &mut *scratch;
             let cursor = &mut cursors[0];
             let postings = self.postings(cursor.number);
+            if asked.len() * LOOK < postings.count() {
+                for &(slot, _) in &*asked {
+                    all[place(slot)] += f64::from(cursor.share_at(slot, postings, scoring));
+                }
+                continue;
+            }
             cursor.shares_before(u32::MAX, postings, scoring, |slot, share| {
                 let at = place(slot);
                 let bits = allowed.get(at / 64);

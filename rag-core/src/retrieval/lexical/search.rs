@@ -27,6 +27,8 @@ const LOOK_UP: [f32; 2] = [4.0, 1.0];
 const DENSE_LIST: f32 = 16.0;
 /// A window is dense if one in so many slots has a posting.
 const DENSE: f32 = 4.0;
+/// Sums that are compared with what is needed before one is looked at.
+const AT_ONCE: usize = 16;
 /// A sum below this part of a score is rounded to below the score.
 pub(super) const BELOW: f64 = 1.0 - 1.2e-7;
 /// Bits of f64 beyond those of f32, less one for the rounding of a share: as a factor.
@@ -72,7 +74,38 @@ impl<I: Id> Inverted<I> {
         allowed: Allowed<'_, I>,
     ) {
         scratch.best.clear();
-        let mut run = Run {
+        let mut run = self.run(saturation, k, floor, allowed);
+        run.exact = run.is_exact(&scratch.terms);
+        match scratch.terms.len() > MANY_TERMS {
+            true => {
+                self.add_all(scratch, saturation);
+                run.among_all(scratch);
+            }
+            false => run.guess_and_check(scratch),
+        }
+    }
+
+    /// [`find`](Self::find) where [`add_all`](Self::add_all) has left the sums of all slots.
+    pub(super) fn find_added(
+        &self,
+        scratch: &mut Scratch<I>,
+        saturation: Saturation,
+        k: usize,
+        floor: f32,
+        allowed: Allowed<'_, I>,
+    ) {
+        scratch.best.clear();
+        self.run(saturation, k, floor, allowed).among_all(scratch);
+    }
+
+    fn run<'a>(
+        &'a self,
+        saturation: Saturation,
+        k: usize,
+        floor: f32,
+        allowed: Allowed<'a, I>,
+    ) -> Run<'a, I> {
+        Run {
             index: self,
             saturation,
             k,
@@ -81,11 +114,6 @@ impl<I: Id> Inverted<I> {
             guess: 0.0,
             guessing: false,
             exact: false,
-        };
-        run.exact = run.is_exact(&scratch.terms);
-        match scratch.terms.len() > MANY_TERMS {
-            true => run.in_one_piece(scratch),
-            false => run.guess_and_check(scratch),
         }
     }
 
@@ -118,15 +146,22 @@ impl<I: Id> Inverted<I> {
 }
 
 impl<I: Id> Run<'_, I> {
-    fn in_one_piece(&mut self, scratch: &mut Scratch<I>) {
-        self.index.add_all(scratch, self.saturation);
+    /// Finds the best of the sums of all slots.
+    fn among_all(&mut self, scratch: &mut Scratch<I>) {
         let base = self.index.documents().base();
-        for i in 0..scratch.all.len() {
-            let sum = scratch.all[i];
-            if sum > 0.0 && sum >= self.cut {
-                self.offer(scratch, base + i as u32, sum as f32, true);
+        let all = std::mem::take(&mut scratch.all);
+        for (from, sums) in (base..).step_by(AT_ONCE).zip(all.chunks(AT_ONCE)) {
+            let need = self.cut.max(f64::MIN_POSITIVE);
+            if !sums.iter().fold(false, |any, &sum| any | (sum >= need)) {
+                continue;
+            }
+            for (slot, &sum) in (from..).zip(sums) {
+                if sum > 0.0 && sum >= self.cut {
+                    self.offer(scratch, slot, sum as f32, true);
+                }
             }
         }
+        scratch.all = all;
     }
 
     pub(super) fn in_windows(&mut self, scratch: &mut Scratch<I>) {
@@ -398,9 +433,9 @@ impl<I: Id> Run<'_, I> {
 
 /// Moves the sums that reach `need` to `found` and zeroes all: for windows where most slots have one.
 fn collect_dense(sums: &mut [f64], start: u32, need: f64, found: &mut Vec<(u32, f64)>) {
-    for (i, chunk) in sums.chunks(16).enumerate() {
+    for (i, chunk) in sums.chunks(AT_ONCE).enumerate() {
         if chunk.iter().fold(false, |any, &sum| any | (sum >= need)) {
-            let slot = start + 16 * i as u32;
+            let slot = start + (AT_ONCE * i) as u32;
             let places = chunk.iter().enumerate().filter(|(_, sum)| **sum >= need);
             found.extend(places.map(|(j, &sum)| (slot + j as u32, sum)));
         }

@@ -5,10 +5,10 @@
 //! `stored` the form in a file.
 
 mod nearly;
+mod places;
 mod stored;
 
 use super::among::Among;
-use super::mixer::Mixer;
 use super::near::{All, Asking, Coded, Near, Step};
 use super::{MAX_DIM, MAX_MAGNITUDE, Metric};
 use crate::error::{Error, Result};
@@ -17,8 +17,8 @@ use crate::matrix::Rows;
 use crate::retrieval::bits::Bits;
 use crate::retrieval::topk::{Scored, TopK};
 use crate::threads;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash};
+use places::Places;
+use std::hash::Hash;
 
 /// Queries that are scored while a row is in the cache.
 const QUERY_BLOCK: usize = 8;
@@ -36,8 +36,8 @@ const WIDER: f32 = -2.0 / 3.0;
 /// Codes that are scanned in the time that a place of a walk's pool takes, where it is large.
 const PLACE: usize = 64;
 const LARGE: usize = 512;
-/// One row in so many: where fewer may be found, each is looked up.
-const SPARSE: usize = 4;
+/// Codes that are scanned in the time that one of chosen rows is looked up and scored.
+const SPARSE: usize = 2;
 /// Vectors that were added and are not linked yet, up to which they are looked at one by one.
 const PENDING: usize = 1024;
 /// The pool of a walk where the caller names none.
@@ -90,7 +90,7 @@ pub(super) struct Slots<I> {
     /// What a slot holds or held.
     ids: Vec<I>,
     alive: Bits,
-    slot_of: HashMap<I, u32, BuildHasherDefault<Mixer>>,
+    slot_of: Places<I>,
     /// Slots that hold nothing and to which nothing leads.
     free: Vec<u32>,
     near: Option<Near>,
@@ -130,7 +130,12 @@ impl Upkeep {
     }
 }
 
-impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
+/// The pool of a walk that passes what may not be found, where this share may be.
+fn passing_pool(k: usize, effort: usize, share: f32) -> usize {
+    (effort as f32 * share.powf(WIDER)).max((k + k / 2) as f32 / share) as usize
+}
+
+impl<I: Copy + Ord + Hash + Into<u64> + Send + Sync> Slots<I> {
     pub(super) fn new(dim: usize, metric: Metric, how: Keeping) -> Result<Self> {
         if !(1..=MAX_DIM).contains(&dim) {
             return Err(Error::invalid(format!(
@@ -144,7 +149,7 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
             data: Vec::new(),
             ids: Vec::new(),
             alive: Bits::default(),
-            slot_of: HashMap::default(),
+            slot_of: Places::default(),
             free: Vec::new(),
             near: None,
             pending: Vec::new(),
@@ -188,7 +193,7 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
     }
 
     pub(super) fn slot(&self, id: I) -> Option<u32> {
-        self.slot_of.get(&id).copied()
+        self.slot_of.get(id)
     }
 
     /// Whether the vectors themselves are here, so that scores can be exact.
@@ -212,7 +217,7 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
 
     /// Bytes that an index takes for its vectors, the ids and their table included.
     pub(super) fn bytes(&self) -> usize {
-        let table = self.slot_of.capacity() * (size_of::<(I, u32)>() + 1);
+        let table = self.slot_of.bytes();
         let near = self.near.as_ref().map_or(0, Near::bytes);
         size_of_val(&self.data[..]) + size_of_val(&self.ids[..]) + table + near
     }
@@ -393,7 +398,7 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
     }
 
     pub(super) fn remove(&mut self, id: I) -> bool {
-        let Some(slot) = self.slot_of.remove(&id) else {
+        let Some(slot) = self.slot_of.remove(id) else {
             return false;
         };
         self.version += 1;
@@ -470,7 +475,7 @@ impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
         let share = filter.map_or(1.0, |f| f.1 as f32 / self.count() as f32);
         let passing = filter.is_some() && share >= PASSING;
         let most = match passing {
-            true => (effort as f32 * share.powf(WIDER)).max((k + k / 2) as f32 / share) as usize,
+            true => passing_pool(k, effort, share),
             false => effort,
         };
         if most > LARGE && most * PLACE > self.count() {

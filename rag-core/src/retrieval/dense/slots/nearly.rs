@@ -2,10 +2,20 @@
 
 use super::super::among::Among;
 use super::super::near::Asking;
-use super::{FEW, NO_FILTER, SPARSE, Slots, Way};
+use super::places::Places;
+use super::{EFFORT, FEW, NO_FILTER, PASSING, PLACE, SPARSE, Slots, Way, passing_pool};
 use crate::matrix::Rows;
 use crate::retrieval::bits::Bits;
 use crate::retrieval::topk::{Scored, TopK};
+
+/// A way to find the best of those that a filter lets through.
+enum Cheapest {
+    /// Each of them is looked up.
+    Listing,
+    /// All codes are gone through.
+    Scanning,
+    Walking,
+}
 
 impl Slots<u32> {
     /// The best `k` rows, as far as a walk finds them, of all or of some, and how far their scores
@@ -18,10 +28,8 @@ impl Slots<u32> {
         among: Option<&Bits>,
         way: Way,
     ) -> (Vec<Scored<u32>>, f32) {
-        let count = among.map_or(self.len(), Bits::count);
-        // Rows are looked up one by one; where they are a good part of all, all are gone through.
-        let most = FEW.min(self.count() / SPARSE);
-        let few = among.filter(|_| self.near.is_none() || count <= most);
+        let cheapest = among.map(|rows| self.cheapest(k, rows.count(), way));
+        let few = among.filter(|_| matches!(cheapest, Some(Cheapest::Listing)));
         let few = few.map(|rows| rows.iter().filter_map(|row| self.slot(row)).collect());
         let (Some(near), Some(asking)) = (&self.near, asking) else {
             let few = few.map(Among::Few);
@@ -33,12 +41,15 @@ impl Slots<u32> {
             (Some(slots), _) => near.scan(asking, k, &slots),
             (None, Some(rows)) => {
                 let has = |slot: u32| rows.has(self.ids[slot as usize]);
-                match count <= FEW {
-                    true => {
+                match cheapest {
+                    Some(Cheapest::Walking) => {
+                        let filter = Some((&has, rows.count()));
+                        self.look(near, asking, k, filter, way, way.threads)
+                    }
+                    _ => {
                         let keep = |slot: u32| self.alive.has(slot) && has(slot);
                         near.scan_all(asking, k, &keep, way.threads)
                     }
-                    false => self.look(near, asking, k, Some((&has, count)), way, way.threads),
                 }
             }
             (None, None) => self.look(near, asking, k, NO_FILTER, way, way.threads),
@@ -48,6 +59,23 @@ impl Slots<u32> {
             best.push(self.ids[slot as usize], score);
         }
         (best.into_sorted(), near.doubt(query).0)
+    }
+
+    /// How the best `k` of `count` rows are found soonest: work is counted in codes that a scan
+    /// of all reads in the same time.
+    fn cheapest(&self, k: usize, count: usize, way: Way) -> Cheapest {
+        let share = count as f32 / self.count().max(1) as f32;
+        let effort = way.effort.unwrap_or(EFFORT).max(k);
+        let listing = count * SPARSE;
+        let walking = match share >= PASSING {
+            true => passing_pool(k, effort, share) * PLACE,
+            false => FEW * SPARSE,
+        };
+        match (self.near.is_none() || listing <= walking, self.count()) {
+            (true, all) if self.near.is_none() || listing <= all => Cheapest::Listing,
+            (_, all) if all <= walking => Cheapest::Scanning,
+            _ => Cheapest::Walking,
+        }
     }
 
     /// The form in which a query asks codes; `None` if there are none.
@@ -78,7 +106,7 @@ impl Slots<u32> {
         let held: Vec<(u32, u32)> = self.held().collect();
         self.version += 1;
         self.content += 1;
-        self.slot_of.clear();
+        self.slot_of = Places::default();
         for (slot, row) in held {
             let row = new(row);
             self.ids[slot as usize] = row;

@@ -6,12 +6,9 @@ use super::super::saved::{Reader, Writer};
 use super::{Keeping, Slots};
 use std::hash::Hash;
 
-impl<I: Copy + Ord + Hash + Send + Sync> Slots<I> {
+impl<I: Copy + Ord + Hash + Into<u64> + Send + Sync> Slots<I> {
     /// What a file holds of an index with codes; `None` without.
-    pub(in crate::retrieval::dense) fn to_bytes(&self, to: &mut Writer) -> bool
-    where
-        I: Into<u64>,
-    {
+    pub(in crate::retrieval::dense) fn to_bytes(&self, to: &mut Writer) -> bool {
         let Some(near) = &self.near else {
             return false;
         };
