@@ -21,7 +21,7 @@ fn base(precision: DensePrecision) -> DenseIndex {
     let made = &MADE[usize::from(precision == DensePrecision::F32)];
     let make = || {
         let options = DenseOptions::default().precision(precision);
-        let mut index = DenseIndex::new(DIM, &options).expect("a dimension");
+        let index = DenseIndex::new(DIM, &options).expect("a dimension");
         let flat: Vec<f32> = (0..BASE).flat_map(vector).collect();
         let keys: Vec<u64> = (0..BASE).collect();
         let rows = Rows::new(&flat, DIM).expect("whole rows");

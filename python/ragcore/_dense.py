@@ -67,10 +67,10 @@ class DenseIndex:
     ) -> tuple[Keys, Vectors]:
         """The best ``k`` keys and scores, (n, k) each; (k,) each for one (dim,) query.
 
-        ``effort`` trades speed for recall: the candidates that a walk keeps, 40 unless said.
-        ``exact`` looks at every vector. ``filter`` holds the allowed keys; the last few filters are
-        remembered while nothing changes, the same keys again cost little. Short rows are padded
-        with key ``2**64 - 1`` and score ``-inf``.
+        ``effort`` trades speed for recall: the candidates that a walk keeps, 40 unless said, and
+        slowly more beyond 65,536 vectors. ``exact`` looks at every vector. ``filter`` holds the
+        allowed keys; the last few filters are remembered while nothing changes, the same keys again
+        cost little. Short rows are padded with key ``2**64 - 1`` and score ``-inf``.
         """
         rows, single = one_or_many(queries, "queries", self.dim)
         # A query is small, and another thread may write to it.

@@ -167,6 +167,18 @@ impl Error {
         self
     }
 
+    /// The same error for another who must hear of it, without what lies underneath.
+    pub(crate) fn again(&self) -> Self {
+        Self(Box::new(Inner {
+            kind: self.0.kind,
+            message: self.0.message.clone(),
+            file: self.0.file.clone(),
+            offset: self.0.offset,
+            pid: self.0.pid,
+            source: None,
+        }))
+    }
+
     /// Puts where it happened in front of the message, as in `"vector 3: ..."`.
     pub fn context(mut self, place: impl fmt::Display) -> Self {
         self.0.message = format!("{place}: {}", self.0.message);

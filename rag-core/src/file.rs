@@ -4,9 +4,8 @@
 //! The envelope: magic `RAGCORE\0`, kind (8 bytes, ASCII, zero-padded), version `u32`, CRC-32 of
 //! the payload `u32`, payload length `u64`, payload. All numbers are little-endian.
 
+use crate::disk::{Disk, System};
 use crate::error::{Error, ErrorKind, Result};
-use std::fs::File;
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,35 +14,18 @@ const HEADER: usize = 32;
 
 /// Reads a whole file of at most `limit` bytes.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let file = File::open(path).map_err(|e| Error::io("cannot open", path, e))?;
-    let size = file
-        .metadata()
-        .map_err(|e| Error::io("cannot read", path, e))?
-        .len();
-    let too_big = || {
-        Error::invalid(format!(
-            "{} has more than {limit} bytes, the most that this file may have",
-            path.display()
-        ))
-        .with_file(path)
-    };
-    if size > limit {
-        return Err(too_big());
-    }
-    let mut bytes = Vec::new();
-    file.take(limit + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| Error::io("cannot read", path, e))?;
-    if bytes.len() as u64 > limit {
-        return Err(too_big());
-    }
-    Ok(bytes)
+    System.read(path, limit)
 }
 
 /// Replaces `path` by `bytes`: a new file beside it, synced, renamed over it, directory synced.
 ///
 /// After a crash the path holds the old bytes or the new ones, never a part.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace_on(&System, path, bytes)
+}
+
+/// [`replace`] on another file system.
+pub(crate) fn replace_on(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<()> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let parent = match path.parent() {
         Some(p) if !p.as_os_str().is_empty() => p.to_path_buf(),
@@ -59,28 +41,20 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut temporary = name.to_os_string();
     temporary.push(format!(".{}-{unique}.tmp", std::process::id()));
     let temporary = parent.join(temporary);
-    let written = write_and_sync(&temporary, bytes)
-        .and_then(|()| std::fs::rename(&temporary, path))
-        .and_then(|()| sync_directory(&parent));
+    let written = write_and_sync(disk, &temporary, bytes)
+        .and_then(|()| disk.rename(&temporary, path))
+        .and_then(|()| disk.sync_directory(&parent));
     written.map_err(|e| {
         // Best effort: the error that stopped the write is the one to report.
-        let _ = std::fs::remove_file(&temporary);
+        let _ = disk.remove(&temporary);
         Error::io("cannot write", path, e)
     })
 }
 
-fn write_and_sync(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-/// Makes renames and new files in `path` durable.
-pub fn sync_directory(path: &Path) -> std::io::Result<()> {
-    if cfg!(unix) {
-        File::open(path)?.sync_all()?;
-    }
-    Ok(())
+fn write_and_sync(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = disk.create(path)?;
+    file.write(bytes)?;
+    file.sync()
 }
 
 /// Writes `payload` in an envelope, as [`replace`] does.
@@ -90,7 +64,18 @@ pub fn save(path: &Path, kind: &str, version: u32, payload: &[u8]) -> Result<()>
 
 /// Reads the payload of an envelope of `kind` whose version is at most `newest`, with its version.
 pub fn load(path: &Path, kind: &str, newest: u32, limit: u64) -> Result<(u32, Vec<u8>)> {
-    let mut bytes = read(path, limit.saturating_add(HEADER as u64))?;
+    load_from(&System, path, kind, newest, limit)
+}
+
+/// [`load`] from another file system.
+pub(crate) fn load_from(
+    disk: &dyn Disk,
+    path: &Path,
+    kind: &str,
+    newest: u32,
+    limit: u64,
+) -> Result<(u32, Vec<u8>)> {
+    let mut bytes = disk.read(path, limit.saturating_add(HEADER as u64))?;
     let version = unwrap_header(&bytes, kind, newest, path)?;
     bytes.drain(..HEADER);
     Ok((version, bytes))

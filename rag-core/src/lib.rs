@@ -13,6 +13,7 @@
 
 mod bytes;
 pub mod clock;
+mod disk;
 pub mod error;
 pub mod file;
 pub mod matrix;

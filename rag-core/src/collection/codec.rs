@@ -52,6 +52,14 @@ pub(crate) struct Feedback {
 }
 
 impl Change {
+    /// How many documents it brings.
+    pub(crate) fn documents(&self) -> usize {
+        match self {
+            Self::Put { documents, .. } => documents.len(),
+            _ => 0,
+        }
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Writer::default();
         match self {

@@ -10,6 +10,8 @@
 mod codec;
 mod document;
 mod hits;
+#[cfg(test)]
+mod power_tests;
 mod query;
 mod rank;
 mod relevance;
@@ -17,6 +19,7 @@ mod report;
 mod search;
 mod state;
 mod teach;
+mod waiting;
 mod write;
 
 pub use document::{
@@ -28,6 +31,7 @@ pub use report::{Report, Stats};
 pub use teach::{CollectionSteering, Examples, learn_steering_vector};
 
 use crate::clock::{Clock, SystemClock};
+use crate::disk::{Disk, System};
 use crate::embedding::{Embedder, EmbedderOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options;
@@ -38,6 +42,8 @@ use state::State;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use waiting::Queue;
+use write::Put;
 
 options! {
     /// How a collection is opened.
@@ -73,6 +79,8 @@ struct Shared {
     pid: u32,
     state: RwLock<State>,
     writer: Mutex<Writer>,
+    /// Batches that wait for it.
+    waiting: Queue<Put>,
     embedder: OnceLock<Embedder>,
     own_vectors: bool,
     read_only: bool,
@@ -126,6 +134,16 @@ impl Collection {
         embedder: Option<Embedder>,
         options: &OpenOptions,
     ) -> Result<Self> {
+        Self::open_on(Arc::new(System), path, embedder, options)
+    }
+
+    /// [`Collection::with_options`] on another file system.
+    fn open_on(
+        disk: Arc<dyn Disk>,
+        path: Option<&Path>,
+        embedder: Option<Embedder>,
+        options: &OpenOptions,
+    ) -> Result<Self> {
         options.check()?;
         if path.is_none() && options.read_only {
             return Err(Error::invalid(
@@ -139,7 +157,7 @@ impl Collection {
                 let store_options = StoreOptions::default()
                     .durability(options.durability)
                     .read_only(options.read_only);
-                Some(Store::open(path, &store_options, |record| {
+                Some(Store::open_on(disk, path, &store_options, |record| {
                     state.apply(&Change::decode(record)?)
                 })?)
             }
@@ -156,6 +174,7 @@ impl Collection {
                 pid: std::process::id(),
                 state: RwLock::new(state),
                 writer: Mutex::new(Writer { store }),
+                waiting: Queue::default(),
                 embedder: embedder.map_or_else(OnceLock::new, OnceLock::from),
                 own_vectors,
                 read_only: options.read_only,

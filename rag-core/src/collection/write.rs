@@ -3,6 +3,7 @@
 use super::codec::Change;
 use super::document::{Batch, Metadata, Stored};
 use super::state::State;
+use super::waiting::Waiting;
 use super::{Collection, Writer, check_identity, fingerprint};
 use crate::embedding::EncodeOptions;
 use crate::error::{Error, ErrorKind, Result};
@@ -11,6 +12,7 @@ use crate::matrix::Matrix;
 use crate::progress::Progress;
 use crate::retrieval::filter::Filter;
 use crate::threads;
+use std::collections::HashSet;
 use std::sync::{Arc, MutexGuard, PoisonError, RwLockWriteGuard};
 
 /// Floats that one batch may bring: what the count in a log record holds.
@@ -19,8 +21,36 @@ const MAX_BATCH_FLOATS: usize = u32::MAX as usize;
 /// Vectors that any write links of those that wait, beyond twice what it brings.
 const LINKED: usize = 512;
 
+/// A batch that was checked on its own, with the vectors of its texts.
+#[derive(Debug)]
+pub(super) struct Put {
+    documents: Vec<Stored>,
+    vectors: Vec<f32>,
+    /// Dimension of the vectors, if it brings some.
+    brought: Option<usize>,
+    /// Whether the collection's embedder made them.
+    embedded: bool,
+    existing: Existing,
+}
+
+/// What the batches of a group that come first will have changed.
+#[derive(Default)]
+struct Ahead {
+    ids: HashSet<String>,
+    /// Whether they say for the first time what vectors are here.
+    decides: bool,
+}
+
+impl Ahead {
+    fn has_one_of(&self, documents: &[Stored]) -> bool {
+        documents
+            .iter()
+            .any(|document| self.ids.contains(&document.id))
+    }
+}
+
 /// What to do about ids that are already here.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Existing {
     Refuse,
     Replace,
@@ -67,35 +97,89 @@ impl Collection {
         }
         let embedded = batch.vectors.is_none() && batch.texts.iter().flatten().any(Option::is_some);
         let (vectors, truncated) = self.vectors_of(&batch, progress)?;
-        let documents = into_stored(batch);
-        let mut writer = self.check_writable_and_lock()?;
-        let mut changes = Vec::new();
-        {
-            let state = self.read()?;
-            let brought = vectors.as_ref().map(Matrix::dim);
-            let embedder = embedded.then(|| self.embedder()).transpose()?;
-            check_identity(&state, embedder, brought)?;
-            if let (Some(embedder), None) = (embedder, &state.embedder) {
-                changes.push(Change::Identity {
-                    dim: Some(embedder.dim()),
-                    embedder: Some((embedder.name().to_owned(), fingerprint(embedder))),
-                });
-            }
-        }
-        if existing == Existing::Refuse {
-            self.refuse_existing(documents.iter().map(|d| &d.id))?;
-        }
-        let written = documents.len();
-        changes.push(Change::Put {
-            documents,
+        let brought = vectors.as_ref().map(Matrix::dim);
+        let put = Arc::new(Waiting::new(Put {
+            documents: into_stored(batch),
             vectors: vectors.map(Matrix::into_vec).unwrap_or_default(),
-        });
-        for change in changes {
-            self.commit(&mut writer, &change)?;
+            brought,
+            embedded,
+            existing,
+        }));
+        self.shared.waiting.push(&put);
+        let writer = self.check_writable_and_lock();
+        if let Some(told) = put.answer() {
+            // Another writer, whose turn came first, has carried it out.
+            return told.map(|()| truncated);
         }
-        self.settle(&mut writer, written);
-        self.recalibrate_if_changed_much(&mut writer)?;
-        Ok(truncated)
+        let group = self.shared.waiting.take(&put);
+        let mut writer = writer?;
+        self.put_together(&mut writer, &group);
+        let told = put.answer().unwrap_or_else(|| Err(lost()));
+        told.map(|()| truncated)
+    }
+
+    /// Carries out the batches of all who wait, in the order in which they came: they are on disk
+    /// after one sync. Each is refused on its own, or there as a whole.
+    fn put_together(&self, writer: &mut Writer, group: &[Arc<Waiting<Put>>]) {
+        let mut rest = group;
+        while !rest.is_empty() {
+            let mut ahead = Ahead::default();
+            let mut ready: Vec<(&Waiting<Put>, Vec<Change>)> = Vec::new();
+            let mut looked_at = 0;
+            for waiting in rest {
+                // What must know whether one ahead of it is there is looked at after that.
+                let depends = |put: &Put| ahead.decides || ahead.has_one_of(&put.documents);
+                if !ready.is_empty() && waiting.look(depends) == Some(true) {
+                    break;
+                }
+                looked_at += 1;
+                match self.changes_of(waiting, &mut ahead) {
+                    Ok(changes) => ready.push((waiting, changes)),
+                    Err(error) => waiting.tell(Err(error)),
+                }
+            }
+            rest = &rest[looked_at..];
+            let changes = ready.iter().flat_map(|(_, changes)| changes);
+            let written = changes.clone().map(Change::documents).sum();
+            match self.commit_all(writer, changes) {
+                Ok(()) => ready.iter().for_each(|(waiting, _)| waiting.tell(Ok(()))),
+                Err(error) => {
+                    for (waiting, _) in &ready {
+                        waiting.tell(Err(error.again()));
+                    }
+                    continue;
+                }
+            }
+            self.settle(writer, written);
+            self.after_a_change(writer);
+        }
+    }
+
+    /// The changes that a batch comes to, if it can be put behind those `ahead` of it.
+    fn changes_of(&self, waiting: &Waiting<Put>, ahead: &mut Ahead) -> Result<Vec<Change>> {
+        let put = waiting.take().ok_or_else(lost)?;
+        let embedder = put.embedded.then(|| self.embedder()).transpose()?;
+        let ids = put.documents.iter().map(|document| &document.id);
+        if put.existing == Existing::Refuse {
+            self.refuse_existing(ids.clone())?;
+        }
+        let state = self.read()?;
+        check_identity(&state, embedder, put.brought)?;
+        let mut changes = Vec::new();
+        if let (Some(embedder), None) = (embedder, &state.embedder) {
+            ahead.decides = true;
+            changes.push(Change::Identity {
+                dim: Some(embedder.dim()),
+                embedder: Some((embedder.name().to_owned(), fingerprint(embedder))),
+            });
+        }
+        ahead.decides |= state.dim.is_none() && put.brought.is_some();
+        ahead.ids.extend(ids.cloned());
+        changes.push(Change::Put {
+            documents: put.documents,
+            vectors: put.vectors,
+        });
+        Ok(changes)
     }
 
     /// Deletes documents by id, all or nothing, and says how many were here. Unknown ids are no
@@ -134,17 +218,36 @@ impl Collection {
         if count > 0 {
             self.commit(writer, &Change::Delete(found))?;
             self.settle(writer, count);
-            self.recalibrate_if_changed_much(writer)?;
+            self.after_a_change(writer);
         }
         Ok(count)
     }
 
     /// Logs a change, then applies it. What is logged has been checked to apply.
     pub(super) fn commit(&self, writer: &mut Writer, change: &Change) -> Result<()> {
+        self.commit_all(writer, std::iter::once(change))
+    }
+
+    /// The same for several, made durable together.
+    fn commit_all<'c>(
+        &self,
+        writer: &mut Writer,
+        changes: impl Iterator<Item = &'c Change> + Clone,
+    ) -> Result<()> {
         if let Some(store) = &mut writer.store {
-            store.append(&change.encode())?;
+            let records: Vec<Vec<u8>> = changes.clone().map(Change::encode).collect();
+            store.append_all(records.iter().map(Vec::as_slice))?;
         }
-        self.state_to_write().apply(change)
+        let mut state = self.state_to_write();
+        changes
+            .into_iter()
+            .try_for_each(|change| state.apply(change))
+    }
+
+    /// Measures the dials again if that is due. The change that it follows is made: what fails here
+    /// is tried again after the next one, and must not look as if that change had failed.
+    fn after_a_change(&self, writer: &mut Writer) {
+        let _ = self.recalibrate_if_changed_much(writer);
     }
 
     /// Makes what was put quick to find, step by step, while others search, and some of what waits
@@ -196,13 +299,7 @@ impl Collection {
         let taken = |id: &_| state.ids.contains_key(AsRef::<str>::as_ref(id));
         match ids.into_iter().find(taken) {
             None => Ok(()),
-            Some(id) => Err(Error::new(
-                ErrorKind::AlreadyExists,
-                format!(
-                    "the id \"{}\" is already here; use upsert to replace it",
-                    id.as_ref()
-                ),
-            )),
+            Some(id) => Err(exists(id.as_ref())),
         }
     }
 
@@ -239,6 +336,21 @@ impl Collection {
         let encoded = embedder.encode_counted(&texts, &EncodeOptions::default(), progress)?;
         Ok((Some(encoded.rows), encoded.truncated))
     }
+}
+
+fn exists(id: &str) -> Error {
+    Error::new(
+        ErrorKind::AlreadyExists,
+        format!("the id \"{id}\" is already here; use upsert to replace it"),
+    )
+}
+
+/// What is told where the writer that took a batch over did not come to its end.
+fn lost() -> Error {
+    Error::new(
+        ErrorKind::Io,
+        "another write that was carried out together with this one broke off; try again",
+    )
 }
 
 fn into_stored(batch: Batch) -> Vec<Stored> {

@@ -2,19 +2,21 @@
 //!
 //! Layout, little-endian. Header, 64 bytes: magic `RAGLOG\0\0`, version `u32`, feature bits `u32`
 //! (0), store id `u128`, generation `u64`, zeros, CRC-32 of the first 60 bytes `u32`. Record:
-//! payload length `u64`, sequence `u64`, CRC-32 of length and sequence `u32`, CRC-32 of the
+//! payload length `u64`, sequence `u64`, synced `u64`, CRC-32 of these three `u32`, CRC-32 of the
 //! payload `u32`, payload. Sequences ascend by one, so that a missing record is noticed.
 //!
-//! A writer that ends in order leaves a mark, a record without payload whose length has the top
-//! bit set: what stands in front of it was whole, so damage there is never taken for a crash.
+//! `synced` is how much of the log was on disk when the record was written. So a crash and damage
+//! are told apart: what a later record calls synced was whole once; what none does may have been
+//! lost with the power, together with all that comes after it. A writer that ends in order leaves
+//! a mark, a record without payload whose length has the top bit set, which calls everything synced.
 
 use crate::error::{Error, ErrorKind, Result};
 use std::path::Path;
 
 pub(super) const HEADER: usize = 64;
-pub(super) const RECORD: usize = 24;
+pub(super) const RECORD: usize = 32;
 const MAGIC: &[u8; 8] = b"RAGLOG\0\0";
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 /// The length of a mark: no record is that long.
 const MARK: u64 = 1 << 63;
 
@@ -58,7 +60,7 @@ impl Header {
                 ErrorKind::FormatVersion,
                 format!(
                     "{} is a log of format {version} (features {features:#x}), this release reads \
-                     {VERSION}; update ragcore",
+                     {VERSION}; use the release that wrote it, or a newer one",
                     path.display()
                 ),
             )
@@ -72,20 +74,21 @@ impl Header {
 }
 
 /// Appends one record to `out`.
-pub(super) fn frame(out: &mut Vec<u8>, sequence: u64, payload: &[u8]) {
-    head(out, payload.len() as u64, sequence, payload);
+pub(super) fn frame(out: &mut Vec<u8>, sequence: u64, synced: u64, payload: &[u8]) {
+    head(out, payload.len() as u64, sequence, synced, payload);
     out.extend_from_slice(payload);
 }
 
 /// Appends the mark of an orderly end.
-pub(super) fn mark(out: &mut Vec<u8>, sequence: u64) {
-    head(out, MARK, sequence, &[]);
+pub(super) fn mark(out: &mut Vec<u8>, sequence: u64, synced: u64) {
+    head(out, MARK, sequence, synced, &[]);
 }
 
-fn head(out: &mut Vec<u8>, length: u64, sequence: u64, payload: &[u8]) {
+fn head(out: &mut Vec<u8>, length: u64, sequence: u64, synced: u64, payload: &[u8]) {
     let start = out.len();
-    out.extend_from_slice(&length.to_le_bytes());
-    out.extend_from_slice(&sequence.to_le_bytes());
+    for number in [length, sequence, synced] {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
     let crc = crc32fast::hash(&out[start..]);
     out.extend_from_slice(&crc.to_le_bytes());
     out.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
@@ -103,8 +106,8 @@ pub(super) struct Scan<'a> {
     pub(super) end: usize,
 }
 
-/// Reads every record. A last record that is cut short or does not match its checksum was never
-/// acknowledged and ends the log; damage in front of a whole record is `Corrupt`.
+/// Reads every record. One that is cut short or does not match its checksum ends the log if no
+/// later one says that it was on disk; else it is `Corrupt`.
 pub(super) fn scan<'a>(bytes: &'a [u8], path: &Path) -> Result<Scan<'a>> {
     let header = Header::parse(bytes, path)?;
     let mut records = Vec::new();
@@ -118,7 +121,7 @@ pub(super) fn scan<'a>(bytes: &'a [u8], path: &Path) -> Result<Scan<'a>> {
             }
             Some(Whole::Mark) => {}
             None => {
-                refuse_damage_in_front_of_a_record(bytes, at, next, path)?;
+                refuse_damage_of_what_was_synced(bytes, at, next, path)?;
                 break;
             }
         }
@@ -141,34 +144,41 @@ enum Whole<'a> {
 /// What stands at the beginning of `bytes`, if it is whole and of that sequence.
 fn whole_record(bytes: &[u8], sequence: u64) -> Option<Whole<'_>> {
     let head = bytes.first_chunk::<RECORD>()?;
-    if crc32fast::hash(&head[..16]) != u32_at(head, 16) || u64_at(head, 8) != sequence {
+    if !is_head(head) || u64_at(head, 8) != sequence {
         return None;
     }
     let length = u64_at(head, 0);
     if length == MARK {
-        return (u32_at(head, 20) == crc32fast::hash(&[])).then_some(Whole::Mark);
+        return (u32_at(head, 28) == crc32fast::hash(&[])).then_some(Whole::Mark);
     }
     let payload = bytes[RECORD..].get(..usize::try_from(length).ok()?)?;
-    let good = crc32fast::hash(payload) == u32_at(head, 20);
+    let good = crc32fast::hash(payload) == u32_at(head, 28);
     good.then_some(Whole::Record(payload))
 }
 
-/// An unfinished write can only be the last thing in a log. If a later record's frame follows,
-/// the bytes at `at` were whole once and are damaged now.
-fn refuse_damage_in_front_of_a_record(
+fn is_head(head: &[u8]) -> bool {
+    crc32fast::hash(&head[..24]) == u32_at(head, 24)
+}
+
+/// A crash loses what was not synced, and in any order. If the head of a later record says that the
+/// bytes at `at` were, they are damaged.
+fn refuse_damage_of_what_was_synced(
     bytes: &[u8],
     at: usize,
     sequence: u64,
     path: &Path,
 ) -> Result<()> {
     let tail = &bytes[at..];
-    let later = (1..tail.len().saturating_sub(RECORD - 1)).any(|i| {
-        let found = u64_at(tail, i + 8);
+    let synced = (1..tail.len().saturating_sub(RECORD - 1)).any(|i| {
+        let (found, synced) = (u64_at(tail, i + 8), u64_at(tail, i + 16));
+        // Numbers first, because few bytes look like these and a checksum takes longer.
         found > sequence
             && found - sequence < 1 << 32
-            && crc32fast::hash(&tail[i..i + 16]) == u32_at(tail, i + 16)
+            && synced > at as u64
+            && synced <= (at + i) as u64
+            && is_head(&tail[i..i + RECORD])
     });
-    if later {
+    if synced {
         let found = format!("record {sequence} does not match its checksum");
         return Err(Error::corrupt(path, at as u64, found));
     }
@@ -194,7 +204,8 @@ mod tests {
         };
         let mut bytes = header.to_bytes().to_vec();
         for (i, payload) in payloads.iter().enumerate() {
-            frame(&mut bytes, i as u64, payload);
+            let synced = bytes.len() as u64;
+            frame(&mut bytes, i as u64, synced, payload);
         }
         bytes
     }
@@ -202,7 +213,7 @@ mod tests {
     #[test]
     fn a_log_cut_anywhere_keeps_its_whole_records() {
         let bytes = log(&[b"one", b"", b"three"]);
-        let ends = [HEADER, HEADER + 27, HEADER + 51, HEADER + 80];
+        let ends = [HEADER, HEADER + 35, HEADER + 67, HEADER + 104];
         assert_eq!(bytes.len(), ends[3]);
         for cut in HEADER..=bytes.len() {
             let scan = scan(&bytes[..cut], Path::new("log")).unwrap();
@@ -215,7 +226,7 @@ mod tests {
     #[test]
     fn a_flipped_bit_in_front_of_a_record_is_corrupt() {
         let bytes = log(&[b"one", b"two", b"three"]);
-        let last = HEADER + 2 * 27;
+        let last = HEADER + 2 * 35;
         for bit in 0..bytes.len() * 8 {
             let mut bad = bytes.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
@@ -233,8 +244,8 @@ mod tests {
     fn behind_the_mark_of_an_orderly_end_nothing_is_lost_in_silence() {
         let mut bytes = log(&[b"one", b"two"]);
         let records = bytes.len();
-        mark(&mut bytes, 2);
-        frame(&mut bytes, 3, b"later");
+        mark(&mut bytes, 2, records as u64);
+        frame(&mut bytes, 3, records as u64, b"later");
         let whole = scan(&bytes, Path::new("log")).unwrap();
         assert_eq!((whole.records.len(), whole.next), (3, 4));
         bytes.truncate(records + RECORD);
@@ -246,5 +257,29 @@ mod tests {
                 Ok(scan) => assert_eq!(scan.records, [b"one", b"two"], "bit {bit}"),
             }
         }
+    }
+
+    #[test]
+    fn what_was_never_synced_may_be_lost_in_any_order() {
+        let header = Header {
+            store: 7,
+            generation: 1,
+        };
+        let mut bytes = header.to_bytes().to_vec();
+        frame(&mut bytes, 0, HEADER as u64, b"synced");
+        let synced = bytes.len() as u64;
+        for sequence in 1..4 {
+            frame(&mut bytes, sequence, synced, b"unsynced");
+        }
+        let second = synced as usize + RECORD + 8;
+        bytes[second + 40 - 1] ^= 1;
+        let found = scan(&bytes, Path::new("log")).unwrap();
+        assert_eq!(found.records, [&b"synced"[..], b"unsynced"]);
+        assert_eq!(found.end, second);
+        bytes[HEADER + RECORD] ^= 1;
+        assert!(
+            scan(&bytes, Path::new("log")).is_err(),
+            "this one was synced"
+        );
     }
 }

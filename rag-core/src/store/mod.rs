@@ -6,17 +6,18 @@
 //! leaves one or the other. One writer holds the kernel's lock on `lock`; readers need none.
 //! After a failed write the writer is poisoned: nothing is retried as if nothing had happened.
 
-mod lock;
 mod log;
+#[cfg(test)]
+mod power_tests;
 
+use crate::disk::{Disk, Held, Output, System};
 use crate::error::{Error, ErrorKind, Result};
 use crate::option_enum;
 use crate::rng::Rng;
 use crate::{file, options};
-use lock::Lock;
-use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 option_enum! {
     /// When a write counts as done.
@@ -42,6 +43,8 @@ options! {
 
 /// A log larger than this is refused rather than read into memory.
 const LIMIT: u64 = 1 << 40;
+/// Bytes of a new log that are written in one go.
+const AT_ONCE: usize = 1 << 22;
 const MANIFEST: &str = "manifest";
 const MANIFEST_KIND: &str = "manifest";
 const MANIFEST_VERSION: u32 = 1;
@@ -60,6 +63,7 @@ pub struct Recovery {
 /// A directory of durable records.
 #[derive(Debug)]
 pub struct Store {
+    disk: Arc<dyn Disk>,
     directory: PathBuf,
     durability: Durability,
     header: log::Header,
@@ -70,14 +74,17 @@ pub struct Store {
 
 #[derive(Debug)]
 struct Writer {
-    file: File,
+    path: PathBuf,
+    file: Box<dyn Output>,
     sequence: u64,
+    /// Bytes of the log that were handed to the operating system, and that are on disk.
     length: u64,
+    synced: u64,
     unwritten: Vec<u8>,
     /// Whether a record was added since the last mark.
     unmarked: bool,
     poisoned: Option<String>,
-    _lock: Lock,
+    _lock: Box<dyn Held>,
 }
 
 impl Store {
@@ -100,23 +107,32 @@ impl Store {
     pub fn open(
         directory: &Path,
         options: &StoreOptions,
+        replay: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<Self> {
+        Self::open_on(Arc::new(System), directory, options, replay)
+    }
+
+    /// [`Store::open`] on another file system.
+    pub(crate) fn open_on(
+        disk: Arc<dyn Disk>,
+        directory: &Path,
+        options: &StoreOptions,
         mut replay: impl FnMut(&[u8]) -> Result<()>,
     ) -> Result<Self> {
         options.check()?;
         if !options.read_only {
-            std::fs::create_dir_all(directory)
+            disk.make_directory(directory)
                 .map_err(|e| Error::io("cannot make", directory, e))?;
         }
         let lock = match options.read_only {
             true => None,
-            false => Some(Lock::take(&directory.join("lock"))?),
+            false => Some(disk.lock(&directory.join("lock"))?),
         };
-        let manifest = directory.join(MANIFEST);
-        if lock.is_some() && !manifest.exists() {
-            Self::create(directory)?;
+        if lock.is_some() && !disk.exists(&directory.join(MANIFEST)) {
+            Self::create(&*disk, directory)?;
         }
-        let (header, path) = read_manifest(directory)?;
-        let bytes = file::read(&path, LIMIT)?;
+        let (header, path) = read_manifest(&*disk, directory)?;
+        let bytes = disk.read(&path, LIMIT)?;
         let scan = log::scan(&bytes, &path)?;
         if scan.header != header {
             return Err(Error::corrupt(&path, 16, "it belongs to another store"));
@@ -130,6 +146,7 @@ impl Store {
             torn_bytes: (bytes.len() - scan.end) as u64,
         };
         let mut store = Self {
+            disk,
             directory: directory.to_path_buf(),
             durability: options.durability,
             header,
@@ -144,8 +161,8 @@ impl Store {
     }
 
     /// Makes the files of an empty store.
-    fn create(directory: &Path) -> Result<()> {
-        if let Some(stray) = first_log(directory)? {
+    fn create(disk: &dyn Disk, directory: &Path) -> Result<()> {
+        if let Some(stray) = first_log_with_records(disk, directory)? {
             return Err(Error::corrupt(
                 &stray,
                 0,
@@ -157,27 +174,35 @@ impl Store {
             store: (u128::from(rng.next_u64()) << 64) | u128::from(rng.next_u64()),
             generation: 1,
         };
-        file::replace(&log_path(directory, 1), &header.to_bytes())?;
-        write_manifest(directory, header)
+        file::replace_on(disk, &log_path(directory, 1), &header.to_bytes())?;
+        write_manifest(disk, directory, header)
     }
 
-    fn begin_writing(&mut self, lock: Lock, bytes: &[u8], end: usize, sequence: u64) -> Result<()> {
+    fn begin_writing(
+        &mut self,
+        lock: Box<dyn Held>,
+        bytes: &[u8],
+        end: usize,
+        sequence: u64,
+    ) -> Result<()> {
         let io = |e| Error::io("cannot write", &self.log, e);
         if end < bytes.len() {
             let aside = self.log.with_extension(format!("{end}.torn"));
-            file::replace(&aside, &bytes[end..])?;
+            file::replace_on(&*self.disk, &aside, &bytes[end..])?;
         }
-        let mut file = OpenOptions::new().write(true).open(&self.log).map_err(io)?;
+        let mut file = self.disk.extend(&self.log).map_err(io)?;
         if end < bytes.len() {
-            file.set_len(end as u64).map_err(io)?;
-            file.sync_all().map_err(io)?;
+            file.cut(end as u64)
+                .and_then(|()| file.sync())
+                .map_err(io)?;
         }
-        file.seek(SeekFrom::End(0)).map_err(io)?;
-        remove_other_logs(&self.directory, &self.log);
+        remove_other_logs(&*self.disk, &self.directory, &self.log);
         self.writer = Some(Writer {
+            path: self.log.clone(),
             file,
             sequence,
             length: end as u64,
+            synced: 0,
             unwritten: Vec::new(),
             unmarked: false,
             poisoned: None,
@@ -188,42 +213,57 @@ impl Store {
 
     /// Adds one record and makes it as durable as the store's durability says.
     ///
-    /// After an error the store takes no more writes: what the failed one left behind is
-    /// unknown until it is opened again.
+    /// After an error the record is not there. Where the disk was full the store takes the next
+    /// write as if nothing had happened; after any other error it takes none, because what the
+    /// failed one left behind is unknown until it is opened again.
     pub fn append(&mut self, payload: &[u8]) -> Result<()> {
-        let (durability, path) = (self.durability, self.log.clone());
+        self.append_all([payload])
+    }
+
+    /// [`Store::append`] for several records, made durable together: all of them are there after
+    /// it, none after an error, and some of the first after a crash.
+    pub fn append_all<'a>(&mut self, payloads: impl IntoIterator<Item = &'a [u8]>) -> Result<()> {
+        let durability = self.durability;
         let writer = self.writer()?;
-        log::frame(&mut writer.unwritten, writer.sequence, payload);
+        let (before, sequence) = (writer.unwritten.len(), writer.sequence);
+        for payload in payloads {
+            let Writer {
+                unwritten, synced, ..
+            } = writer;
+            log::frame(unwritten, writer.sequence, *synced, payload);
+            writer.sequence += 1;
+        }
         let written = match durability {
             Durability::Memory => Ok(()),
             Durability::Os => writer.flush(),
-            Durability::Sync => writer.flush().and_then(|()| writer.file.sync_data()),
+            Durability::Sync => writer.sync(),
         };
-        written.map_err(|e| writer.poison(&path, e))?;
-        writer.sequence += 1;
-        writer.unmarked = true;
+        if let Err(error) = written {
+            writer.unwritten.truncate(before);
+            writer.sequence = sequence;
+            return Err(error);
+        }
+        writer.unmarked |= writer.sequence > sequence;
         Ok(())
     }
 
     /// Makes everything that was appended survive a power cut.
     pub fn sync(&mut self) -> Result<()> {
-        let path = self.log.clone();
-        let writer = self.writer()?;
-        let synced = writer.flush().and_then(|()| writer.file.sync_data());
-        synced.map_err(|e| writer.poison(&path, e))
+        self.writer()?.sync()
     }
 
-    /// Ends in order: marks the log as whole, makes everything durable and lets go of the lock.
-    /// Dropping a store does the same without telling of errors, and without waiting for the disk.
+    /// Ends in order: makes everything durable, marks the log as whole and lets go of the lock.
+    /// Dropping a store does the same without telling of errors.
     pub fn close(mut self) -> Result<()> {
-        if self.writer.is_none() {
-            return Ok(());
+        match self.writer.is_some() {
+            true => self.writer()?.end(),
+            false => Ok(()),
         }
-        self.writer()?.mark();
-        self.sync()
     }
 
-    /// Puts a log of `records` in the place of the present one, all or nothing.
+    /// Puts a log of `records` in the place of the present one, all or nothing. After an error the
+    /// present one is still there; if it cannot be told which of the two a crash would leave, the
+    /// store takes no more writes.
     pub fn rewrite<'a>(&mut self, records: impl Iterator<Item = Vec<u8>> + 'a) -> Result<()> {
         self.writer()?;
         let header = log::Header {
@@ -231,19 +271,23 @@ impl Store {
             ..self.header
         };
         let path = log_path(&self.directory, header.generation);
-        let (sequence, length) = write_log(&path, header, records)?;
-        write_manifest(&self.directory, header)?;
-        let file = OpenOptions::new()
-            .append(true)
-            .open(&path)
-            .map_err(|e| Error::io("cannot open", &path, e))?;
-        remove_other_logs(&self.directory, &path);
+        let written = write_log(&*self.disk, &path, header, records);
+        let (sequence, length, file) = written.inspect_err(|_| {
+            // Best effort: a log that nobody names costs disk, and the next rewrite replaces it.
+            let _ = self.disk.remove(&path);
+        })?;
+        if let Err(error) = write_manifest(&*self.disk, &self.directory, header) {
+            self.writer()?.poisoned = Some(error.to_string());
+            return Err(error);
+        }
+        remove_other_logs(&*self.disk, &self.directory, &path);
         self.header = header;
-        self.log = path;
+        self.log.clone_from(&path);
         let writer = self.writer()?;
+        writer.path = path;
         writer.file = file;
         writer.sequence = sequence;
-        writer.length = length;
+        (writer.length, writer.synced) = (length, length);
         writer.unwritten.clear();
         writer.unmarked = true;
         Ok(())
@@ -265,8 +309,8 @@ impl Store {
 
     /// Reads the log from disk again and checks every checksum.
     pub fn verify(&self) -> Result<Recovery> {
-        let (header, path) = read_manifest(&self.directory)?;
-        let bytes = file::read(&path, LIMIT)?;
+        let (header, path) = read_manifest(&*self.disk, &self.directory)?;
+        let bytes = self.disk.read(&path, LIMIT)?;
         let scan = log::scan(&bytes, &path)?;
         if scan.header != header {
             return Err(Error::corrupt(&path, 16, "it belongs to another store"));
@@ -309,7 +353,8 @@ impl Store {
             Some(why) => Err(Error::new(
                 ErrorKind::Io,
                 format!("an earlier write failed ({why}); close the store and open it again"),
-            )),
+            )
+            .with_file(directory)),
         }
     }
 }
@@ -319,92 +364,132 @@ impl Drop for Store {
         if let Some(writer) = &mut self.writer
             && writer.poisoned.is_none()
         {
-            // Nothing here was promised to be durable: `close` tells of errors.
-            writer.mark();
-            let _ = writer.flush();
+            // `close` tells of errors.
+            let _ = writer.end();
         }
     }
 }
 
 impl Writer {
-    fn mark(&mut self) {
+    /// Makes everything durable, and says so in the log.
+    fn end(&mut self) -> Result<()> {
+        self.sync()?;
         if std::mem::take(&mut self.unmarked) {
-            log::mark(&mut self.unwritten, self.sequence);
+            log::mark(&mut self.unwritten, self.sequence, self.synced);
             self.sequence += 1;
+            self.sync()?;
         }
+        Ok(())
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.write_all(&self.unwritten)?;
+    /// Hands what is unwritten to the operating system.
+    fn flush(&mut self) -> Result<()> {
+        if self.unwritten.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.file.write(&self.unwritten) {
+            // Without what the write may have left, the log is what it was before.
+            let cut = self.file.cut(self.length);
+            if cut.is_err() || !is_full(&error) {
+                self.poisoned = Some(error.to_string());
+            }
+            return Err(Error::io("cannot write", &self.path, error));
+        }
         self.length += self.unwritten.len() as u64;
         self.unwritten.clear();
         Ok(())
     }
 
-    /// Cuts off what a failed write may have left, if that works, and refuses further writes.
-    fn poison(&mut self, path: &Path, error: std::io::Error) -> Error {
-        let _ = self.file.set_len(self.length);
-        self.poisoned = Some(error.to_string());
-        Error::io("cannot write", path, error)
+    fn sync(&mut self) -> Result<()> {
+        self.flush()?;
+        if self.synced == self.length {
+            return Ok(());
+        }
+        self.file.sync().map_err(|error| {
+            // What is on disk now cannot be known, and asking again would not tell.
+            self.poisoned = Some(error.to_string());
+            Error::io("cannot write", &self.path, error)
+        })?;
+        self.synced = self.length;
+        Ok(())
     }
+}
+
+/// Whether there was no room, for one who may make some.
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge
+    )
 }
 
 fn log_path(directory: &Path, generation: u64) -> PathBuf {
     directory.join(format!("log-{generation}"))
 }
 
+/// A log of `records` that is on disk, to go on with: the next sequence and its length.
 fn write_log(
+    disk: &dyn Disk,
     path: &Path,
     header: log::Header,
     records: impl Iterator<Item = Vec<u8>>,
-) -> Result<(u64, u64)> {
+) -> Result<(u64, u64, Box<dyn Output>)> {
     let io = |e| Error::io("cannot write", path, e);
-    let mut file = File::create(path).map_err(io)?;
+    let mut file = disk.create(path).map_err(io)?;
     let mut bytes = header.to_bytes().to_vec();
     let (mut sequence, mut length) = (0, 0);
     for record in records {
-        log::frame(&mut bytes, sequence, &record);
+        log::frame(&mut bytes, sequence, 0, &record);
         sequence += 1;
-        if bytes.len() > 1 << 22 {
-            file.write_all(&bytes).map_err(io)?;
+        if bytes.len() > AT_ONCE {
+            file.write(&bytes).map_err(io)?;
             length += bytes.len() as u64;
             bytes.clear();
         }
     }
-    file.write_all(&bytes).map_err(io)?;
-    file.sync_all().map_err(io)?;
-    Ok((sequence, length + bytes.len() as u64))
+    file.write(&bytes).map_err(io)?;
+    file.sync().map_err(io)?;
+    // The manifest must never be on disk before the name of the log that it names.
+    let directory = path.parent().unwrap_or(path);
+    disk.sync_directory(directory).map_err(io)?;
+    Ok((sequence, length + bytes.len() as u64, file))
 }
 
-fn write_manifest(directory: &Path, header: log::Header) -> Result<()> {
-    let path = directory.join(MANIFEST);
-    file::save(&path, MANIFEST_KIND, MANIFEST_VERSION, &header.to_bytes())
+fn write_manifest(disk: &dyn Disk, directory: &Path, header: log::Header) -> Result<()> {
+    let envelope = file::wrap(MANIFEST_KIND, MANIFEST_VERSION, &header.to_bytes());
+    file::replace_on(disk, &directory.join(MANIFEST), &envelope)
 }
 
-fn read_manifest(directory: &Path) -> Result<(log::Header, PathBuf)> {
+fn read_manifest(disk: &dyn Disk, directory: &Path) -> Result<(log::Header, PathBuf)> {
     let path = directory.join(MANIFEST);
-    let (_, payload) =
-        file::load(&path, MANIFEST_KIND, MANIFEST_VERSION, 4096).map_err(|e| match e.kind() {
-            ErrorKind::NotFound => Error::new(
-                ErrorKind::NotFound,
-                format!(
-                    "{} holds no store; open it for writing to make one",
-                    directory.display()
-                ),
-            )
-            .with_file(directory),
-            _ => e,
-        })?;
+    let manifest = file::load_from(disk, &path, MANIFEST_KIND, MANIFEST_VERSION, 4096);
+    let (_, payload) = manifest.map_err(|e| match e.kind() {
+        ErrorKind::NotFound => Error::new(
+            ErrorKind::NotFound,
+            format!(
+                "{} holds no store; open it for writing to make one",
+                directory.display()
+            ),
+        )
+        .with_file(directory),
+        _ => e,
+    })?;
     let header = log::Header::parse(&payload, &path)?;
     Ok((header, log_path(directory, header.generation)))
 }
 
-fn first_log(directory: &Path) -> Result<Option<PathBuf>> {
-    let entries =
-        std::fs::read_dir(directory).map_err(|e| Error::io("cannot read", directory, e))?;
-    Ok(entries
-        .filter_map(|e| Some(e.ok()?.path()))
-        .find(|p| is_log(p)))
+/// A log that holds more than its header. One that does not is what a crash leaves that comes
+/// before the first manifest.
+fn first_log_with_records(disk: &dyn Disk, directory: &Path) -> Result<Option<PathBuf>> {
+    let files = disk.list(directory);
+    let files = files.map_err(|e| Error::io("cannot read", directory, e))?;
+    for path in files.into_iter().filter(|path| is_log(path)) {
+        if disk.read(&path, LIMIT)?.len() > log::HEADER {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
 }
 
 fn is_log(path: &Path) -> bool {
@@ -413,15 +498,19 @@ fn is_log(path: &Path) -> bool {
         .is_some_and(|g| g.parse::<u64>().is_ok())
 }
 
-/// Logs that the manifest no longer names are left over from a rewrite.
-fn remove_other_logs(directory: &Path, keep: &Path) {
-    let Ok(entries) = std::fs::read_dir(directory) else {
+/// Logs that the manifest no longer names are left over from a rewrite. Best effort: one that stays
+/// costs disk, nothing else, and the next open tries again.
+fn remove_other_logs(disk: &dyn Disk, directory: &Path, keep: &Path) {
+    let files = disk.list(directory).unwrap_or_default();
+    let mut others = files.iter().filter(|path| is_log(path) && *path != keep);
+    // The manifest that names another log must be on disk before this one is gone.
+    let Some(first) = others
+        .next()
+        .filter(|_| disk.sync_directory(directory).is_ok())
+    else {
         return;
     };
-    for path in entries.filter_map(|e| Some(e.ok()?.path())) {
-        if is_log(&path) && path != keep {
-            // Best effort: a log that stays costs disk, nothing else, and the next open retries.
-            let _ = std::fs::remove_file(path);
-        }
+    for path in std::iter::once(first).chain(others) {
+        let _ = disk.remove(path);
     }
 }

@@ -40,8 +40,11 @@ const LARGE: usize = 512;
 const SPARSE: usize = 2;
 /// Vectors that were added and are not linked yet, up to which they are looked at one by one.
 const PENDING: usize = 1024;
-/// The pool of a walk where the caller names none.
-pub(super) const EFFORT: usize = 40;
+/// The pool of a walk where the caller names none: so much up to so many vectors, and for more of
+/// them as much more as their number to this power. Measured from 10,000 to a million.
+const EFFORT: usize = 40;
+const EFFORT_UP_TO: f64 = 65_536.0;
+const EFFORT_GROWS: f64 = 0.2;
 
 /// How a search goes about it.
 #[derive(Clone, Copy, Debug)]
@@ -178,6 +181,11 @@ impl<I: Copy + Ord + Hash + Into<u64> + Send + Sync> Slots<I> {
     /// Some slots, which come in any order and may come twice, at most `most`.
     pub(super) fn among(&self, slots: impl Iterator<Item = u32>, most: usize) -> Among {
         Among::new(slots, most, FEW)
+    }
+
+    fn effort(&self) -> usize {
+        let times = (self.len() as f64 / EFFORT_UP_TO).max(1.0);
+        (EFFORT as f64 * times.powf(EFFORT_GROWS)) as usize
     }
 
     /// A number that every change of what is held changes.
@@ -471,7 +479,7 @@ impl<I: Copy + Ord + Hash + Into<u64> + Send + Sync> Slots<I> {
         if way.exact || waiting > PENDING && waiting * 2 > self.count() {
             return near.scan_all(asking, k, &keep, threads);
         }
-        let effort = way.effort.unwrap_or(EFFORT).max(k);
+        let effort = way.effort.unwrap_or_else(|| self.effort()).max(k);
         let share = filter.map_or(1.0, |f| f.1 as f32 / self.count() as f32);
         let passing = filter.is_some() && share >= PASSING;
         let most = match passing {

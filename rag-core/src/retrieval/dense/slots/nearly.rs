@@ -3,7 +3,7 @@
 use super::super::among::Among;
 use super::super::near::Asking;
 use super::places::Places;
-use super::{EFFORT, FEW, NO_FILTER, PASSING, PLACE, SPARSE, Slots, Way, passing_pool};
+use super::{FEW, NO_FILTER, PASSING, PLACE, SPARSE, Slots, Way, passing_pool};
 use crate::matrix::Rows;
 use crate::retrieval::bits::Bits;
 use crate::retrieval::topk::{Scored, TopK};
@@ -65,7 +65,7 @@ impl Slots<u32> {
     /// of all reads in the same time.
     fn cheapest(&self, k: usize, count: usize, way: Way) -> Cheapest {
         let share = count as f32 / self.count().max(1) as f32;
-        let effort = way.effort.unwrap_or(EFFORT).max(k);
+        let effort = way.effort.unwrap_or_else(|| self.effort()).max(k);
         let listing = count * SPARSE;
         let walking = match share >= PASSING {
             true => passing_pool(k, effort, share) * PLACE,

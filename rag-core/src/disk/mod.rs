@@ -1,0 +1,185 @@
+//! The file system, as far as anything here writes to it: one trait, so that tests can put another
+//! one in its place, cut the power after every step and let any of them fail.
+//!
+//! What is written survives a crash of the process at once, and a power cut once it was synced: a
+//! file's bytes by [`Output::sync`], its name by [`Disk::sync_directory`].
+
+#[cfg(test)]
+pub(crate) mod simulated;
+
+use crate::error::{Error, ErrorKind, Result};
+use std::fmt::Debug;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// A file system.
+pub(crate) trait Disk: Debug + Send + Sync {
+    /// A whole file; one of more than `limit` bytes is refused.
+    fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>>;
+    /// A new, empty file, in the place of an older one.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn Output>>;
+    /// A file that is there, to be written at its end.
+    fn extend(&self, path: &Path) -> io::Result<Box<dyn Output>>;
+    /// Gives a file another name, in the place of one that has it.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// The paths of all files in a directory.
+    fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>>;
+    /// Makes a directory, with those above it, unless it is there.
+    fn make_directory(&self, path: &Path) -> io::Result<()>;
+    /// Makes the names in a directory durable: new ones, changed ones, removed ones.
+    fn sync_directory(&self, path: &Path) -> io::Result<()>;
+    /// Takes the lock of a file or says who holds it, at once. It is held until the answer is
+    /// dropped or the process ends.
+    fn lock(&self, path: &Path) -> Result<Box<dyn Held>>;
+
+    /// Whether there is such a file.
+    fn exists(&self, path: &Path) -> bool {
+        self.read(path, u64::MAX).is_ok()
+    }
+}
+
+/// A file that is written at its end.
+pub(crate) trait Output: Debug + Send + Sync {
+    /// Writes all the bytes or fails, after which some of them may be there.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Makes what was written durable.
+    fn sync(&mut self) -> io::Result<()>;
+    /// Cuts the file off; writing goes on there.
+    fn cut(&mut self, length: u64) -> io::Result<()>;
+}
+
+/// A lock that is held.
+pub(crate) trait Held: Debug + Send + Sync {}
+
+/// The file system of the machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct System;
+
+impl Disk for System {
+    fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>> {
+        let file = File::open(path).map_err(|e| Error::io("cannot open", path, e))?;
+        let size = file
+            .metadata()
+            .map_err(|e| Error::io("cannot read", path, e))?
+            .len();
+        let too_big = || {
+            Error::invalid(format!(
+                "{} has more than {limit} bytes, the most that this file may have",
+                path.display()
+            ))
+            .with_file(path)
+        };
+        if size > limit {
+            return Err(too_big());
+        }
+        let mut bytes = Vec::new();
+        file.take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|e| Error::io("cannot read", path, e))?;
+        match bytes.len() as u64 > limit {
+            true => Err(too_big()),
+            false => Ok(bytes),
+        }
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn Output>> {
+        Ok(Box::new(File::create(path)?))
+    }
+
+    fn extend(&self, path: &Path) -> io::Result<Box<dyn Output>> {
+        let mut file = OpenOptions::new().write(true).open(path)?;
+        file.seek(SeekFrom::End(0))?;
+        Ok(Box::new(file))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+        std::fs::read_dir(directory)?
+            .map(|entry| Ok(entry?.path()))
+            .collect()
+    }
+
+    fn make_directory(&self, path: &Path) -> io::Result<()> {
+        std::fs::create_dir_all(path)
+    }
+
+    fn sync_directory(&self, path: &Path) -> io::Result<()> {
+        match cfg!(unix) {
+            true => File::open(path)?.sync_all(),
+            false => Ok(()),
+        }
+    }
+
+    fn lock(&self, path: &Path) -> Result<Box<dyn Held>> {
+        let io = |e| Error::io("cannot lock", path, e);
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(held(&mut file, path)),
+            Err(TryLockError::Error(e)) => return Err(io(e)),
+        }
+        file.set_len(0).map_err(io)?;
+        file.seek(SeekFrom::Start(0)).map_err(io)?;
+        writeln!(file, "{}", std::process::id()).map_err(io)?;
+        Ok(Box::new(file))
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
+    }
+}
+
+impl Output for File {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)?;
+        self.seek(SeekFrom::Start(length)).map(drop)
+    }
+}
+
+/// The kernel drops the lock with the file, and so with the process: none is ever stale.
+impl Held for File {}
+
+fn held(file: &mut File, path: &Path) -> Error {
+    let mut text = String::new();
+    // The holder may be writing its id just now; the lock is what counts.
+    let _ = file.take(32).read_to_string(&mut text);
+    locked(path, text.trim().parse().ok())
+}
+
+/// What a second writer is told.
+pub(crate) fn locked(path: &Path, pid: Option<u32>) -> Error {
+    let holder = pid.map_or_else(|| "another process".to_owned(), |p| format!("process {p}"));
+    let message = format!(
+        "{} is held by {holder}; close it there, or open with read_only",
+        path.parent().unwrap_or(path).display()
+    );
+    let error = Error::new(ErrorKind::Locked, message);
+    match pid {
+        Some(pid) => error.with_pid(pid),
+        None => error,
+    }
+}
