@@ -17,6 +17,7 @@ __all__ = [
     "CollectionSteering",
     "DenseIndex",
     "Embedder",
+    "Found",
     "LexicalIndex",
     "Router",
     "Steering",
