@@ -45,6 +45,9 @@ pub(crate) trait Disk: Debug + Send + Sync {
 pub(crate) trait Output: Debug + Send + Sync {
     /// Writes all the bytes or fails, after which some of them may be there.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Writes once more what stands at the end of the file already. After a sync that failed the
+    /// system may show bytes that it will never bring to the disk unless they are written again.
+    fn write_again(&mut self, at: u64, bytes: &[u8]) -> io::Result<()>;
     /// Makes what was written durable.
     fn sync(&mut self) -> io::Result<()>;
     /// Cuts the file off; writing goes on there.
@@ -147,6 +150,11 @@ impl Disk for System {
 
 impl Output for File {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+
+    fn write_again(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.seek(SeekFrom::Start(at))?;
         self.write_all(bytes)
     }
 

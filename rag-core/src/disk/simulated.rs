@@ -40,9 +40,8 @@ struct Inode {
     /// As every process sees it.
     now: Vec<u8>,
     durable: Vec<u8>,
+    /// Since the last sync. One that fails forgets it: it stays to be seen and is never durable.
     unsynced: Vec<Unsynced>,
-    /// A sync failed: what it should have written is lost, and later ones do not bring it back.
-    spoilt: bool,
 }
 
 /// A change of names that no power cut has to keep.
@@ -164,19 +163,22 @@ impl Naming {
 
 impl Inode {
     fn after_the_cut(&self, rng: &mut Rng) -> Vec<u8> {
-        let mut bytes = self.durable.clone();
         // In one case of four nothing unsynced has reached the disk, in one all of it.
         let likely = [0.0, 0.3, 0.7, 1.0][rng.below(4)];
+        self.on_disk(|| rng.uniform() < likely)
+    }
+
+    /// What is durable, with those of the sectors written since that `reach` the disk.
+    fn on_disk(&self, mut reach: impl FnMut() -> bool) -> Vec<u8> {
+        let mut bytes = self.durable.clone();
         for change in &self.unsynced {
             match change {
-                Unsynced::Cut(length) if rng.uniform() < likely => {
-                    bytes.resize(*length as usize, 0)
-                }
+                Unsynced::Cut(length) if reach() => bytes.resize(*length as usize, 0),
                 Unsynced::Cut(_) => {}
                 Unsynced::Write(at, new) => {
                     let (at, end) = (*at as usize, *at as usize + new.len());
                     for sector in at / SECTOR..end.div_ceil(SECTOR) {
-                        if rng.uniform() >= likely {
+                        if !reach() {
                             continue;
                         }
                         let from = (sector * SECTOR).max(at);
@@ -336,23 +338,31 @@ impl Output for Open {
         if on { Ok(()) } else { Err(dark()) }
     }
 
+    fn write_again(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut files = self.files.files();
+        let on = files.step(false)?;
+        let inode = &mut files.inodes[self.inode];
+        assert_eq!(&inode.now[at as usize..], bytes, "what stands there");
+        inode.unsynced.push(Unsynced::Write(at, bytes.to_vec()));
+        if on { Ok(()) } else { Err(dark()) }
+    }
+
     fn sync(&mut self) -> io::Result<()> {
         let mut files = self.files.files();
         let step = files.step(false);
         let inode = &mut files.inodes[self.inode];
         match step {
-            Ok(true) if !inode.spoilt => {
-                inode.durable.clone_from(&inode.now);
+            Ok(true) => {
+                inode.durable = inode.on_disk(|| true);
                 inode.unsynced.clear();
+                Ok(())
             }
-            Ok(true) => {}
-            Ok(false) => return Err(dark()),
+            Ok(false) => Err(dark()),
             Err(error) => {
-                inode.spoilt = true;
-                return Err(error);
+                inode.unsynced.clear();
+                Err(error)
             }
         }
-        Ok(())
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {

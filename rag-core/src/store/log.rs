@@ -6,9 +6,8 @@
 //! payload `u32`, payload. Sequences ascend by one, so that a missing record is noticed.
 //!
 //! `synced` is how much of the log was on disk when the record was written. So a crash and damage
-//! are told apart: what a later record calls synced was whole once; what none does may have been
-//! lost with the power, together with all that comes after it. A writer that ends in order leaves
-//! a mark, a record without payload whose length has the top bit set, which calls everything synced.
+//! are told apart: what a later record, or the manifest, calls synced was whole once; what neither
+//! does may have been lost with the power, together with all that comes after it.
 
 use crate::error::{Error, ErrorKind, Result};
 use std::path::Path;
@@ -17,8 +16,6 @@ pub(super) const HEADER: usize = 64;
 pub(super) const RECORD: usize = 32;
 const MAGIC: &[u8; 8] = b"RAGLOG\0\0";
 pub(super) const VERSION: u32 = 2;
-/// The length of a mark: no record is that long.
-const MARK: u64 = 1 << 63;
 
 /// What the header of a log says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,23 +72,14 @@ impl Header {
 
 /// Appends one record to `out`.
 pub(super) fn frame(out: &mut Vec<u8>, sequence: u64, synced: u64, payload: &[u8]) {
-    head(out, payload.len() as u64, sequence, synced, payload);
-    out.extend_from_slice(payload);
-}
-
-/// Appends the mark of an orderly end.
-pub(super) fn mark(out: &mut Vec<u8>, sequence: u64, synced: u64) {
-    head(out, MARK, sequence, synced, &[]);
-}
-
-fn head(out: &mut Vec<u8>, length: u64, sequence: u64, synced: u64, payload: &[u8]) {
     let start = out.len();
-    for number in [length, sequence, synced] {
+    for number in [payload.len() as u64, sequence, synced] {
         out.extend_from_slice(&number.to_le_bytes());
     }
     let crc = crc32fast::hash(&out[start..]);
     out.extend_from_slice(&crc.to_le_bytes());
     out.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
+    out.extend_from_slice(payload);
 }
 
 /// What was found when a log was read from front to back.
@@ -100,32 +88,34 @@ pub(super) struct Scan<'a> {
     pub(super) header: Header,
     /// The payloads of all whole records.
     pub(super) records: Vec<&'a [u8]>,
-    /// The sequence of the next record; marks count too.
+    /// The sequence of the next record.
     pub(super) next: u64,
     /// Where the last whole record ends; after it lies an unfinished write, or nothing.
     pub(super) end: usize,
 }
 
-/// Reads every record. One that is cut short or does not match its checksum ends the log if no
-/// later one says that it was on disk; else it is `Corrupt`.
-pub(super) fn scan<'a>(bytes: &'a [u8], path: &Path) -> Result<Scan<'a>> {
+/// Reads every record of a log of which so much was certainly `synced`. A record that is cut short
+/// or does not match its checksum ends the log if it lies behind that and no later record says that
+/// it was on disk; else it is `Corrupt`.
+pub(super) fn scan<'a>(bytes: &'a [u8], synced: u64, path: &Path) -> Result<Scan<'a>> {
     let header = Header::parse(bytes, path)?;
+    if (bytes.len() as u64) < synced {
+        let found = format!("it ends there, and {synced} bytes of it were on disk");
+        return Err(Error::corrupt(path, bytes.len() as u64, found));
+    }
     let mut records = Vec::new();
     let mut at = HEADER;
     let mut next = 0;
     while at < bytes.len() {
-        match whole_record(&bytes[at..], next) {
-            Some(Whole::Record(payload)) => {
-                records.push(payload);
-                at += payload.len();
+        let Some(payload) = whole_record(&bytes[at..], next) else {
+            if (at as u64) < synced || later_calls_it_synced(bytes, at, next) {
+                let found = format!("record {next} does not match its checksum");
+                return Err(Error::corrupt(path, at as u64, found));
             }
-            Some(Whole::Mark) => {}
-            None => {
-                refuse_damage_of_what_was_synced(bytes, at, next, path)?;
-                break;
-            }
-        }
-        at += RECORD;
+            break;
+        };
+        records.push(payload);
+        at += RECORD + payload.len();
         next += 1;
     }
     Ok(Scan {
@@ -136,40 +126,26 @@ pub(super) fn scan<'a>(bytes: &'a [u8], path: &Path) -> Result<Scan<'a>> {
     })
 }
 
-enum Whole<'a> {
-    Record(&'a [u8]),
-    Mark,
-}
-
-/// What stands at the beginning of `bytes`, if it is whole and of that sequence.
-fn whole_record(bytes: &[u8], sequence: u64) -> Option<Whole<'_>> {
+/// The payload of what stands at the beginning of `bytes`, if it is whole and of that sequence.
+fn whole_record(bytes: &[u8], sequence: u64) -> Option<&[u8]> {
     let head = bytes.first_chunk::<RECORD>()?;
     if !is_head(head) || u64_at(head, 8) != sequence {
         return None;
     }
-    let length = u64_at(head, 0);
-    if length == MARK {
-        return (u32_at(head, 28) == crc32fast::hash(&[])).then_some(Whole::Mark);
-    }
-    let payload = bytes[RECORD..].get(..usize::try_from(length).ok()?)?;
-    let good = crc32fast::hash(payload) == u32_at(head, 28);
-    good.then_some(Whole::Record(payload))
+    let length = usize::try_from(u64_at(head, 0)).ok()?;
+    let payload = bytes[RECORD..].get(..length)?;
+    (crc32fast::hash(payload) == u32_at(head, 28)).then_some(payload)
 }
 
 fn is_head(head: &[u8]) -> bool {
     crc32fast::hash(&head[..24]) == u32_at(head, 24)
 }
 
-/// A crash loses what was not synced, and in any order. If the head of a later record says that the
-/// bytes at `at` were, they are damaged.
-fn refuse_damage_of_what_was_synced(
-    bytes: &[u8],
-    at: usize,
-    sequence: u64,
-    path: &Path,
-) -> Result<()> {
+/// Whether the head of a record behind `at` says that the bytes there were on disk when it was
+/// written. A crash loses what was not, and in any order.
+fn later_calls_it_synced(bytes: &[u8], at: usize, sequence: u64) -> bool {
     let tail = &bytes[at..];
-    let synced = (1..tail.len().saturating_sub(RECORD - 1)).any(|i| {
+    (1..tail.len().saturating_sub(RECORD - 1)).any(|i| {
         let (found, synced) = (u64_at(tail, i + 8), u64_at(tail, i + 16));
         // Numbers first, because few bytes look like these and a checksum takes longer.
         found > sequence
@@ -177,12 +153,7 @@ fn refuse_damage_of_what_was_synced(
             && synced > at as u64
             && synced <= (at + i) as u64
             && is_head(&tail[i..i + RECORD])
-    });
-    if synced {
-        let found = format!("record {sequence} does not match its checksum");
-        return Err(Error::corrupt(path, at as u64, found));
-    }
-    Ok(())
+    })
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
@@ -216,7 +187,7 @@ mod tests {
         let ends = [HEADER, HEADER + 35, HEADER + 67, HEADER + 104];
         assert_eq!(bytes.len(), ends[3]);
         for cut in HEADER..=bytes.len() {
-            let scan = scan(&bytes[..cut], Path::new("log")).unwrap();
+            let scan = scan(&bytes[..cut], 0, Path::new("log")).unwrap();
             let whole = ends.iter().filter(|&&end| end <= cut).count() - 1;
             assert_eq!(scan.records.len(), whole, "cut at {cut}");
             assert_eq!(scan.end, ends[whole]);
@@ -230,7 +201,7 @@ mod tests {
         for bit in 0..bytes.len() * 8 {
             let mut bad = bytes.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            match scan(&bad, Path::new("log")) {
+            match scan(&bad, 0, Path::new("log")) {
                 Err(error) => assert!(bit / 8 < last, "bit {bit}: {error}"),
                 Ok(scan) => {
                     assert!(bit / 8 >= last, "bit {bit} went unnoticed");
@@ -241,20 +212,18 @@ mod tests {
     }
 
     #[test]
-    fn behind_the_mark_of_an_orderly_end_nothing_is_lost_in_silence() {
-        let mut bytes = log(&[b"one", b"two"]);
-        let records = bytes.len();
-        mark(&mut bytes, 2, records as u64);
-        frame(&mut bytes, 3, records as u64, b"later");
-        let whole = scan(&bytes, Path::new("log")).unwrap();
-        assert_eq!((whole.records.len(), whole.next), (3, 4));
-        bytes.truncate(records + RECORD);
-        for bit in 0..bytes.len() * 8 {
-            let mut bad = bytes.clone();
-            bad[bit / 8] ^= 1 << (bit % 8);
-            match scan(&bad, Path::new("log")) {
-                Err(_) => assert!(bit / 8 < records),
-                Ok(scan) => assert_eq!(scan.records, [b"one", b"two"], "bit {bit}"),
+    fn of_what_was_synced_nothing_is_lost_in_silence() {
+        let bytes = log(&[b"one", b"two"]);
+        for synced in [HEADER + 35, bytes.len()] {
+            for bit in 0..bytes.len() * 8 {
+                let mut bad = bytes.clone();
+                bad[bit / 8] ^= 1 << (bit % 8);
+                let found = scan(&bad, synced as u64, Path::new("log"));
+                assert_eq!(found.is_err(), bit / 8 < synced, "bit {bit} of {synced}");
+            }
+            for cut in 0..bytes.len() {
+                let found = scan(&bytes[..cut], synced as u64, Path::new("log"));
+                assert_eq!(found.is_err(), cut < synced, "cut at {cut} of {synced}");
             }
         }
     }
@@ -273,12 +242,12 @@ mod tests {
         }
         let second = synced as usize + RECORD + 8;
         bytes[second + 40 - 1] ^= 1;
-        let found = scan(&bytes, Path::new("log")).unwrap();
+        let found = scan(&bytes, 0, Path::new("log")).unwrap();
         assert_eq!(found.records, [&b"synced"[..], b"unsynced"]);
         assert_eq!(found.end, second);
         bytes[HEADER + RECORD] ^= 1;
         assert!(
-            scan(&bytes, Path::new("log")).is_err(),
+            scan(&bytes, 0, Path::new("log")).is_err(),
             "this one was synced"
         );
     }

@@ -47,7 +47,7 @@ const LIMIT: u64 = 1 << 40;
 const AT_ONCE: usize = 1 << 22;
 const MANIFEST: &str = "manifest";
 const MANIFEST_KIND: &str = "manifest";
-const MANIFEST_VERSION: u32 = 1;
+const MANIFEST_VERSION: u32 = 2;
 
 /// What opening or verifying found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,8 +81,8 @@ struct Writer {
     length: u64,
     synced: u64,
     unwritten: Vec<u8>,
-    /// Whether a record was added since the last mark.
-    unmarked: bool,
+    /// Bytes that the manifest calls synced.
+    settled: u64,
     poisoned: Option<String>,
     _lock: Box<dyn Held>,
 }
@@ -131,9 +131,10 @@ impl Store {
         if lock.is_some() && !disk.exists(&directory.join(MANIFEST)) {
             Self::create(&*disk, directory)?;
         }
-        let (header, path) = read_manifest(&*disk, directory)?;
+        let (header, settled) = read_manifest(&*disk, directory)?;
+        let path = log_path(directory, header.generation);
         let bytes = disk.read(&path, LIMIT)?;
-        let scan = log::scan(&bytes, &path)?;
+        let scan = log::scan(&bytes, settled, &path)?;
         if scan.header != header {
             return Err(Error::corrupt(&path, 16, "it belongs to another store"));
         }
@@ -155,7 +156,7 @@ impl Store {
             recovery,
         };
         if let Some(lock) = lock {
-            store.begin_writing(lock, &bytes, scan.end, scan.next)?;
+            store.begin_writing(lock, &bytes, &scan, settled)?;
         }
         Ok(store)
     }
@@ -175,36 +176,43 @@ impl Store {
             generation: 1,
         };
         file::replace_on(disk, &log_path(directory, 1), &header.to_bytes())?;
-        write_manifest(disk, directory, header)
+        write_manifest(disk, directory, header, log::HEADER as u64)
     }
 
     fn begin_writing(
         &mut self,
         lock: Box<dyn Held>,
         bytes: &[u8],
-        end: usize,
-        sequence: u64,
+        scan: &log::Scan<'_>,
+        settled: u64,
     ) -> Result<()> {
         let io = |e| Error::io("cannot write", &self.log, e);
-        if end < bytes.len() {
-            let aside = self.log.with_extension(format!("{end}.torn"));
-            file::replace_on(&*self.disk, &aside, &bytes[end..])?;
+        let length = scan.end as u64;
+        if scan.end < bytes.len() {
+            let aside = self.log.with_extension(format!("{length}.torn"));
+            file::replace_on(&*self.disk, &aside, &bytes[scan.end..])?;
         }
         let mut file = self.disk.extend(&self.log).map_err(io)?;
-        if end < bytes.len() {
-            file.cut(end as u64)
+        if scan.end < bytes.len() {
+            file.cut(length).map_err(io)?;
+        }
+        if settled < length || scan.end < bytes.len() {
+            // What a crash has left is what there is: from now on none of it is lost in silence.
+            let rest = &bytes[settled as usize..scan.end];
+            file.write_again(settled, rest)
                 .and_then(|()| file.sync())
                 .map_err(io)?;
+            write_manifest(&*self.disk, &self.directory, self.header, length)?;
         }
         remove_other_logs(&*self.disk, &self.directory, &self.log);
         self.writer = Some(Writer {
             path: self.log.clone(),
             file,
-            sequence,
-            length: end as u64,
-            synced: 0,
+            sequence: scan.next,
+            length,
+            synced: length,
+            settled: length,
             unwritten: Vec::new(),
-            unmarked: false,
             poisoned: None,
             _lock: lock,
         });
@@ -243,7 +251,6 @@ impl Store {
             writer.sequence = sequence;
             return Err(error);
         }
-        writer.unmarked |= writer.sequence > sequence;
         Ok(())
     }
 
@@ -252,13 +259,24 @@ impl Store {
         self.writer()?.sync()
     }
 
-    /// Ends in order: makes everything durable, marks the log as whole and lets go of the lock.
+    /// Ends in order: makes everything durable, says so in the manifest and lets go of the lock.
     /// Dropping a store does the same without telling of errors.
     pub fn close(mut self) -> Result<()> {
         match self.writer.is_some() {
-            true => self.writer()?.end(),
+            true => self.settle(),
             false => Ok(()),
         }
+    }
+
+    /// Makes everything durable, and says in the manifest how much that is, so that none of it can be
+    /// lost in silence.
+    fn settle(&mut self) -> Result<()> {
+        self.sync()?;
+        let writer = self.writer.as_ref().expect("it has just synced");
+        if writer.settled < writer.length {
+            write_manifest(&*self.disk, &self.directory, self.header, writer.length)?;
+        }
+        Ok(())
     }
 
     /// Puts a log of `records` in the place of the present one, all or nothing. After an error the
@@ -276,7 +294,7 @@ impl Store {
             // Best effort: a log that nobody names costs disk, and the next rewrite replaces it.
             let _ = self.disk.remove(&path);
         })?;
-        if let Err(error) = write_manifest(&*self.disk, &self.directory, header) {
+        if let Err(error) = write_manifest(&*self.disk, &self.directory, header, length) {
             self.writer()?.poisoned = Some(error.to_string());
             return Err(error);
         }
@@ -287,9 +305,8 @@ impl Store {
         writer.path = path;
         writer.file = file;
         writer.sequence = sequence;
-        (writer.length, writer.synced) = (length, length);
+        (writer.length, writer.synced, writer.settled) = (length, length, length);
         writer.unwritten.clear();
-        writer.unmarked = true;
         Ok(())
     }
 
@@ -309,9 +326,10 @@ impl Store {
 
     /// Reads the log from disk again and checks every checksum.
     pub fn verify(&self) -> Result<Recovery> {
-        let (header, path) = read_manifest(&*self.disk, &self.directory)?;
+        let (header, settled) = read_manifest(&*self.disk, &self.directory)?;
+        let path = log_path(&self.directory, header.generation);
         let bytes = self.disk.read(&path, LIMIT)?;
-        let scan = log::scan(&bytes, &path)?;
+        let scan = log::scan(&bytes, settled, &path)?;
         if scan.header != header {
             return Err(Error::corrupt(&path, 16, "it belongs to another store"));
         }
@@ -361,27 +379,14 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
-        if let Some(writer) = &mut self.writer
-            && writer.poisoned.is_none()
-        {
+        if self.writer.is_some() {
             // `close` tells of errors.
-            let _ = writer.end();
+            let _ = self.settle();
         }
     }
 }
 
 impl Writer {
-    /// Makes everything durable, and says so in the log.
-    fn end(&mut self) -> Result<()> {
-        self.sync()?;
-        if std::mem::take(&mut self.unmarked) {
-            log::mark(&mut self.unwritten, self.sequence, self.synced);
-            self.sequence += 1;
-            self.sync()?;
-        }
-        Ok(())
-    }
-
     /// Hands what is unwritten to the operating system.
     fn flush(&mut self) -> Result<()> {
         if self.unwritten.is_empty() {
@@ -456,15 +461,22 @@ fn write_log(
     Ok((sequence, length + bytes.len() as u64, file))
 }
 
-fn write_manifest(disk: &dyn Disk, directory: &Path, header: log::Header) -> Result<()> {
-    let envelope = file::wrap(MANIFEST_KIND, MANIFEST_VERSION, &header.to_bytes());
+/// The manifest: the header of the log that it names, and how many bytes of it are on disk.
+fn write_manifest(
+    disk: &dyn Disk,
+    directory: &Path,
+    header: log::Header,
+    settled: u64,
+) -> Result<()> {
+    let payload = [&header.to_bytes()[..], &settled.to_le_bytes()].concat();
+    let envelope = file::wrap(MANIFEST_KIND, MANIFEST_VERSION, &payload);
     file::replace_on(disk, &directory.join(MANIFEST), &envelope)
 }
 
-fn read_manifest(disk: &dyn Disk, directory: &Path) -> Result<(log::Header, PathBuf)> {
+fn read_manifest(disk: &dyn Disk, directory: &Path) -> Result<(log::Header, u64)> {
     let path = directory.join(MANIFEST);
     let manifest = file::load_from(disk, &path, MANIFEST_KIND, MANIFEST_VERSION, 4096);
-    let (_, payload) = manifest.map_err(|e| match e.kind() {
+    let (version, payload) = manifest.map_err(|e| match e.kind() {
         ErrorKind::NotFound => Error::new(
             ErrorKind::NotFound,
             format!(
@@ -476,7 +488,14 @@ fn read_manifest(disk: &dyn Disk, directory: &Path) -> Result<(log::Header, Path
         _ => e,
     })?;
     let header = log::Header::parse(&payload, &path)?;
-    Ok((header, log_path(directory, header.generation)))
+    match payload[log::HEADER..].try_into() {
+        Ok(settled) if version == MANIFEST_VERSION => Ok((header, u64::from_le_bytes(settled))),
+        _ => Err(Error::corrupt(
+            &path,
+            log::HEADER as u64,
+            format!("{} bytes where eight belong", payload.len() - log::HEADER),
+        )),
+    }
 }
 
 /// A log that holds more than its header. One that does not is what a crash leaves that comes
