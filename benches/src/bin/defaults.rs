@@ -20,7 +20,7 @@ const B: [f32; 5] = [0.3, 0.4, 0.6, 0.75, 0.9];
 const WEIGHTS: [usize; 21] = [
     0, 3, 5, 8, 10, 13, 15, 18, 20, 23, 25, 28, 30, 35, 40, 45, 50, 60, 70, 85, 100,
 ];
-const DEFAULT_WEIGHT: usize = 30;
+const DEFAULT_WEIGHT: usize = 25;
 /// What hybrid search may be below the better single mode.
 const MOST_BELOW: f64 = -0.03;
 

@@ -157,12 +157,13 @@ impl Near {
         };
     }
 
-    /// Entry points are spread over the slots, and chosen anew when there are a sixteenth more.
+    /// Entry points are spread over the slots, and chosen anew when half as many slots more are
+    /// linked as lie between two of them: what came last and is like nothing before needs its own.
     fn choose_entries(&mut self, alive: &impl Keep) {
         let n = self.reach as usize;
         let wanted = (self.linked.isqrt() / 4).clamp(super::ENTRIES.0, super::ENTRIES.1);
-        let enough =
-            self.chosen_for <= self.linked && self.linked <= self.chosen_for + self.chosen_for / 16;
+        let apart = self.chosen_for / wanted;
+        let enough = self.chosen_for <= self.linked && self.linked <= self.chosen_for + apart / 2;
         let sound = self.entries.len() * 2 > wanted && self.entries.iter().all(|&e| alive.keep(e));
         if enough && sound {
             return;
