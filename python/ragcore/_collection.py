@@ -48,6 +48,8 @@ def open(
     Texts are embedded by ``embedder``, by the built-in model if it is None. With ``dim`` the
     vectors are the caller's own. ``durability``: ``"sync"`` (acknowledged is on disk), ``"os"``
     (survives the process) or ``"memory"``. One writer at a time: a second one gets ``Locked``.
+    Any number of others may open it with ``read_only``: they see every change once its call has
+    returned.
     """
     if embedder is not None and not isinstance(embedder, Embedder):
         kind = type(embedder).__name__

@@ -115,6 +115,33 @@ def test_another_process_that_holds_the_store_is_named(tmp_path: Path) -> None:
     rag.open(tmp_path / "store").close()
 
 
+def test_a_reader_follows_a_writer_in_another_process(tmp_path: Path) -> None:
+    script = (
+        "import sys, ragcore as rag; col = rag.open(sys.argv[1]); print('open', flush=True)\n"
+        "for line in sys.stdin:\n"
+        "    word, _, rest = line.strip().partition(' ')\n"
+        "    col.add([rest], [rest]) if word == 'add' else col.compact()\n"
+        "    print('done', flush=True)"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "store")]
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as other:
+        assert other.stdout is not None and other.stdin is not None
+        assert other.stdout.readline() == "open\n"
+        with rag.open(tmp_path / "store", read_only=True) as reader:
+            assert len(reader) == 0 and not reader.search("moon")
+            for count, line in enumerate(["add moon", "add sun", "compact", "add star"], 1):
+                other.stdin.write(line + "\n")
+                other.stdin.flush()
+                assert other.stdout.readline() == "done\n"
+                assert len(reader) == (count if count < 3 else count - 1)
+            assert reader.search("star", mode="lexical").ids == ["star"]
+            assert reader.search("moon").ids[0] == "moon"
+            other.stdin.close()
+            assert other.wait(30) == 0
+            assert len(reader) == 3 and reader.verify().ok
+
+
 def test_damage_names_the_file_and_the_offset(tmp_path: Path) -> None:
     with filled(path=tmp_path / "store") as col:
         col.add(["later"], ["A record behind the damaged one."])

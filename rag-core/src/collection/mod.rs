@@ -50,7 +50,8 @@ options! {
     OpenOptions {
         /// Dimension of the vectors, for callers who bring their own.
         dim: Option<usize> = None, in 1..=65_536;
-        /// Whether writes are refused and no lock is taken.
+        /// Whether writes are refused and no lock is taken. Who reads sees what a writer adds, in
+        /// any process, without opening again.
         read_only: bool = false;
         /// When a write counts as done.
         durability: Durability = Durability::Sync;
@@ -279,10 +280,41 @@ impl Collection {
         Ok(())
     }
 
+    /// What is held now. One who only reads looks first whether a writer has added something. Never
+    /// asked for by one who holds an answer of it.
     fn read(&self) -> Result<RwLockReadGuard<'_, State>> {
         self.check_open()?;
+        if self.shared.read_only {
+            self.follow()?;
+        }
         let state = self.shared.state.read();
         Ok(state.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes in what a writer has added since the last look, all of it at once.
+    fn follow(&self) -> Result<()> {
+        // Nobody waits: while one looks, the others go on with what is there.
+        let Ok(mut writer) = self.shared.writer.try_lock() else {
+            return Ok(());
+        };
+        let news = writer.store.as_mut().map(Store::follow).transpose()?;
+        let Some(news) = news.flatten() else {
+            return Ok(());
+        };
+        let changes = news.records.iter().map(|record| Change::decode(record));
+        let changes = changes.collect::<Result<Vec<Change>>>()?;
+        let written = changes.iter().map(Change::documents).sum();
+        if news.replaced {
+            let mut state = State::new()?;
+            changes.iter().try_for_each(|change| state.apply(change))?;
+            check_identity(&state, self.shared.embedder.get(), None)?;
+            *self.state_to_write() = state;
+        } else {
+            let mut state = self.state_to_write();
+            changes.iter().try_for_each(|change| state.apply(change))?;
+        }
+        self.settle(&mut writer, written);
+        Ok(())
     }
 
     /// The right to write, after everything that refuses it was asked. Check the process first.

@@ -4,6 +4,7 @@
 //! operation under way would have made of it, in documents, search, filters and counts alike.
 
 use super::{Batch, Collection, OpenOptions, Query};
+use crate::disk::Disk;
 use crate::disk::simulated::{Fault, Simulated};
 use crate::error::Result;
 use crate::retrieval::filter::Filter;
@@ -20,7 +21,13 @@ const SEEDS: u64 = 40;
 type Truth = BTreeMap<String, u64>;
 
 fn open(disk: &Simulated) -> Result<Collection> {
-    let options = OpenOptions::default().dim(Some(DIMENSION));
+    open_as(disk, false)
+}
+
+fn open_as(disk: &Simulated, read_only: bool) -> Result<Collection> {
+    let options = OpenOptions::default()
+        .dim(Some(DIMENSION))
+        .read_only(read_only);
     Collection::open_on(
         Arc::new(disk.clone()),
         Some(Path::new("/store")),
@@ -53,12 +60,23 @@ struct Told {
 }
 
 fn live(disk: &Simulated, seed: u64) -> Told {
+    live_before(disk, seed, &mut |_| ())
+}
+
+/// The same, while `watch` looks on after every operation.
+fn live_before(disk: &Simulated, seed: u64, watch: &mut dyn FnMut(&Told)) -> Told {
     let mut told = Told::default();
-    told.failed = try_to_live(disk, seed, &mut told).is_err();
+    told.failed = try_to_live(disk, seed, &mut told, watch).is_err();
+    watch(&told);
     told
 }
 
-fn try_to_live(disk: &Simulated, seed: u64, told: &mut Told) -> Result<()> {
+fn try_to_live(
+    disk: &Simulated,
+    seed: u64,
+    told: &mut Told,
+    watch: &mut dyn FnMut(&Told),
+) -> Result<()> {
     let mut rng = Rng::new(seed);
     let mut collection = open(disk)?;
     for write in 0..9 {
@@ -100,31 +118,40 @@ fn try_to_live(disk: &Simulated, seed: u64, told: &mut Told) -> Result<()> {
         }
         told.truth = next;
         told.under_way = None;
+        watch(told);
     }
     collection.close()
 }
 
-/// Refuses what is neither the truth nor what was under way, and any side that contradicts another.
+/// Opens what is there and refuses what is neither the truth nor what was under way.
 fn check(disk: &Simulated, told: &Told, place: &str) {
     let collection = open(disk).unwrap_or_else(|error| panic!("{place}: {error}"));
+    compare(&collection, told, place);
+    if told.votes > 0 {
+        assert!(
+            collection.steering().forget("someone").unwrap(),
+            "{place}: feedback is gone"
+        );
+    }
+}
+
+/// Refuses documents that are neither, and any side that contradicts another.
+fn compare(collection: &Collection, told: &Told, place: &str) {
     let ids = collection.ids().unwrap();
     let documents = collection.get(&ids).unwrap();
     let mut found = Truth::new();
     for document in documents.into_iter().flatten() {
         let write = document.metadata["write"].as_u64().unwrap();
-        assert_eq!(
-            document.text,
-            Some(format!("text w{write} of {}", document.id)),
-            "{place}"
-        );
+        let text = format!("text w{write} of {}", document.id);
+        assert_eq!(document.text, Some(text), "{place}");
         assert!(document.vector.is_some(), "{place}");
         found.insert(document.id, write);
     }
     let right = found == told.truth || told.under_way.as_ref() == Some(&found);
+    let (truth, under_way) = (&told.truth, &told.under_way);
     assert!(
         right,
-        "{place}: found {found:?}, told {:?} or {:?}",
-        told.truth, told.under_way
+        "{place}: found {found:?}, told {truth:?} or {under_way:?}"
     );
     let report = collection.verify().unwrap();
     assert!(report.ok(), "{place}: {:?}", report.problems);
@@ -133,20 +160,9 @@ fn check(disk: &Simulated, told: &Told, place: &str) {
         let of_it = found.values().filter(|&&w| w == write).count();
         let filter = Filter::parse(&serde_json::json!({ "write": write })).unwrap();
         assert_eq!(collection.count(&filter).unwrap(), of_it, "{place}");
-        let query = Query::text(format!("w{write}"))
-            .with_vector(vec![1.0; DIMENSION])
-            .filter(filter);
-        assert_eq!(
-            collection.search(&query.k(20)).unwrap().len(),
-            of_it,
-            "{place}"
-        );
-    }
-    if told.votes > 0 {
-        assert!(
-            collection.steering().forget("someone").unwrap(),
-            "{place}: feedback is gone"
-        );
+        let query = Query::text(format!("w{write}")).with_vector(vec![1.0; DIMENSION]);
+        let hits = collection.search(&query.filter(filter).k(20)).unwrap();
+        assert_eq!(hits.len(), of_it, "{place}");
     }
 }
 
@@ -273,4 +289,53 @@ fn of_those_who_wait_together_one_is_refused_alone() {
     );
     assert_eq!(collection.len().unwrap(), 5);
     assert!(collection.verify().unwrap().ok());
+}
+
+#[test]
+fn a_reader_follows_every_change_without_opening_again() {
+    for seed in 0..SEEDS {
+        let disk = Simulated::default();
+        drop(open(&disk).unwrap());
+        let reader = open_as(&disk, true).unwrap();
+        let mut looked = 0;
+        live_before(&disk, seed, &mut |told| {
+            looked += 1;
+            // Some changes come in one look.
+            if !(looked + seed).is_multiple_of(3) {
+                compare(&reader, told, &format!("seed {seed}, look {looked}"));
+            }
+        });
+    }
+}
+
+#[test]
+fn a_reader_sees_no_write_that_was_refused() {
+    for seed in 0..SEEDS / 4 {
+        let whole = Simulated::default();
+        live(&whole, seed);
+        // The first steps make the store.
+        for step in 12..=whole.steps() {
+            for kind in [io::ErrorKind::Other, io::ErrorKind::StorageFull] {
+                let disk = Simulated::default();
+                drop(open(&disk).unwrap());
+                let reader = open_as(&disk, true).unwrap();
+                disk.let_fail(Some(Fault::Once(step, kind)));
+                let place = format!("seed {seed}, step {step}, {kind:?}");
+                live_before(&disk, seed, &mut |told| compare(&reader, told, &place));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reader_goes_on_when_the_directory_is_gone() {
+    let disk = Simulated::default();
+    let collection = open(&disk).unwrap();
+    collection.add(batch(&["a".to_owned()], 0)).unwrap();
+    let reader = open_as(&disk, true).unwrap();
+    collection.close().unwrap();
+    for file in disk.list(Path::new("/store")).unwrap() {
+        disk.remove(&file).unwrap();
+    }
+    assert_eq!(reader.len().unwrap(), 1);
 }

@@ -17,6 +17,12 @@ use std::path::{Path, PathBuf};
 pub(crate) trait Disk: Debug + Send + Sync {
     /// A whole file; one of more than `limit` bytes is refused.
     fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>>;
+    /// How long a file is.
+    fn length(&self, path: &Path) -> io::Result<u64>;
+    /// A number that is another one when another file has taken the place of this one.
+    fn stamp(&self, path: &Path) -> io::Result<u128>;
+    /// What stands in a file from a place on.
+    fn read_from(&self, path: &Path, at: u64) -> io::Result<Vec<u8>>;
     /// A new, empty file, in the place of an older one.
     fn create(&self, path: &Path) -> io::Result<Box<dyn Output>>;
     /// A file that is there, to be written at its end.
@@ -86,6 +92,31 @@ impl Disk for System {
             true => Err(too_big()),
             false => Ok(bytes),
         }
+    }
+
+    fn length(&self, path: &Path) -> io::Result<u64> {
+        Ok(std::fs::metadata(path)?.len())
+    }
+
+    fn stamp(&self, path: &Path) -> io::Result<u128> {
+        let data = std::fs::metadata(path)?;
+        let written = data.modified()?.duration_since(std::time::UNIX_EPOCH);
+        let written = written.map_or(0, |at| at.as_nanos());
+        #[cfg(unix)]
+        let written = {
+            use std::os::unix::fs::MetadataExt;
+            // A file that was there before may have had the same number, but not at the same time.
+            written ^ u128::from(data.ino()) << 64
+        };
+        Ok(written)
+    }
+
+    fn read_from(&self, path: &Path, at: u64) -> io::Result<Vec<u8>> {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(at))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn Output>> {

@@ -245,6 +245,21 @@ impl Disk for Simulated {
         }
     }
 
+    fn length(&self, path: &Path) -> io::Result<u64> {
+        let files = self.files();
+        Ok(files.inodes[files.find(path)?].now.len() as u64)
+    }
+
+    fn stamp(&self, path: &Path) -> io::Result<u128> {
+        Ok(self.files().find(path)? as u128)
+    }
+
+    fn read_from(&self, path: &Path, at: u64) -> io::Result<Vec<u8>> {
+        let files = self.files();
+        let bytes = &files.inodes[files.find(path)?].now;
+        Ok(bytes.get(at as usize..).unwrap_or_default().to_vec())
+    }
+
     fn create(&self, path: &Path) -> io::Result<Box<dyn Output>> {
         let mut files = self.files();
         files.inodes.push(Inode::default());

@@ -3,7 +3,9 @@
 //! Layout, little-endian. Header, 64 bytes: magic `RAGLOG\0\0`, version `u32`, feature bits `u32`
 //! (0), store id `u128`, generation `u64`, zeros, CRC-32 of the first 60 bytes `u32`. Record:
 //! payload length `u64`, sequence `u64`, synced `u64`, CRC-32 of these three `u32`, CRC-32 of the
-//! payload `u32`, payload. Sequences ascend by one, so that a missing record is noticed.
+//! payload `u32`, payload. Sequences ascend by one, so that a missing record is noticed. Where the
+//! top bit of the length is set, the next record belongs to this one: they are there together or
+//! not at all.
 //!
 //! `synced` is how much of the log was on disk when the record was written. So a crash and damage
 //! are told apart: what a later record, or the manifest, calls synced was whole once; what neither
@@ -16,6 +18,8 @@ pub(super) const HEADER: usize = 64;
 pub(super) const RECORD: usize = 32;
 const MAGIC: &[u8; 8] = b"RAGLOG\0\0";
 pub(super) const VERSION: u32 = 2;
+/// Set in the length of a record to which the next one belongs.
+const MORE: u64 = 1 << 63;
 
 /// What the header of a log says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,10 +74,11 @@ impl Header {
     }
 }
 
-/// Appends one record to `out`.
-pub(super) fn frame(out: &mut Vec<u8>, sequence: u64, synced: u64, payload: &[u8]) {
+/// Appends one record to `out`; with `more` the next one belongs to it.
+pub(super) fn frame(out: &mut Vec<u8>, sequence: u64, synced: u64, payload: &[u8], more: bool) {
     let start = out.len();
-    for number in [payload.len() as u64, sequence, synced] {
+    let length = payload.len() as u64 | if more { MORE } else { 0 };
+    for number in [length, sequence, synced] {
         out.extend_from_slice(&number.to_le_bytes());
     }
     let crc = crc32fast::hash(&out[start..]);
@@ -86,7 +91,12 @@ pub(super) fn frame(out: &mut Vec<u8>, sequence: u64, synced: u64, payload: &[u8
 #[derive(Debug)]
 pub(super) struct Scan<'a> {
     pub(super) header: Header,
-    /// The payloads of all whole records.
+    pub(super) found: Found<'a>,
+}
+
+/// Whole records, with all that belong to each.
+#[derive(Debug)]
+pub(super) struct Found<'a> {
     pub(super) records: Vec<&'a [u8]>,
     /// The sequence of the next record.
     pub(super) next: u64,
@@ -103,38 +113,46 @@ pub(super) fn scan<'a>(bytes: &'a [u8], synced: u64, path: &Path) -> Result<Scan
         let found = format!("it ends there, and {synced} bytes of it were on disk");
         return Err(Error::corrupt(path, bytes.len() as u64, found));
     }
-    let mut records = Vec::new();
-    let mut at = HEADER;
-    let mut next = 0;
-    while at < bytes.len() {
-        let Some(payload) = whole_record(&bytes[at..], next) else {
-            if (at as u64) < synced || later_calls_it_synced(bytes, at, next) {
-                let found = format!("record {next} does not match its checksum");
-                return Err(Error::corrupt(path, at as u64, found));
-            }
-            break;
-        };
-        records.push(payload);
-        at += RECORD + payload.len();
-        next += 1;
+    let found = whole_records(bytes, HEADER, 0);
+    let (at, next) = (found.end, found.next);
+    if (at as u64) < synced || later_calls_it_synced(bytes, at, next) {
+        let found = format!("record {next} does not match its checksum");
+        return Err(Error::corrupt(path, at as u64, found));
     }
-    Ok(Scan {
-        header,
-        records,
-        next,
-        end: at,
-    })
+    Ok(Scan { header, found })
 }
 
-/// The payload of what stands at the beginning of `bytes`, if it is whole and of that sequence.
-fn whole_record(bytes: &[u8], sequence: u64) -> Option<&[u8]> {
+/// The records from `at` on, of which the first has the sequence `next`, as far as they are whole.
+pub(super) fn whole_records(bytes: &[u8], at: usize, next: u64) -> Found<'_> {
+    let mut found = Found {
+        records: Vec::new(),
+        next,
+        end: at,
+    };
+    let (mut at, mut next, mut whole) = (at, next, 0);
+    while let Some((payload, more)) = whole_record(&bytes[at..], next) {
+        found.records.push(payload);
+        at += RECORD + payload.len();
+        next += 1;
+        if !more {
+            (found.end, found.next, whole) = (at, next, found.records.len());
+        }
+    }
+    found.records.truncate(whole);
+    found
+}
+
+/// The payload of what stands at the beginning of `bytes`, if it is whole and of that sequence,
+/// and whether the next record belongs to it.
+fn whole_record(bytes: &[u8], sequence: u64) -> Option<(&[u8], bool)> {
     let head = bytes.first_chunk::<RECORD>()?;
     if !is_head(head) || u64_at(head, 8) != sequence {
         return None;
     }
-    let length = usize::try_from(u64_at(head, 0)).ok()?;
-    let payload = bytes[RECORD..].get(..length)?;
-    (crc32fast::hash(payload) == u32_at(head, 28)).then_some(payload)
+    let length = u64_at(head, 0);
+    let payload = bytes[RECORD..].get(..usize::try_from(length & !MORE).ok()?)?;
+    let good = crc32fast::hash(payload) == u32_at(head, 28);
+    good.then_some((payload, length & MORE != 0))
 }
 
 fn is_head(head: &[u8]) -> bool {
@@ -176,7 +194,7 @@ mod tests {
         let mut bytes = header.to_bytes().to_vec();
         for (i, payload) in payloads.iter().enumerate() {
             let synced = bytes.len() as u64;
-            frame(&mut bytes, i as u64, synced, payload);
+            frame(&mut bytes, i as u64, synced, payload, false);
         }
         bytes
     }
@@ -189,8 +207,8 @@ mod tests {
         for cut in HEADER..=bytes.len() {
             let scan = scan(&bytes[..cut], 0, Path::new("log")).unwrap();
             let whole = ends.iter().filter(|&&end| end <= cut).count() - 1;
-            assert_eq!(scan.records.len(), whole, "cut at {cut}");
-            assert_eq!(scan.end, ends[whole]);
+            assert_eq!(scan.found.records.len(), whole, "cut at {cut}");
+            assert_eq!(scan.found.end, ends[whole]);
         }
     }
 
@@ -205,7 +223,7 @@ mod tests {
                 Err(error) => assert!(bit / 8 < last, "bit {bit}: {error}"),
                 Ok(scan) => {
                     assert!(bit / 8 >= last, "bit {bit} went unnoticed");
-                    assert_eq!(scan.records, [b"one", b"two"]);
+                    assert_eq!(scan.found.records, [b"one", b"two"]);
                 }
             }
         }
@@ -235,14 +253,14 @@ mod tests {
             generation: 1,
         };
         let mut bytes = header.to_bytes().to_vec();
-        frame(&mut bytes, 0, HEADER as u64, b"synced");
+        frame(&mut bytes, 0, HEADER as u64, b"synced", false);
         let synced = bytes.len() as u64;
         for sequence in 1..4 {
-            frame(&mut bytes, sequence, synced, b"unsynced");
+            frame(&mut bytes, sequence, synced, b"unsynced", false);
         }
         let second = synced as usize + RECORD + 8;
         bytes[second + 40 - 1] ^= 1;
-        let found = scan(&bytes, 0, Path::new("log")).unwrap();
+        let found = scan(&bytes, 0, Path::new("log")).unwrap().found;
         assert_eq!(found.records, [&b"synced"[..], b"unsynced"]);
         assert_eq!(found.end, second);
         bytes[HEADER + RECORD] ^= 1;
@@ -250,5 +268,23 @@ mod tests {
             scan(&bytes, 0, Path::new("log")).is_err(),
             "this one was synced"
         );
+    }
+
+    #[test]
+    fn what_belongs_together_is_there_as_a_whole_or_not_at_all() {
+        let mut bytes = log(&[b"before"]);
+        let start = bytes.len();
+        for (sequence, more) in [(1, true), (2, true), (3, false)] {
+            frame(&mut bytes, sequence, start as u64, b"together", more);
+        }
+        for cut in start..=bytes.len() {
+            let found = whole_records(&bytes[..cut], HEADER, 0);
+            let all = cut == bytes.len();
+            assert_eq!(found.records.len(), if all { 4 } else { 1 });
+            assert_eq!(
+                (found.end, found.next),
+                if all { (cut, 4) } else { (start, 1) }
+            );
+        }
     }
 }

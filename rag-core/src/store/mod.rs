@@ -70,6 +70,65 @@ pub struct Store {
     log: PathBuf,
     writer: Option<Writer>,
     recovery: Recovery,
+    /// How far the log was read, and the sequence of the record that comes next.
+    seen: (u64, u64),
+    /// The manifest when the log was last looked at.
+    manifest: Option<u128>,
+}
+
+/// What a reader finds that looks again.
+#[derive(Debug)]
+pub struct News {
+    /// Whether the records are all there are, and not those that were added.
+    pub replaced: bool,
+    /// The records, in order.
+    pub records: Vec<Vec<u8>>,
+}
+
+/// A log that was read as a whole.
+struct ReadLog {
+    header: log::Header,
+    settled: u64,
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl ReadLog {
+    /// Reads the log that the manifest names. A writer may put another in its place meanwhile.
+    fn new(disk: &dyn Disk, directory: &Path) -> Result<Self> {
+        let (mut header, mut settled) = read_manifest(disk, directory)?;
+        loop {
+            let path = log_path(directory, header.generation);
+            let error = match disk.read(&path, LIMIT) {
+                Ok(bytes) => {
+                    return Ok(Self {
+                        header,
+                        settled,
+                        path,
+                        bytes,
+                    });
+                }
+                Err(error) => error,
+            };
+            let generation = header.generation;
+            (header, settled) = read_manifest(disk, directory)?;
+            if error.kind() != ErrorKind::NotFound || header.generation == generation {
+                return Err(error);
+            }
+        }
+    }
+
+    fn found(&self) -> Result<log::Found<'_>> {
+        let scan = log::scan(&self.bytes, self.settled, &self.path)?;
+        match scan.header == self.header {
+            true => Ok(scan.found),
+            false => Err(Error::corrupt(
+                &self.path,
+                16,
+                "it belongs to another store",
+            )),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -131,32 +190,30 @@ impl Store {
         if lock.is_some() && !disk.exists(&directory.join(MANIFEST)) {
             Self::create(&*disk, directory)?;
         }
-        let (header, settled) = read_manifest(&*disk, directory)?;
-        let path = log_path(directory, header.generation);
-        let bytes = disk.read(&path, LIMIT)?;
-        let scan = log::scan(&bytes, settled, &path)?;
-        if scan.header != header {
-            return Err(Error::corrupt(&path, 16, "it belongs to another store"));
-        }
-        for (i, record) in scan.records.iter().enumerate() {
-            replay(record).map_err(|e| e.context(format_args!("{} record {i}", path.display())))?;
+        let read = ReadLog::new(&*disk, directory)?;
+        let found = read.found()?;
+        for (i, record) in found.records.iter().enumerate() {
+            let place = || format!("{} record {i}", read.path.display());
+            replay(record).map_err(|e| e.context(place()))?;
         }
         let recovery = Recovery {
-            records: scan.records.len(),
-            bytes: bytes.len() as u64,
-            torn_bytes: (bytes.len() - scan.end) as u64,
+            records: found.records.len(),
+            bytes: read.bytes.len() as u64,
+            torn_bytes: (read.bytes.len() - found.end) as u64,
         };
         let mut store = Self {
             disk,
             directory: directory.to_path_buf(),
             durability: options.durability,
-            header,
-            log: path,
+            header: read.header,
+            log: read.path.clone(),
             writer: None,
             recovery,
+            seen: (found.end as u64, found.next),
+            manifest: None,
         };
         if let Some(lock) = lock {
-            store.begin_writing(lock, &bytes, &scan, settled)?;
+            store.begin_writing(lock, &read.bytes, &found, read.settled)?;
         }
         Ok(store)
     }
@@ -183,22 +240,22 @@ impl Store {
         &mut self,
         lock: Box<dyn Held>,
         bytes: &[u8],
-        scan: &log::Scan<'_>,
+        found: &log::Found<'_>,
         settled: u64,
     ) -> Result<()> {
         let io = |e| Error::io("cannot write", &self.log, e);
-        let length = scan.end as u64;
-        if scan.end < bytes.len() {
+        let length = found.end as u64;
+        if found.end < bytes.len() {
             let aside = self.log.with_extension(format!("{length}.torn"));
-            file::replace_on(&*self.disk, &aside, &bytes[scan.end..])?;
+            file::replace_on(&*self.disk, &aside, &bytes[found.end..])?;
         }
         let mut file = self.disk.extend(&self.log).map_err(io)?;
-        if scan.end < bytes.len() {
+        if found.end < bytes.len() {
             file.cut(length).map_err(io)?;
         }
-        if settled < length || scan.end < bytes.len() {
+        if settled < length || found.end < bytes.len() {
             // What a crash has left is what there is: from now on none of it is lost in silence.
-            let rest = &bytes[settled as usize..scan.end];
+            let rest = &bytes[settled as usize..found.end];
             file.write_again(settled, rest)
                 .and_then(|()| file.sync())
                 .map_err(io)?;
@@ -208,7 +265,7 @@ impl Store {
         self.writer = Some(Writer {
             path: self.log.clone(),
             file,
-            sequence: scan.next,
+            sequence: found.next,
             length,
             synced: length,
             settled: length,
@@ -228,17 +285,16 @@ impl Store {
         self.append_all([payload])
     }
 
-    /// [`Store::append`] for several records, made durable together: all of them are there after
-    /// it, none after an error, and some of the first after a crash.
+    /// [`Store::append`] for several records that belong together: after a crash, too, all of them
+    /// are there or none.
     pub fn append_all<'a>(&mut self, payloads: impl IntoIterator<Item = &'a [u8]>) -> Result<()> {
         let durability = self.durability;
         let writer = self.writer()?;
         let (before, sequence) = (writer.unwritten.len(), writer.sequence);
-        for payload in payloads {
-            let Writer {
-                unwritten, synced, ..
-            } = writer;
-            log::frame(unwritten, writer.sequence, *synced, payload);
+        let mut payloads = payloads.into_iter().peekable();
+        while let Some(payload) = payloads.next() {
+            let (next, more) = (writer.sequence, payloads.peek().is_some());
+            log::frame(&mut writer.unwritten, next, writer.synced, payload, more);
             writer.sequence += 1;
         }
         let written = match durability {
@@ -326,18 +382,92 @@ impl Store {
 
     /// Reads the log from disk again and checks every checksum.
     pub fn verify(&self) -> Result<Recovery> {
-        let (header, settled) = read_manifest(&*self.disk, &self.directory)?;
-        let path = log_path(&self.directory, header.generation);
-        let bytes = self.disk.read(&path, LIMIT)?;
-        let scan = log::scan(&bytes, settled, &path)?;
-        if scan.header != header {
-            return Err(Error::corrupt(&path, 16, "it belongs to another store"));
-        }
+        let read = ReadLog::new(&*self.disk, &self.directory)?;
+        let found = read.found()?;
         Ok(Recovery {
-            records: scan.records.len(),
-            bytes: bytes.len() as u64,
-            torn_bytes: (bytes.len() - scan.end) as u64,
+            records: found.records.len(),
+            bytes: read.bytes.len() as u64,
+            torn_bytes: (read.bytes.len() - found.end) as u64,
         })
+    }
+
+    /// What a writer, here or in another process, has added since this store was opened for reading or
+    /// this was last asked; `None` if there is nothing. Costs a look at two files, without reading them.
+    ///
+    /// A store that vanished has no news; one that was damaged is `Corrupt`.
+    ///
+    /// ```
+    /// use rag_core::store::{Store, StoreOptions};
+    /// let dir = std::env::temp_dir().join(format!("ragcore-doc-follow-{}", std::process::id()));
+    /// let options = StoreOptions::default();
+    /// let mut writer = Store::open(&dir, &options, |_| Ok(())).unwrap();
+    /// let mut reader = Store::open(&dir, &options.read_only(true), |_| Ok(())).unwrap();
+    /// assert!(reader.follow().unwrap().is_none());
+    /// writer.append(b"hello").unwrap();
+    /// assert_eq!(reader.follow().unwrap().unwrap().records, [b"hello"]);
+    /// # drop((writer, reader));
+    /// # std::fs::remove_dir_all(&dir).unwrap();
+    /// ```
+    pub fn follow(&mut self) -> Result<Option<News>> {
+        if self.writer.is_some() {
+            return Ok(None);
+        }
+        let news = match self.is_replaced() {
+            Ok(true) => self.all(),
+            Ok(false) => self.added(),
+            Err(error) => Err(error),
+        };
+        match news {
+            // It vanished, or a writer is putting another log in the place of this one just now.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            news => news,
+        }
+    }
+
+    /// The records of a log that is new to this reader.
+    fn all(&mut self) -> Result<Option<News>> {
+        let read = ReadLog::new(&*self.disk, &self.directory)?;
+        let found = read.found()?;
+        self.seen = (found.end as u64, found.next);
+        (self.header, self.log) = (read.header, read.path.clone());
+        Ok(Some(News {
+            replaced: true,
+            records: found.records.into_iter().map(<[u8]>::to_vec).collect(),
+        }))
+    }
+
+    /// Whether the log is another one now, or shorter than what was read of it.
+    fn is_replaced(&mut self) -> Result<bool> {
+        let manifest = self.directory.join(MANIFEST);
+        let look = |e| Error::io("cannot read", &manifest, e);
+        let stamp = self.disk.stamp(&manifest).map_err(look)?;
+        if self.manifest != Some(stamp) {
+            let (header, _) = read_manifest(&*self.disk, &self.directory)?;
+            if header != self.header {
+                return Ok(true);
+            }
+            self.manifest = Some(stamp);
+        }
+        let length = self.disk.length(&self.log);
+        let length = length.map_err(|e| Error::io("cannot read", &self.log, e))?;
+        Ok(length < self.seen.0)
+    }
+
+    /// The records behind those that were read.
+    fn added(&mut self) -> Result<Option<News>> {
+        let look = |e| Error::io("cannot read", &self.log, e);
+        let (at, next) = self.seen;
+        if self.disk.length(&self.log).map_err(look)? == at {
+            return Ok(None);
+        }
+        let bytes = self.disk.read_from(&self.log, at).map_err(look)?;
+        let found = log::whole_records(&bytes, 0, next);
+        self.seen = (at + found.end as u64, found.next);
+        let records: Vec<Vec<u8>> = found.records.into_iter().map(<[u8]>::to_vec).collect();
+        Ok((!records.is_empty()).then_some(News {
+            replaced: false,
+            records,
+        }))
     }
 
     /// What opening found.
@@ -445,7 +575,7 @@ fn write_log(
     let mut bytes = header.to_bytes().to_vec();
     let (mut sequence, mut length) = (0, 0);
     for record in records {
-        log::frame(&mut bytes, sequence, 0, &record);
+        log::frame(&mut bytes, sequence, 0, &record, false);
         sequence += 1;
         if bytes.len() > AT_ONCE {
             file.write(&bytes).map_err(io)?;
