@@ -383,7 +383,7 @@ fn choose(names: &[String], models: &[Embedder], tables: &[&Table]) {
     };
     let percent = |w: usize| WEIGHTS[w] as f64 / 100.0;
     println!(
-        "{:<12}  model     dense   BM25    w=.30           by mean, others      3% rule, others      best of its own",
+        "{:<12}  model     dense   BM25    w=.{DEFAULT_WEIGHT}           by mean, others      3% rule, others      best of its own",
         "set"
     );
     let mut gains: Vec<[f64; 4]> = Vec::new();
@@ -423,7 +423,7 @@ fn choose(names: &[String], models: &[Embedder], tables: &[&Table]) {
         )
     };
     println!(
-        "gain over the better single mode: w=.30 {}; by mean {}; 3% rule {}; own best {}",
+        "gain over the better single mode: w=.{DEFAULT_WEIGHT} {}; by mean {}; 3% rule {}; own best {}",
         summed(0),
         summed(1),
         summed(2),
