@@ -41,7 +41,9 @@ use codec::Change;
 use state::State;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, TryLockError,
+};
 use waiting::Queue;
 use write::Put;
 
@@ -294,26 +296,32 @@ impl Collection {
     /// Takes in what a writer has added since the last look, all of it at once.
     fn follow(&self) -> Result<()> {
         // Nobody waits: while one looks, the others go on with what is there.
-        let Ok(mut writer) = self.shared.writer.try_lock() else {
+        let mut writer = match self.shared.writer.try_lock() {
+            Ok(writer) => writer,
+            Err(TryLockError::Poisoned(writer)) => writer.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(()),
+        };
+        let Some(store) = &mut writer.store else {
             return Ok(());
         };
-        let news = writer.store.as_mut().map(Store::follow).transpose()?;
-        let Some(news) = news.flatten() else {
-            return Ok(());
-        };
-        let changes = news.records.iter().map(|record| Change::decode(record));
-        let changes = changes.collect::<Result<Vec<Change>>>()?;
-        let written = changes.iter().map(Change::documents).sum();
-        if news.replaced {
+        let mut written = 0;
+        let followed = store.follow(|news| {
+            let changes = news.records.iter().map(|record| Change::decode(record));
+            let changes = changes.collect::<Result<Vec<Change>>>()?;
+            written = changes.iter().map(Change::documents).sum();
+            if !news.replaced {
+                let mut state = self.state_to_write();
+                return changes.iter().try_for_each(|change| state.apply(change));
+            }
             let mut state = State::new()?;
             changes.iter().try_for_each(|change| state.apply(change))?;
             check_identity(&state, self.shared.embedder.get(), None)?;
             *self.state_to_write() = state;
-        } else {
-            let mut state = self.state_to_write();
-            changes.iter().try_for_each(|change| state.apply(change))?;
+            Ok(())
+        })?;
+        if followed {
+            self.settle(&mut writer, written);
         }
-        self.settle(&mut writer, written);
         Ok(())
     }
 

@@ -391,10 +391,12 @@ impl Store {
         })
     }
 
-    /// What a writer, here or in another process, has added since this store was opened for reading or
-    /// this was last asked; `None` if there is nothing. Costs a look at two files, without reading them.
+    /// Hands to `take` what a writer, here or in another process, has added since this store was opened
+    /// for reading or this was last asked; answers whether there was something. Costs a look at two
+    /// files, without reading them.
     ///
-    /// A store that vanished has no news; one that was damaged is `Corrupt`.
+    /// A store that vanished has no news; one that was damaged is `Corrupt`. What `take` refuses is
+    /// handed to it again the next time.
     ///
     /// ```
     /// use rag_core::store::{Store, StoreOptions};
@@ -402,26 +404,37 @@ impl Store {
     /// let options = StoreOptions::default();
     /// let mut writer = Store::open(&dir, &options, |_| Ok(())).unwrap();
     /// let mut reader = Store::open(&dir, &options.read_only(true), |_| Ok(())).unwrap();
-    /// assert!(reader.follow().unwrap().is_none());
+    /// assert!(!reader.follow(|_| unreachable!("there is nothing new")).unwrap());
     /// writer.append(b"hello").unwrap();
-    /// assert_eq!(reader.follow().unwrap().unwrap().records, [b"hello"]);
+    /// let followed = reader.follow(|news| {
+    ///     assert_eq!(news.records, [b"hello"]);
+    ///     Ok(())
+    /// });
+    /// assert!(followed.unwrap());
     /// # drop((writer, reader));
     /// # std::fs::remove_dir_all(&dir).unwrap();
     /// ```
-    pub fn follow(&mut self) -> Result<Option<News>> {
+    pub fn follow(&mut self, take: impl FnOnce(News) -> Result<()>) -> Result<bool> {
         if self.writer.is_some() {
-            return Ok(None);
+            return Ok(false);
         }
+        let before = (self.header, self.seen, self.log.clone());
         let news = match self.is_replaced() {
             Ok(true) => self.all(),
             Ok(false) => self.added(),
             Err(error) => Err(error),
         };
-        match news {
+        let news = match news {
             // It vanished, or a writer is putting another log in the place of this one just now.
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            news => news,
-        }
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            news => news?,
+        };
+        let Some(news) = news else { return Ok(false) };
+        take(news).inspect_err(|_| {
+            (self.header, self.seen, self.log) = before;
+            self.manifest = None;
+        })?;
+        Ok(true)
     }
 
     /// The records of a log that is new to this reader.
