@@ -139,6 +139,9 @@ impl Collection {
                 }
             }
             rest = &rest[looked_at..];
+            if ready.is_empty() {
+                continue;
+            }
             let changes = ready.iter().flat_map(|(_, changes)| changes);
             let written = changes.clone().map(Change::documents).sum();
             match self.commit_all(writer, changes) {
@@ -239,9 +242,8 @@ impl Collection {
             store.append_all(records.iter().map(Vec::as_slice))?;
         }
         let mut state = self.state_to_write();
-        changes
-            .into_iter()
-            .try_for_each(|change| state.apply(change))
+        let mut changes = changes;
+        changes.try_for_each(|change| state.apply(change))
     }
 
     /// Measures the dials again if that is due. The change that it follows is made: what fails here

@@ -43,7 +43,7 @@ pub(crate) trait Disk: Debug + Send + Sync {
 
     /// Whether there is such a file.
     fn exists(&self, path: &Path) -> bool {
-        self.read(path, u64::MAX).is_ok()
+        self.length(path).is_ok()
     }
 }
 
@@ -171,11 +171,10 @@ impl Disk for System {
         file.set_len(0).map_err(io)?;
         file.seek(SeekFrom::Start(0)).map_err(io)?;
         writeln!(file, "{}", std::process::id()).map_err(io)?;
-        Ok(Box::new(file))
-    }
-
-    fn exists(&self, path: &Path) -> bool {
-        path.exists()
+        Ok(Box::new(Lock {
+            file,
+            pid: std::process::id(),
+        }))
     }
 }
 
@@ -199,8 +198,24 @@ impl Output for File {
     }
 }
 
-/// The kernel drops the lock with the file, and so with the process: none is ever stale.
-impl Held for File {}
+/// The kernel drops the lock with the file, and so with the process: none is ever stale. A forked
+/// child has the file too: it must neither keep the lock when its parent lets go nor give it away.
+#[derive(Debug)]
+struct Lock {
+    file: File,
+    pid: u32,
+}
+
+impl Held for Lock {}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if self.pid == std::process::id() {
+            // If this fails, the file is closed all the same.
+            let _ = self.file.unlock();
+        }
+    }
+}
 
 fn held(file: &mut File, path: &Path) -> Error {
     let mut text = String::new();

@@ -118,6 +118,14 @@ impl ReadLog {
         }
     }
 
+    fn recovery(&self, found: &log::Found<'_>) -> Recovery {
+        Recovery {
+            records: found.records.len(),
+            bytes: self.bytes.len() as u64,
+            torn_bytes: (self.bytes.len() - found.end) as u64,
+        }
+    }
+
     fn found(&self) -> Result<log::Found<'_>> {
         let scan = log::scan(&self.bytes, self.settled, &self.path)?;
         match scan.header == self.header {
@@ -143,6 +151,8 @@ struct Writer {
     /// Bytes that the manifest calls synced.
     settled: u64,
     poisoned: Option<String>,
+    /// The process that writes. A forked child has a copy of all this and must not use it.
+    pid: u32,
     _lock: Box<dyn Held>,
 }
 
@@ -196,11 +206,7 @@ impl Store {
             let place = || format!("{} record {i}", read.path.display());
             replay(record).map_err(|e| e.context(place()))?;
         }
-        let recovery = Recovery {
-            records: found.records.len(),
-            bytes: read.bytes.len() as u64,
-            torn_bytes: (read.bytes.len() - found.end) as u64,
-        };
+        let recovery = read.recovery(&found);
         let mut store = Self {
             disk,
             directory: directory.to_path_buf(),
@@ -271,6 +277,7 @@ impl Store {
             settled: length,
             unwritten: Vec::new(),
             poisoned: None,
+            pid: std::process::id(),
             _lock: lock,
         });
         Ok(())
@@ -328,9 +335,10 @@ impl Store {
     /// lost in silence.
     fn settle(&mut self) -> Result<()> {
         self.sync()?;
-        let writer = self.writer.as_ref().expect("it has just synced");
-        if writer.settled < writer.length {
-            write_manifest(&*self.disk, &self.directory, self.header, writer.length)?;
+        let (disk, directory, header) = (&*self.disk, &self.directory, self.header);
+        if let Some(writer) = self.writer.as_mut().filter(|w| w.settled < w.length) {
+            write_manifest(disk, directory, header, writer.length)?;
+            writer.settled = writer.length;
         }
         Ok(())
     }
@@ -368,8 +376,7 @@ impl Store {
 
     /// Makes a store of `records` in `directory`, which must be empty or absent.
     pub fn write_new(directory: &Path, records: impl Iterator<Item = Vec<u8>>) -> Result<()> {
-        let occupied = std::fs::read_dir(directory).is_ok_and(|mut d| d.next().is_some());
-        if occupied {
+        if System.list(directory).is_ok_and(|files| !files.is_empty()) {
             return Err(Error::new(
                 ErrorKind::AlreadyExists,
                 format!("{} is not empty; name a new directory", directory.display()),
@@ -383,12 +390,7 @@ impl Store {
     /// Reads the log from disk again and checks every checksum.
     pub fn verify(&self) -> Result<Recovery> {
         let read = ReadLog::new(&*self.disk, &self.directory)?;
-        let found = read.found()?;
-        Ok(Recovery {
-            records: found.records.len(),
-            bytes: read.bytes.len() as u64,
-            torn_bytes: (read.bytes.len() - found.end) as u64,
-        })
+        Ok(read.recovery(&read.found()?))
     }
 
     /// Hands to `take` what a writer, here or in another process, has added since this store was opened
@@ -522,7 +524,8 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
-        if self.writer.is_some() {
+        let own = |writer: &Writer| writer.pid == std::process::id();
+        if self.writer.as_ref().is_some_and(own) {
             // `close` tells of errors.
             let _ = self.settle();
         }
@@ -663,16 +666,12 @@ fn is_log(path: &Path) -> bool {
 /// Logs that the manifest no longer names are left over from a rewrite. Best effort: one that stays
 /// costs disk, nothing else, and the next open tries again.
 fn remove_other_logs(disk: &dyn Disk, directory: &Path, keep: &Path) {
-    let files = disk.list(directory).unwrap_or_default();
-    let mut others = files.iter().filter(|path| is_log(path) && *path != keep);
-    // The manifest that names another log must be on disk before this one is gone.
-    let Some(first) = others
-        .next()
-        .filter(|_| disk.sync_directory(directory).is_ok())
-    else {
-        return;
-    };
-    for path in std::iter::once(first).chain(others) {
-        let _ = disk.remove(path);
+    let mut others = disk.list(directory).unwrap_or_default();
+    others.retain(|path| is_log(path) && path != keep);
+    // The manifest that names another log must be on disk before these are gone.
+    if !others.is_empty() && disk.sync_directory(directory).is_ok() {
+        for path in others {
+            let _ = disk.remove(&path);
+        }
     }
 }

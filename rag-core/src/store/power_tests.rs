@@ -246,3 +246,28 @@ fn a_sync_that_failed_is_never_asked_again() {
     let (_, records) = open(&disk.after_the_cut(1), Durability::Sync).unwrap();
     assert_eq!(records, [b"before"]);
 }
+
+#[test]
+fn what_a_forked_child_drops_changes_nothing() {
+    let disk = Simulated::default();
+    let (mut store, _) = open(&disk, Durability::Memory).unwrap();
+    store.append(b"unwritten, and its parent's").unwrap();
+    store.writer.as_mut().unwrap().pid = 0;
+    let before = disk.steps();
+    drop(store);
+    assert_eq!(disk.steps(), before);
+}
+
+#[test]
+fn closing_says_once_how_much_is_on_disk() {
+    let disk = Simulated::default();
+    let (mut store, _) = open(&disk, Durability::Sync).unwrap();
+    store.append(b"one").unwrap();
+    let before = disk.steps();
+    store.close().unwrap();
+    assert_eq!(
+        disk.steps() - before,
+        5,
+        "create, write, sync, rename, sync of the directory"
+    );
+}

@@ -71,10 +71,13 @@ impl Slots<u32> {
             true => passing_pool(k, effort, share) * PLACE,
             false => FEW * SPARSE,
         };
-        match (self.near.is_none() || listing <= walking, self.count()) {
-            (true, all) if self.near.is_none() || listing <= all => Cheapest::Listing,
-            (_, all) if all <= walking => Cheapest::Scanning,
-            _ => Cheapest::Walking,
+        let scanning = self.count();
+        if self.near.is_none() || listing <= walking.min(scanning) {
+            Cheapest::Listing
+        } else if scanning <= walking {
+            Cheapest::Scanning
+        } else {
+            Cheapest::Walking
         }
     }
 
