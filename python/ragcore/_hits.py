@@ -74,19 +74,20 @@ class Hits(Sequence[Hit]):
     @property
     def ids(self) -> list[str]:
         """The ids, best first."""
-        return self._found.ids() if self._found else [hit.id for hit in self._hits]
+        return self._found.ids() if self._found is not None else [hit.id for hit in self._hits]
 
     @property
     def scores(self) -> Vectors:
         """The scores, (n,) float32."""
-        if self._found:
+        if self._found is not None:
             return self._found.scores()
         return np.array([hit.score for hit in self._hits], np.float32)
 
     @property
     def texts(self) -> list[str | None]:
         """The texts, best first."""
-        return self._found.texts() if self._found else [hit.text for hit in self._hits]
+        found = self._found
+        return [hit.text for hit in self._hits] if found is None else found.texts()
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...
@@ -100,7 +101,7 @@ class Hits(Sequence[Hit]):
         return self._hits[index]
 
     def __len__(self) -> int:
-        return self._found.len() if self._found else len(self._hits)
+        return len(self._hits) if self._found is None else self._found.len()
 
     def __reduce__(self) -> tuple[type[Hits], tuple[tuple[Hit, ...]]]:
         return (Hits, (self._hits,))

@@ -6,6 +6,9 @@
 use crate::error::Result;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// Requests that are carried out together at most, so that none waits for very many.
+const MOST: usize = 256;
+
 /// One request and, in time, its answer.
 #[derive(Debug)]
 pub(super) struct Waiting<T> {
@@ -50,9 +53,6 @@ impl<T> Default for Queue<T> {
         Self(Mutex::default())
     }
 }
-
-/// Requests that are carried out together at most, so that none waits for very many.
-const MOST: usize = 256;
 
 impl<T> Queue<T> {
     #[cfg(test)]
