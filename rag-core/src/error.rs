@@ -71,6 +71,8 @@ error_kinds! {
     Unsupported = 15, "unsupported";
     /// The caller's progress function asked to stop; nothing was kept.
     Interrupted = 16, "interrupted";
+    /// The disk, or the caller's share of it, is full; nothing was kept.
+    DiskFull = 17, "disk_full";
 }
 
 impl fmt::Display for ErrorKind {
@@ -128,13 +130,17 @@ impl Error {
 
     /// A failed file operation: `what` says what was being done, as in `"cannot read"`.
     ///
-    /// A missing file becomes `NotFound`, everything else `Io`.
+    /// A missing file becomes `NotFound`, no room `DiskFull`, everything else `Io`.
     pub fn io(what: &str, path: &Path, error: std::io::Error) -> Self {
-        let kind = match error.kind() {
-            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-            _ => ErrorKind::Io,
+        use std::io::ErrorKind as Kind;
+        let (kind, help) = match error.kind() {
+            Kind::NotFound => (ErrorKind::NotFound, ""),
+            Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => {
+                (ErrorKind::DiskFull, "; make room and try again")
+            }
+            _ => (ErrorKind::Io, ""),
         };
-        let message = format!("{what} {}: {error}", path.display());
+        let message = format!("{what} {}: {error}{help}", path.display());
         Self::new(kind, message).with_file(path).with_source(error)
     }
 

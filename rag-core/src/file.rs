@@ -4,8 +4,9 @@
 //! The envelope: magic `RAGCORE\0`, kind (8 bytes, ASCII, zero-padded), version `u32`, CRC-32 of
 //! the payload `u32`, payload length `u64`, payload. All numbers are little-endian.
 
-use crate::disk::{Disk, System};
+use crate::disk::{Disk, Output, System};
 use crate::error::{Error, ErrorKind, Result};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,6 +27,15 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// [`replace`] on another file system.
 pub(crate) fn replace_on(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<()> {
+    replace_with(disk, path, &mut |file| file.write(bytes))
+}
+
+/// [`replace`] by what `fill` writes.
+pub(crate) fn replace_with(
+    disk: &dyn Disk,
+    path: &Path,
+    fill: &mut dyn FnMut(&mut dyn Output) -> io::Result<()>,
+) -> Result<()> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let parent = match path.parent() {
         Some(p) if !p.as_os_str().is_empty() => p.to_path_buf(),
@@ -41,7 +51,7 @@ pub(crate) fn replace_on(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(
     let mut temporary = name.to_os_string();
     temporary.push(format!(".{}-{unique}.tmp", std::process::id()));
     let temporary = parent.join(temporary);
-    let written = write_and_sync(disk, &temporary, bytes)
+    let written = write_and_sync(disk, &temporary, fill)
         .and_then(|()| disk.rename(&temporary, path))
         .and_then(|()| disk.sync_directory(&parent));
     written.map_err(|e| {
@@ -51,9 +61,13 @@ pub(crate) fn replace_on(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(
     })
 }
 
-fn write_and_sync(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+fn write_and_sync(
+    disk: &dyn Disk,
+    path: &Path,
+    fill: &mut dyn FnMut(&mut dyn Output) -> io::Result<()>,
+) -> io::Result<()> {
     let mut file = disk.create(path)?;
-    file.write(bytes)?;
+    fill(&mut *file)?;
     file.sync()
 }
 

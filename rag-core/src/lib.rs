@@ -8,7 +8,7 @@
 //!
 //! Rooms depend downwards only: `collection`, `routing` -> `embedding`, `chunking`, `steering`,
 //! `retrieval`, `bandit`, `calibration`, `evaluation`, `store` -> `text`, `kernel` -> the ground
-//! (`error`, `options`, `matrix`, `rng`, `clock`, `threads`, `progress`, `bytes`, `file`). Rooms on
+//! (`error`, `options`, `matrix`, `rng`, `clock`, `threads`, `progress`, `bytes`, `plain`, `disk`, `file`, `image`). Rooms on
 //! one floor do not know each other. `ARCHITECTURE.md` walks through them in reading order.
 
 mod bytes;
@@ -16,8 +16,10 @@ pub mod clock;
 mod disk;
 pub mod error;
 pub mod file;
+mod image;
 pub mod matrix;
 pub mod options;
+mod plain;
 pub mod progress;
 pub mod rng;
 pub mod threads;

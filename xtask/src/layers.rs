@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 /// From the ground up. A module may use its own room and any room on a floor below.
 const FLOORS: &[&[&str]] = &[
     &[
-        "error", "options", "matrix", "rng", "clock", "threads", "progress", "bytes", "disk",
-        "file",
+        "error", "options", "matrix", "rng", "clock", "threads", "progress", "bytes", "plain",
+        "disk", "file", "image",
     ],
     &["text", "kernel"],
     &[

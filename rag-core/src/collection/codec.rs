@@ -1,16 +1,17 @@
 //! What one log record of a collection says, and its bytes.
 //!
 //! A record is one atomic change. Little-endian; a text is its length `u32` and its UTF-8 bytes,
-//! a list its count `u32` and its items. First byte: the tag, 1 to 6 in the order of [`Change`]. A
+//! a list its count `u32` and its items. First byte: the tag, 1 to 6 in the order of [`Change`]; for
+//! documents see `packed`. A
 //! release that does not know a tag answers `Corrupt` and names it; 6, the calibration, is written
 //! only once a collection was calibrated. The store's checksums keep damage out; what still does
 //! not parse is an error, never a panic or an unchecked allocation.
 
-use super::document::{Metadata, Stored};
+use super::document::Stored;
+use super::packed::{self, Packed};
 use super::relevance::Scale;
 use crate::bytes::{Reader, Writer};
 use crate::error::{Error, Result};
-use std::sync::Arc;
 
 /// One atomic change of a collection.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +53,15 @@ pub(crate) struct Feedback {
 }
 
 impl Change {
+    /// How much work it is to take it in: documents, deletions, or one.
+    pub(crate) fn weight(&self) -> u64 {
+        match self {
+            Self::Put { documents, .. } => documents.len() as u64,
+            Self::Delete(ids) => ids.len() as u64,
+            _ => 1,
+        }
+    }
+
     /// How many documents it brings.
     pub(crate) fn documents(&self) -> usize {
         match self {
@@ -72,18 +82,7 @@ impl Change {
                     out.text(fingerprint.as_bytes());
                 }
             }
-            // Batches are cut long before a count reaches 2^32; see `MAX_BATCH_BYTES`.
-            Change::Put { documents, vectors } => {
-                out.byte(2);
-                out.count(documents.len());
-                for document in documents {
-                    out.text(document.id.as_bytes());
-                    put_optional(&mut out, document.text.as_deref());
-                    let metadata = serde_json::to_vec(&*document.metadata);
-                    out.text(&metadata.expect("a JSON object always has a text"));
-                }
-                put_floats(&mut out, vectors);
-            }
+            Change::Put { documents, vectors } => return packed::pack(documents, vectors),
             Change::Delete(ids) => {
                 out.byte(3);
                 out.count(ids.len());
@@ -126,6 +125,9 @@ impl Change {
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
+        if bytes.first() == Some(&packed::TAG) {
+            return unpack(bytes).map_err(malformed);
+        }
         let mut input = Reader::new(bytes);
         let change = read(&mut input).map_err(malformed)?;
         match input.left() {
@@ -135,7 +137,16 @@ impl Change {
     }
 }
 
-fn malformed(found: impl std::fmt::Display) -> Error {
+fn unpack(bytes: &[u8]) -> crate::bytes::Read<Change> {
+    let batch = Packed::new(bytes)?;
+    let documents = (0..batch.len()).map(|i| batch.document(i)?.stored());
+    Ok(Change::Put {
+        documents: documents.collect::<crate::bytes::Read<Vec<Stored>>>()?,
+        vectors: batch.copied_vectors()?,
+    })
+}
+
+pub(super) fn malformed(found: impl std::fmt::Display) -> Error {
     let message = format!("the record is damaged: {found}; it was not written by this library");
     Error::new(crate::ErrorKind::Corrupt, message)
 }
@@ -164,17 +175,6 @@ fn read(input: &mut Reader<'_>) -> Read<Change> {
             };
             let dim = (dim > 0).then_some(dim);
             Change::Identity { dim, embedder }
-        }
-        2 => {
-            let documents = list(input, |input| {
-                Ok(Stored {
-                    id: text(input)?,
-                    text: optional(input)?.map(Arc::from),
-                    metadata: Arc::new(metadata(input)?),
-                })
-            })?;
-            let vectors = floats(input)?;
-            Change::Put { documents, vectors }
         }
         3 => Change::Delete(list(input, text)?),
         4 => Change::Steering {
@@ -227,10 +227,6 @@ fn optional(input: &mut Reader<'_>) -> Read<Option<String>> {
     }
 }
 
-fn metadata(input: &mut Reader<'_>) -> Read<Metadata> {
-    serde_json::from_slice(input.text_bytes()?).map_err(|e| format!("metadata: {e}"))
-}
-
 fn floats(input: &mut Reader<'_>) -> Read<Vec<f32>> {
     let n = input.count()?;
     Ok(input.any_floats(n)?)
@@ -239,6 +235,7 @@ fn floats(input: &mut Reader<'_>) -> Read<Vec<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     fn examples() -> Vec<Change> {
         let metadata = serde_json::json!({"year": 2020, "tags": ["a", null], "x": 0.1});

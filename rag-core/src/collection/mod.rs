@@ -4,18 +4,26 @@
 //! memory: a batch is there as a whole or not at all. Writers take turns; searches run beside
 //! them and wait only for the short moment in which a change is applied.
 //!
-//! Read `state` for what is held, `write` for changes, `search` and `rank` for questions, `teach` for dials,
-//! `relevance` for what a score is worth.
+//! Read `state` for what is held, with `rows` and `ids`, `write` for changes, `image` for how opening
+//! is quick, `search` and `rank` for questions, `teach` for dials, `relevance` for what a score is
+//! worth.
 
 mod codec;
 mod document;
 mod hits;
+mod ids;
+mod image;
+#[cfg(test)]
+mod image_tests;
+mod kept;
+mod packed;
 #[cfg(test)]
 mod power_tests;
 mod query;
 mod rank;
 mod relevance;
 mod report;
+mod rows;
 mod search;
 mod state;
 mod teach;
@@ -36,8 +44,9 @@ use crate::embedding::{Embedder, EmbedderOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options;
 use crate::rng::Rng;
-use crate::store::{Durability, Store, StoreOptions};
+use crate::store::{Durability, Followed, Store, StoreOptions};
 use codec::Change;
+use image::Opening;
 use state::State;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -97,6 +106,10 @@ struct Shared {
 #[derive(Debug)]
 struct Writer {
     store: Option<Store>,
+    /// Changes since the last image: what opening would have to take in one by one.
+    behind: u64,
+    /// So many of them are put up with, because an image could not be written.
+    patience: u64,
 }
 
 impl Collection {
@@ -153,30 +166,37 @@ impl Collection {
                 "a collection in memory cannot be read_only; name a path",
             ));
         }
-        let mut state = State::new()?;
+        let mut opening = Opening::new()?;
         let store = match path {
             None => None,
             Some(path) => {
                 let store_options = StoreOptions::default()
                     .durability(options.durability)
                     .read_only(options.read_only);
-                Some(Store::open_on(disk, path, &store_options, |record| {
-                    state.apply(&Change::decode(record)?)
-                })?)
+                Some(Store::open_on(disk, path, &store_options, &mut opening)?)
             }
         };
+        let Opening {
+            mut state,
+            replayed,
+        } = opening;
         check_identity(&state, embedder.as_ref(), options.dim)?;
         let dim = embedder.as_ref().map(Embedder::dim).or(options.dim);
-        state.apply(&Change::Identity {
+        let identity = Change::Identity {
             dim,
             embedder: state.embedder.clone(),
-        })?;
+        };
+        state.apply(&identity, 0)?;
         let own_vectors = embedder.is_none() && options.dim.is_some();
         Ok(Self {
             shared: Arc::new(Shared {
                 pid: std::process::id(),
                 state: RwLock::new(state),
-                writer: Mutex::new(Writer { store }),
+                writer: Mutex::new(Writer {
+                    store,
+                    behind: replayed,
+                    patience: 0,
+                }),
                 waiting: Queue::default(),
                 embedder: embedder.map_or_else(OnceLock::new, OnceLock::from),
                 own_vectors,
@@ -205,24 +225,25 @@ impl Collection {
 
     /// Whether a document has this id.
     pub fn contains(&self, id: &str) -> Result<bool> {
-        Ok(self.read()?.ids.contains_key(id))
+        Ok(self.read()?.find(id)?.is_some())
     }
 
     /// The documents of these ids, in their order; `None` for an id that is not here.
     pub fn get(&self, ids: &[impl AsRef<str>]) -> Result<Vec<Option<Document>>> {
         let state = self.read()?;
-        Ok(ids.iter().map(|id| state.document(id.as_ref())).collect())
+        ids.iter().map(|id| state.document(id.as_ref())).collect()
     }
 
     /// All ids, in the order in which their documents were last written.
     pub fn ids(&self) -> Result<Vec<String>> {
         let state = self.read()?;
-        Ok(state.live().map(|(_, stored)| stored.id.clone()).collect())
+        state.alive().iter().map(|row| state.rows.id(row)).collect()
     }
 
     /// The number of documents that a filter keeps.
     pub fn count(&self, filter: &crate::retrieval::filter::Filter) -> Result<usize> {
-        Ok(self.read()?.matching(filter).count())
+        let state = self.read()?;
+        state.soundly(|| state.matching(filter).count())
     }
 
     /// The embedder: the caller's, or the built-in model, made when first needed.
@@ -289,6 +310,12 @@ impl Collection {
         if self.shared.read_only {
             self.follow()?;
         }
+        self.read_locked()
+    }
+
+    /// [`Collection::read`] for one who holds the writer, or does not care for news.
+    fn read_locked(&self) -> Result<RwLockReadGuard<'_, State>> {
+        self.check_open()?;
         let state = self.shared.state.read();
         Ok(state.unwrap_or_else(PoisonError::into_inner))
     }
@@ -305,19 +332,23 @@ impl Collection {
             return Ok(());
         };
         let mut written = 0;
-        let followed = store.follow(|news| {
-            let changes = news.records.iter().map(|record| Change::decode(record));
+        let followed = store.follow_with(|store, followed| {
+            let records = match followed {
+                Followed::Added(records) => records,
+                Followed::Replaced(new) => {
+                    let mut opening = Opening::new()?;
+                    store.replay(&new, &mut opening)?;
+                    check_identity(&opening.state, self.shared.embedder.get(), None)?;
+                    *self.state_to_write() = opening.state;
+                    return Ok(());
+                }
+            };
+            let changes = records.iter().map(|(_, record)| Change::decode(record));
             let changes = changes.collect::<Result<Vec<Change>>>()?;
             written = changes.iter().map(Change::documents).sum();
-            if !news.replaced {
-                let mut state = self.state_to_write();
-                return changes.iter().try_for_each(|change| state.apply(change));
-            }
-            let mut state = State::new()?;
-            changes.iter().try_for_each(|change| state.apply(change))?;
-            check_identity(&state, self.shared.embedder.get(), None)?;
-            *self.state_to_write() = state;
-            Ok(())
+            let mut state = self.state_to_write();
+            let mut changes = changes.iter().zip(&records);
+            changes.try_for_each(|(change, &(at, _))| state.apply(change, at))
         })?;
         if followed {
             self.settle(&mut writer, written);

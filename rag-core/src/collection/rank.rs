@@ -15,7 +15,6 @@ use crate::retrieval::lexical::Asked;
 use crate::retrieval::topk::TopK;
 use crate::threads;
 use std::cmp::Ordering;
-use std::sync::Arc;
 
 /// Rows that the dense side is followed down at first, beyond twice those asked for; each time it
 /// was not enough by so many times as far.
@@ -166,7 +165,7 @@ impl Search<'_> {
         }
         let mut found = match self.among {
             Some(rows) => self.scored(rows.iter().collect(), asked),
-            None => self.scored(self.state.alive.iter().collect(), asked),
+            None => self.scored(self.state.alive().iter().collect(), asked),
         };
         self.keep_best(&mut found, k);
         found
@@ -342,20 +341,13 @@ impl State {
     /// Reads a little of each document, all at once, because one after the other each would have
     /// to be waited for; changes nothing but time.
     pub(super) fn touch(&self, found: &[Found]) {
-        let held = found
-            .iter()
-            .flat_map(|found| &self.rows[found.row as usize]);
-        let read = held.map(|stored| {
-            let id = stored.id.as_bytes().first().copied().unwrap_or_default();
-            let text = stored.text.as_ref().map_or(0, Arc::strong_count);
-            usize::from(id) ^ text ^ Arc::strong_count(&stored.metadata)
-        });
+        let read = found.iter().map(|found| self.rows.touch(found.row));
         std::hint::black_box(read.fold(0, |all, one| all ^ one));
     }
 
     /// The order of hits: score descending, then id ascending.
     pub(super) fn order(&self, a: (u32, f32), b: (u32, f32)) -> Ordering {
-        let id = |row: u32| self.rows[row as usize].as_ref().map(|s| s.id.as_str());
+        let id = |row: u32| self.rows.look(row, |seen| Ok(seen.id().to_owned()));
         b.1.total_cmp(&a.1).then_with(|| id(a.0).cmp(&id(b.0)))
     }
 }

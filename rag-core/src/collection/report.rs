@@ -1,10 +1,24 @@
 //! What a collection tells of itself, and the upkeep of its files.
 
-use super::Collection;
-use super::codec::Change;
+use super::codec::{Change, malformed};
+use super::image::Taken;
+use super::kept::Place;
+use super::packed::{self, Packed};
+use super::state::State;
+use super::{Collection, Writer};
 use crate::error::{ErrorKind, Result};
+use crate::image;
 use crate::store::Store;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::PoisonError;
+
+/// Changes that opening may have to take in one by one: so many, or this share of the documents.
+const MOST_BEHIND: u64 = 2048;
+const SHARE_BEHIND: u64 = 32;
+/// Bytes of no use that a log may hold whatever it holds else.
+const TOLERATED_BYTES: u64 = 1 << 20;
 
 /// Figures on a collection.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +41,8 @@ pub struct Stats {
     pub text_bytes: usize,
     /// Bytes of the log on disk; 0 in memory.
     pub log_bytes: u64,
+    /// Bytes of the image on disk, from which opening is quick; 0 in memory.
+    pub image_bytes: u64,
 }
 
 impl Stats {
@@ -36,7 +52,7 @@ impl Stats {
             "documents": self.documents, "vectors": self.vectors, "dim": self.dim,
             "embedder": self.embedder, "fingerprint": self.fingerprint, "dials": self.dials,
             "calibrated_for": self.calibrated_for, "text_bytes": self.text_bytes,
-            "log_bytes": self.log_bytes,
+            "log_bytes": self.log_bytes, "image_bytes": self.image_bytes,
         })
     }
 }
@@ -72,10 +88,11 @@ impl Report {
 impl Collection {
     /// Figures on the collection.
     pub fn stats(&self) -> Result<Stats> {
-        let log_bytes = {
+        let (log_bytes, image_bytes) = {
             self.check_open()?;
             let writer = self.writer();
-            writer.store.as_ref().map_or(0, Store::log_bytes)
+            let bytes = |store: &Store| (store.log_bytes(), store.image_bytes());
+            writer.store.as_ref().map_or((0, 0), bytes)
         };
         let state = self.read()?;
         let embedder = state.embedder.clone();
@@ -87,85 +104,161 @@ impl Collection {
             fingerprint: embedder.map(|(_, fingerprint)| fingerprint),
             dials: state.steering.names().map(str::to_owned).collect(),
             calibrated_for: state.calibrated.as_ref().map(|c| c.scale.to_string()),
-            text_bytes: state
-                .live()
-                .map(|(_, s)| s.text.as_ref().map_or(0, |text| text.len()))
-                .sum(),
+            text_bytes: state.rows.text_bytes(),
             log_bytes,
+            image_bytes,
         })
     }
 
     /// Reads every checksum of the files again and checks that documents, ids, vectors and
-    /// postings agree. What is wrong is in the report; damaged files too.
+    /// postings agree with each other and with the log. What is wrong is in the report; damaged files
+    /// too.
     pub fn verify(&self) -> Result<Report> {
         self.check_open()?;
         let mut report = Report::default();
+        let mut writer = self.writer();
+        if !self.shared.read_only
+            && let Some(store) = &mut writer.store
         {
-            let mut writer = self.writer();
-            if let Some(store) = &mut writer.store {
-                if !self.shared.read_only {
-                    store.sync()?;
+            store.sync()?;
+        }
+        let state = self.read_locked()?;
+        if let Some(store) = &writer.store {
+            let mut last = HashMap::new();
+            let checked = store.check(|at, record| follow_ids(&mut last, at, record));
+            match checked {
+                Ok(found) => {
+                    (report.records, report.bytes) = (found.records, found.bytes);
+                    self.compare(&state, &last, &mut report)?;
                 }
-                match store.verify() {
-                    Ok(found) => (report.records, report.bytes) = (found.records, found.bytes),
-                    Err(e) if e.kind() == ErrorKind::Corrupt => {
-                        report.problems.push(e.to_string());
-                    }
-                    Err(e) => return Err(e),
-                }
+                Err(e) if e.kind() == ErrorKind::Corrupt => report.problems.push(e.to_string()),
+                Err(e) => return Err(e),
             }
         }
-        let state = self.read()?;
         report.documents = state.len();
-        let mut lexical = 0;
-        for (row, stored) in state.live() {
-            if state.ids.get(&stored.id) != Some(&row) {
-                let problem = format!("the id \"{}\" does not lead to its document", stored.id);
-                report.problems.push(problem);
-            }
-            let norm = state
-                .vector(row)
-                .map(|v| v.iter().map(|x| x * x).sum::<f32>());
-            if norm.is_some_and(|n| (n - 1.0).abs() > 1e-3) {
-                let problem = format!("the vector of \"{}\" is not of unit length", stored.id);
-                report.problems.push(problem);
-            }
-            lexical += usize::from(stored.text.is_some());
-        }
-        if state.ids.len() != state.live().count() || state.lexical.len() != lexical {
-            let problem = "ids, documents and postings differ in number".to_owned();
-            report.problems.push(problem);
-        }
+        state.check(&mut report.problems);
         Ok(report)
     }
 
-    /// Makes every change so far durable and the log as short as it can be, so that the next
-    /// opening reads no more than it must. In memory it does nothing.
-    pub fn checkpoint(&self) -> Result<()> {
-        let mut writer = self.check_writable_and_lock()?;
-        let Some(store) = &mut writer.store else {
+    /// Compares the documents here with those that the log comes to.
+    fn compare(
+        &self,
+        state: &State,
+        log: &HashMap<String, Place>,
+        report: &mut Report,
+    ) -> Result<()> {
+        // What a reader was opened with may be older than what the log says now.
+        if self.shared.read_only {
             return Ok(());
-        };
-        let state = self.read()?;
-        store.rewrite(state.changes().map(|change| Change::encode(&change)))
+        }
+        if log.len() != state.len() {
+            let (held, logged) = (state.len(), log.len());
+            let problem = format!("there are {held} documents, and {logged} in the log");
+            report.problems.push(problem);
+        }
+        for (id, &place) in log {
+            let held = state.find(id)?.map(|row| state.rows.places()[row as usize]);
+            if held != Some(place) {
+                let problem = format!("the document \"{id}\" is not the last one of that id");
+                report.problems.push(problem);
+            }
+        }
+        Ok(())
     }
 
-    /// [`Collection::checkpoint`], and the memory of deleted documents comes back too.
-    /// Afterwards deleted text is gone from the files.
-    pub fn compact(&self) -> Result<()> {
-        {
-            let mut writer = self.check_writable_and_lock()?;
-            self.state_to_write().rebuild()?;
-            self.settle(&mut writer, usize::MAX);
+    /// Makes every change so far durable, and the next opening quick: it need not take in again what
+    /// there is now. Bytes of what was deleted or replaced are given back where they are more than
+    /// half. In memory it does nothing.
+    pub fn checkpoint(&self) -> Result<()> {
+        let mut writer = self.check_writable_and_lock()?;
+        match self.is_wasteful(&writer) {
+            true => self.rewrite(&mut writer),
+            false => self.write_image(&mut writer),
         }
-        self.checkpoint()
+    }
+
+    /// Gives back disk and memory of what was deleted or replaced; afterwards it is gone from the
+    /// files.
+    pub fn compact(&self) -> Result<()> {
+        let mut writer = self.check_writable_and_lock()?;
+        self.state_to_write().rebuild()?;
+        self.settle(&mut writer, usize::MAX);
+        self.rewrite(&mut writer)
     }
 
     /// Writes the collection as it is now into the directory `path`, which must be empty or
     /// absent. The copy opens like any other; this collection is not disturbed.
     pub fn backup(&self, path: impl AsRef<Path>) -> Result<()> {
         let state = self.read()?;
-        Store::write_new(path.as_ref(), state.changes().map(|c| c.encode()))
+        let taken = RefCell::new(Taken::default());
+        let image = |starts: &[u64], to: &mut image::Writer<'_>| {
+            let taken = taken.borrow();
+            state.write(to, &taken.places(state.rows.len(), starts), taken.logged)
+        };
+        Store::write_new_with(path.as_ref(), state.records(&taken), Some(image))
+    }
+
+    /// Writes an image, if opening would have much to take in.
+    pub(super) fn keep_image_fresh(&self, writer: &mut Writer) {
+        let held = self.shared.state.read();
+        let held = held.unwrap_or_else(PoisonError::into_inner).len() as u64;
+        let most = MOST_BEHIND.max(held / SHARE_BEHIND).max(writer.patience);
+        let wasteful = self.is_wasteful(writer) && writer.patience == 0;
+        if writer.store.is_none() || writer.behind <= most && !wasteful {
+            return;
+        }
+        let written = match self.is_wasteful(writer) {
+            true => self.rewrite(writer),
+            false => self.write_image(writer),
+        };
+        if written.is_err() {
+            // There may be no room. The log holds everything: the next attempt can wait.
+            writer.patience = writer.behind + most;
+        }
+    }
+
+    /// Whether more than half of the log is of no use any more.
+    fn is_wasteful(&self, writer: &Writer) -> bool {
+        let state = self.shared.state.read();
+        let state = state.unwrap_or_else(PoisonError::into_inner);
+        let Some(store) = &writer.store else {
+            return false;
+        };
+        let used = state.logged.used(state.len());
+        store.log_bytes() > used.saturating_mul(2).saturating_add(TOLERATED_BYTES)
+    }
+
+    fn write_image(&self, writer: &mut Writer) -> Result<()> {
+        let Some(store) = &mut writer.store else {
+            return Ok(());
+        };
+        let state = self.read_locked()?;
+        store.write_image(|to| state.write(to, state.rows.places(), state.logged))?;
+        (writer.behind, writer.patience) = (0, 0);
+        Ok(())
+    }
+
+    /// Puts a log of what there is in the place of the present one, with an image.
+    fn rewrite(&self, writer: &mut Writer) -> Result<()> {
+        let Some(store) = &mut writer.store else {
+            return Ok(());
+        };
+        let taken = RefCell::new(Taken::default());
+        let (starts, records) = {
+            let state = self.read_locked()?;
+            let image = |starts: &[u64], to: &mut image::Writer<'_>| {
+                let taken = taken.borrow();
+                state.write(to, &taken.places(state.rows.len(), starts), taken.logged)
+            };
+            store.rewrite_with(state.records(&taken), Some(image))?
+        };
+        (writer.behind, writer.patience) = (0, 0);
+        let mut state = self.state_to_write();
+        let taken = taken.into_inner();
+        let places = taken.places(state.rows.len(), &starts);
+        state.move_to(&records, &places);
+        state.logged = taken.logged;
+        Ok(())
     }
 
     /// Where the collection lies; `None` in memory.
@@ -173,5 +266,58 @@ impl Collection {
         self.check_open()?;
         let writer = self.writer();
         Ok(writer.store.as_ref().map(|s| s.directory().to_path_buf()))
+    }
+}
+
+/// Takes note of what a record says about which documents there are.
+fn follow_ids(last: &mut HashMap<String, Place>, at: u64, record: &[u8]) -> Result<()> {
+    if record.first() != Some(&packed::TAG) {
+        if let Change::Delete(ids) = Change::decode(record)? {
+            for id in ids {
+                last.remove(&id);
+            }
+        }
+        return Ok(());
+    }
+    let batch = Packed::new(record).map_err(malformed)?;
+    for i in 0..batch.len() {
+        let seen = batch.document(i).map_err(malformed)?;
+        seen.metadata().map_err(malformed)?;
+        last.insert(seen.id.to_owned(), Place::new(at, i));
+    }
+    Ok(())
+}
+
+impl State {
+    /// Says what of documents, ids, vectors and postings does not agree.
+    fn check(&self, problems: &mut Vec<String>) {
+        let mut texts = 0;
+        for row in self.alive().iter() {
+            texts += usize::from(self.rows.has_text(row));
+            let id = match self.rows.id(row) {
+                Ok(id) => id,
+                Err(damage) => {
+                    problems.push(damage.to_string());
+                    continue;
+                }
+            };
+            if !self.ids.leads(&id, row) {
+                problems.push(format!("the id \"{id}\" does not lead to its document"));
+            }
+            let norm = self.soundly(|| {
+                let vector = self.vector(row)?;
+                Some(vector.iter().map(|x| x * x).sum::<f32>())
+            });
+            match norm {
+                Err(damage) => problems.push(damage.to_string()),
+                Ok(Some(norm)) if (norm - 1.0).abs() > 1e-3 => {
+                    problems.push(format!("the vector of \"{id}\" is not of unit length"));
+                }
+                Ok(_) => {}
+            }
+        }
+        if self.ids.len() != self.alive().count() || self.lexical.len() != texts {
+            problems.push("ids, documents and postings differ in number".to_owned());
+        }
     }
 }

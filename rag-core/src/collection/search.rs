@@ -54,17 +54,19 @@ impl Collection {
         }
         self.embed(&mut plans)?;
         let state = self.read()?;
-        let filters = Filters::of(&state, queries);
         let threads = threads::available();
-        let found = threads::map(threads, plans.len(), &|i| {
-            let among = queries[i]
-                .filter
-                .as_ref()
-                .map(|filter| filters.rows(filter));
-            let inner = if one { threads } else { 1 };
-            plans[i].run(&state, among, inner).map_err(|e| name(i, e))
+        let found = state.soundly(|| {
+            let filters = Filters::of(&state, queries);
+            threads::map(threads, plans.len(), &|i| {
+                let among = queries[i]
+                    .filter
+                    .as_ref()
+                    .map(|filter| filters.rows(filter));
+                let inner = if one { threads } else { 1 };
+                plans[i].run(&state, among, inner).map_err(|e| name(i, e))
+            })
         });
-        found.into_iter().collect()
+        found?.into_iter().collect()
     }
 
     /// Gives every plan that needs one its vector.
@@ -201,14 +203,14 @@ impl<'a> Plan<'a> {
         };
         let chosen = diversify(state, &ranked, &share_of_most, options);
         state.touch(&chosen);
-        let hits = chosen.iter().map(|found| {
-            let stored = state.rows[found.row as usize].as_ref();
-            let stored = stored.expect("only full rows are scored");
+        let hits = chosen.iter().filter_map(|found| {
+            // What is damaged is noted, and told instead of the hits.
+            let stored = state.rows.look(found.row, |seen| seen.stored())?;
             let dense = match found.dense.is_finite() {
                 true => found.dense,
                 false => search.dense_score(found.row),
             };
-            Hit {
+            Some(Hit {
                 id: stored.id.clone(),
                 score: found.score,
                 text: stored.text.clone(),
@@ -220,7 +222,7 @@ impl<'a> Plan<'a> {
                     let ranks = shares.get(&found.row).copied();
                     self.explain(&search, found, ranks, steered)
                 }),
-            }
+            })
         });
         let likely = |hit: &Hit| hit.relevance >= options.min_relevance;
         hits.filter(likely).collect()

@@ -4,17 +4,22 @@
 //! that what is opened is what was left. Rows of deleted documents stay empty until the state is
 //! rebuilt, which happens by itself when more rows are empty than full.
 
-use super::codec::Change;
+use super::codec::{self, Change};
 use super::document::{Document, Metadata, Stored};
+use super::ids::Ids;
+use super::kept::{Kept, Place};
+use super::packed::{self, Packed};
 use super::relevance::Calibrated;
+use super::rows::Rows;
 use crate::calibration::Calibration;
 use crate::error::{Error, Result};
 use crate::retrieval::bits::Bits;
-use crate::retrieval::dense::{DenseRows, Metric};
+use crate::retrieval::dense::{DenseRows, Lender, Metric};
 use crate::retrieval::filter::{Columns, Filter, Held};
 use crate::retrieval::lexical::{LexicalOptions, LexicalRows};
 use crate::steering::Steering;
-use std::collections::HashMap;
+use crate::store::Records;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Empty rows that are tolerated before a rebuild is worth it.
@@ -27,11 +32,9 @@ pub(crate) struct State {
     pub(crate) dim: Option<usize>,
     /// Name and fingerprint of the model whose vectors lie here.
     pub(crate) embedder: Option<(String, String)>,
-    pub(crate) rows: Vec<Option<Arc<Stored>>>,
-    /// The rows that are full.
-    pub(crate) alive: Bits,
+    pub(super) rows: Rows,
     columns: Columns,
-    pub(crate) ids: HashMap<String, u32>,
+    pub(super) ids: Ids,
     pub(crate) dense: Option<DenseRows>,
     pub(crate) lexical: LexicalRows,
     pub(crate) steering: Arc<Steering>,
@@ -39,6 +42,27 @@ pub(crate) struct State {
     pub(crate) calibrated_on: usize,
     /// What a score says about relevance.
     pub(crate) calibrated: Option<Calibrated>,
+    pub(super) logged: Logged,
+}
+
+/// What there is in the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Logged {
+    /// Documents, those that are gone included, and the bytes of their records.
+    pub(super) documents: u64,
+    pub(super) bytes: u64,
+    /// Bytes of the other records with which the log began.
+    pub(super) rest: u64,
+}
+
+impl Logged {
+    /// Bytes that so many documents take of it, with the rest.
+    pub(super) fn used(self, documents: usize) -> u64 {
+        let share = u128::from(self.bytes) * documents as u128 / u128::from(self.documents.max(1));
+        u64::try_from(share)
+            .unwrap_or(u64::MAX)
+            .saturating_add(self.rest)
+    }
 }
 
 impl State {
@@ -46,15 +70,15 @@ impl State {
         Ok(Self {
             dim: None,
             embedder: None,
-            rows: Vec::new(),
-            alive: Bits::default(),
+            rows: Rows::default(),
             columns: Columns::default(),
-            ids: HashMap::new(),
+            ids: Ids::default(),
             dense: None,
             lexical: LexicalRows::new(&LexicalOptions::default())?,
             steering: Arc::new(Steering::new()),
             calibrated_on: 0,
             calibrated: None,
+            logged: Logged::default(),
         })
     }
 
@@ -62,52 +86,83 @@ impl State {
         self.ids.len()
     }
 
-    /// The stored document and its row.
-    pub(crate) fn find(&self, id: &str) -> Option<(u32, &Arc<Stored>)> {
-        let row = *self.ids.get(id)?;
-        Some((row, self.rows.get(row as usize)?.as_ref()?))
+    /// The rows that are full.
+    pub(crate) fn alive(&self) -> &Bits {
+        self.rows.alive()
     }
 
-    pub(crate) fn document(&self, id: &str) -> Option<Document> {
-        let (row, stored) = self.find(id)?;
-        Some(Document {
+    /// Does what may read the log, and fails if that met damage there.
+    pub(crate) fn soundly<T>(&self, body: impl FnOnce() -> T) -> Result<T> {
+        let Some(kept) = self.rows.kept() else {
+            return Ok(body());
+        };
+        let before = kept.met();
+        let done = body();
+        kept.since(before)?;
+        Ok(done)
+    }
+
+    /// The row of an id. Damage is noted.
+    fn row(&self, id: &str) -> Option<u32> {
+        let same = |row: u32| self.rows.look(row, |seen| Ok(seen.id() == id));
+        self.ids.get(id, |row| same(row) == Some(true))
+    }
+
+    /// The row of an id, for one who relies on it.
+    pub(super) fn find(&self, id: &str) -> Result<Option<u32>> {
+        self.soundly(|| self.row(id))
+    }
+
+    pub(super) fn document(&self, id: &str) -> Result<Option<Document>> {
+        let Some(row) = self.find(id)? else {
+            return Ok(None);
+        };
+        let stored = self.rows.stored(row)?;
+        let vector = self.soundly(|| self.vector(row).map(<[f32]>::to_vec))?;
+        Ok(stored.map(|stored| Document {
             id: stored.id.clone(),
             text: stored.text.as_deref().map(str::to_owned),
             metadata: Metadata::clone(&stored.metadata),
-            vector: self.vector(row).map(<[f32]>::to_vec),
-        })
+            vector,
+        }))
     }
 
     pub(crate) fn vector(&self, row: u32) -> Option<&[f32]> {
         self.dense.as_ref()?.vector(row)
     }
 
-    /// Full rows in ascending order.
-    pub(crate) fn live(&self) -> impl Iterator<Item = (u32, &Arc<Stored>)> {
-        let numbered = self.rows.iter().enumerate();
-        numbered.filter_map(|(row, stored)| Some((row as u32, stored.as_ref()?)))
-    }
-
-    /// The rows that a filter keeps.
+    /// The rows that a filter keeps. Damage is noted.
     pub(crate) fn matching(&self, filter: &Filter) -> Bits {
-        let metadata = |row: u32| Some(&*self.rows.get(row as usize)?.as_ref()?.metadata);
+        let metadata = |row: u32| {
+            let found = self.rows.look(row, |seen| seen.metadata());
+            found.map(Cow::Owned)
+        };
+        let kept = self.rows.kept();
+        let before = kept.map(|kept| kept.met());
         let held = Held {
-            rows: &self.alive,
-            metadata: &metadata,
+            rows: self.alive(),
+            metadata: &|row| match self.rows.metadata(row) {
+                Some(held) => Some(Cow::Borrowed(held)),
+                None => metadata(row),
+            },
+            sound: &|| kept.map(|kept| kept.met()) == before,
         };
         self.columns.matching(filter, &held)
     }
 
-    pub(crate) fn apply(&mut self, change: &Change) -> Result<()> {
+    /// Takes in a change; `at` is where its record begins in the log, 0 without one.
+    pub(crate) fn apply(&mut self, change: &Change, at: u64) -> Result<()> {
         match change {
             Change::Identity { dim, embedder } => {
                 self.set_dim(*dim)?;
                 self.embedder.clone_from(embedder);
             }
-            Change::Put { documents, vectors } => self.put(documents, vectors)?,
+            Change::Put { documents, vectors } => self.put(documents, vectors, at)?,
             Change::Delete(ids) => {
-                ids.iter().for_each(|id| self.remove(id));
-                self.rebuild_if_sparse();
+                for id in ids {
+                    self.remove(id)?;
+                }
+                self.renumber_if_sparse();
             }
             Change::Steering { set, calibrated_on } => {
                 self.steering = Arc::new(Steering::from_bytes(set)?);
@@ -131,6 +186,57 @@ impl State {
         Ok(())
     }
 
+    /// Takes in a record of the log as it was when it was opened: documents stay there. Answers how
+    /// many documents, deletions or other changes that was.
+    pub(super) fn replay(
+        &mut self,
+        at: u64,
+        payload: &[u8],
+        records: &Arc<Records>,
+    ) -> Result<u64> {
+        if payload.first() != Some(&packed::TAG) {
+            let change = Change::decode(payload)?;
+            self.apply(&change, at)?;
+            return Ok(change.weight());
+        }
+        let batch = Packed::new(payload).map_err(codec::malformed)?;
+        let (copied, dim);
+        let vectors = match batch.vectors() {
+            Some(vectors) => vectors,
+            None => {
+                copied = batch.copied_vectors().map_err(codec::malformed)?;
+                &copied
+            }
+        };
+        dim = batch.dim();
+        self.check_vectors(batch.len(), vectors.len())?;
+        self.rows.keep(records);
+        for i in 0..batch.len() {
+            let seen = batch.document(i).map_err(codec::malformed)?;
+            self.remove(seen.id)?;
+            let (row, place) = (self.next_row()?, Place::new(at, i));
+            if let (Some(dense), Some(kept)) = (&mut self.dense, self.rows.kept())
+                && dim > 0
+            {
+                let lender: Arc<dyn Lender> = Arc::<Kept>::clone(kept);
+                dense.lend(row, &vectors[i * dim..][..dim], place.0, &lender)?;
+            }
+            if let Some(text) = seen.text {
+                self.lexical.insert(row, text)?;
+            }
+            if !self.columns.is_empty() {
+                let metadata = seen.metadata().map_err(codec::malformed)?;
+                self.columns.push(row, &metadata);
+            }
+            self.ids.push(seen.id);
+            self.rows.lend(place, seen.text);
+        }
+        self.logged.documents += batch.len() as u64;
+        self.logged.bytes += payload.len() as u64;
+        self.renumber_if_sparse();
+        Ok(batch.len() as u64)
+    }
+
     fn set_dim(&mut self, dim: Option<usize>) -> Result<()> {
         let Some(dim) = dim else { return Ok(()) };
         match self.dim {
@@ -144,21 +250,30 @@ impl State {
         }
     }
 
-    fn put(&mut self, documents: &[Stored], vectors: &[f32]) -> Result<()> {
-        if documents.is_empty() {
+    /// Whether so many floats are vectors for so many documents here.
+    fn check_vectors(&mut self, documents: usize, floats: usize) -> Result<()> {
+        if floats == 0 || documents == 0 {
             return Ok(());
         }
-        if !vectors.is_empty() {
-            self.set_dim(Some(vectors.len() / documents.len()))?;
-        }
+        self.set_dim(Some(floats / documents))?;
         let dim = self.dim.unwrap_or(0);
-        if !vectors.is_empty() && vectors.len() != documents.len() * dim {
-            return Err(Error::dimension("this collection", dim, vectors.len()));
+        match floats == documents * dim {
+            true => Ok(()),
+            false => Err(Error::dimension("this collection", dim, floats)),
         }
+    }
+
+    fn next_row(&self) -> Result<u32> {
+        let next = u32::try_from(self.rows.len());
+        next.map_err(|_| Error::invalid("a collection holds at most 2^32 rows"))
+    }
+
+    fn put(&mut self, documents: &[Stored], vectors: &[f32], at: u64) -> Result<()> {
+        self.check_vectors(documents.len(), vectors.len())?;
+        let dim = self.dim.unwrap_or(0);
         for (i, document) in documents.iter().enumerate() {
-            self.remove(&document.id);
-            let row = u32::try_from(self.rows.len())
-                .map_err(|_| Error::invalid("a collection holds at most 2^32 rows"))?;
+            self.remove(&document.id)?;
+            let row = self.next_row()?;
             if let Some(dense) = self.dense.as_mut().filter(|_| !vectors.is_empty()) {
                 dense.insert(row, &vectors[i * dim..(i + 1) * dim])?;
             }
@@ -166,27 +281,41 @@ impl State {
                 self.lexical.insert(row, text)?;
             }
             self.columns.push(row, &document.metadata);
-            self.ids.insert(document.id.clone(), row);
-            self.alive.set(row, true);
-            self.rows.push(Some(Arc::new(document.clone())));
+            self.ids.push(&document.id);
+            let place = match at {
+                0 => Place::default(),
+                at => Place::new(at, i),
+            };
+            self.rows.push(place, Arc::new(document.clone()));
         }
-        self.rebuild_if_sparse();
+        self.logged.documents += documents.len() as u64;
+        self.renumber_if_sparse();
         Ok(())
     }
 
-    fn remove(&mut self, id: &str) {
-        let Some(row) = self.ids.remove(id) else {
-            return;
+    fn remove(&mut self, id: &str) -> Result<()> {
+        let Some(row) = self.find(id)? else {
+            return Ok(());
         };
+        self.ids.remove(row);
         if let Some(dense) = &mut self.dense {
             dense.remove(row);
         }
         self.lexical.remove(row);
-        self.alive.set(row, false);
-        self.rows[row as usize] = None;
+        self.rows.remove(row);
+        Ok(())
     }
 
-    fn rebuild_if_sparse(&mut self) {
+    /// The documents lie in another log from now on.
+    pub(super) fn move_to(&mut self, records: &Arc<Records>, places: &[Place]) {
+        self.rows.replace(records, places);
+        if let (Some(dense), Some(kept)) = (&mut self.dense, self.rows.kept()) {
+            let lender: Arc<dyn Lender> = Arc::<Kept>::clone(kept);
+            dense.relend(&lender, |row| places[row as usize].0);
+        }
+    }
+
+    fn renumber_if_sparse(&mut self) {
         if self.rows.len() > 2 * self.len() + SPARE_ROWS {
             self.renumber();
         }
@@ -195,14 +324,12 @@ impl State {
     /// Gives every live document a new row, in the old order, so that no row is empty.
     fn renumber(&mut self) {
         let mut new = vec![u32::MAX; self.rows.len()];
-        for (row, old) in (0u32..).zip(self.alive.iter()) {
+        for (row, old) in (0u32..).zip(self.alive().iter()) {
             new[old as usize] = row;
         }
-        self.rows.retain(Option::is_some);
-        self.rows.shrink_to(2 * self.rows.len());
-        self.alive = (0..self.rows.len() as u32).collect();
+        self.ids.renumber(self.rows.alive().iter());
+        self.rows.renumber();
         let new = |old: u32| new[old as usize];
-        self.ids.values_mut().for_each(|row| *row = new(*row));
         if let Some(dense) = &mut self.dense {
             dense.renumber(new);
         }
@@ -210,58 +337,35 @@ impl State {
         self.columns.clear();
     }
 
-    /// Gives the memory of deleted documents back.
+    /// Gives the memory of deleted documents back. After an error it is as it was.
     pub(crate) fn rebuild(&mut self) -> Result<()> {
-        self.renumber();
         let mut lexical = LexicalRows::new(&LexicalOptions::default())?;
-        for (row, stored) in self.live() {
-            if let Some(text) = &stored.text {
+        let sparse = |dense: &&DenseRows| dense.places() > dense.len() + dense.len() / TOLERATED;
+        let mut fresh = match self.dense.as_ref().filter(sparse) {
+            Some(dense) => Some(DenseRows::with_graph(dense.dim(), dense.metric())?),
+            None => None,
+        };
+        let kept = self.rows.kept().cloned();
+        for row in self.alive().iter() {
+            if let Some(stored) = self.rows.stored(row)?
+                && let Some(text) = &stored.text
+            {
                 lexical.insert(row, text)?;
+            }
+            let vector = self.soundly(|| self.vector(row))?;
+            if let (Some(fresh), Some(vector)) = (&mut fresh, vector) {
+                match (&kept, self.rows.lent_place(row)) {
+                    (Some(kept), Some(place)) => {
+                        let lender: Arc<dyn Lender> = Arc::<Kept>::clone(kept);
+                        fresh.lend(row, vector, place.0, &lender)?;
+                    }
+                    _ => fresh.insert(row, vector)?,
+                }
             }
         }
         self.lexical = lexical;
-        let sparse = |dense: &&DenseRows| dense.places() > dense.len() + dense.len() / TOLERATED;
-        if let Some(dense) = self.dense.as_ref().filter(sparse) {
-            let mut fresh = DenseRows::with_graph(dense.dim(), dense.metric())?;
-            for (row, _) in self.live() {
-                if let Some(vector) = dense.vector(row) {
-                    fresh.insert(row, vector)?;
-                }
-            }
-            self.dense = Some(fresh);
-        }
+        self.dense = fresh.or_else(|| self.dense.take());
+        self.renumber();
         Ok(())
-    }
-
-    /// The changes that make this state out of an empty one.
-    pub(crate) fn changes(&self) -> impl Iterator<Item = Change> + '_ {
-        const PER_RECORD: usize = 256;
-        let identity = Change::Identity {
-            dim: self.dim,
-            embedder: self.embedder.clone(),
-        };
-        let (with, without): (Vec<_>, Vec<_>) = self
-            .live()
-            .partition(|(row, _)| self.vector(*row).is_some());
-        let chunks: Vec<Vec<(u32, &Arc<Stored>)>> = [with, without]
-            .iter()
-            .flat_map(|rows| rows.chunks(PER_RECORD).map(<[_]>::to_vec))
-            .collect();
-        let puts = chunks.into_iter().map(|chunk| Change::Put {
-            documents: chunk.iter().map(|(_, s)| Stored::clone(s)).collect(),
-            vectors: chunk
-                .iter()
-                .flat_map(|(row, _)| self.vector(*row).unwrap_or(&[]))
-                .copied()
-                .collect(),
-        });
-        let steering = Change::Steering {
-            set: self.steering.to_bytes(),
-            calibrated_on: self.calibrated_on,
-        };
-        // Without one there is no record, so that releases that know of none can read the log.
-        let calibration = self.calibrated.as_ref().map(Calibrated::change);
-        let rest = std::iter::once(steering).chain(calibration);
-        std::iter::once(identity).chain(puts).chain(rest)
     }
 }

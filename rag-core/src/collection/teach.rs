@@ -112,7 +112,7 @@ impl Collection {
     /// Vectors of the documents, at most [`CALIBRATION_SAMPLE`], the same for the same documents.
     fn calibration_sample(&self) -> Result<Matrix> {
         let state = self.read()?;
-        let mut rows: Vec<u32> = state.live().map(|(row, _)| row).collect();
+        let mut rows: Vec<u32> = state.alive().iter().collect();
         rows.retain(|&row| state.vector(row).is_some());
         if rows.len() > CALIBRATION_SAMPLE {
             Rng::new(0).shuffle(&mut rows);

@@ -2,6 +2,7 @@
 
 use super::codec::Change;
 use super::document::{Batch, Metadata, Stored};
+use super::packed::parts;
 use super::state::State;
 use super::waiting::Waiting;
 use super::{Collection, Writer, check_identity, fingerprint};
@@ -178,10 +179,8 @@ impl Collection {
         }
         ahead.decides |= state.dim.is_none() && put.brought.is_some();
         ahead.ids.extend(ids.cloned());
-        changes.push(Change::Put {
-            documents: put.documents,
-            vectors: put.vectors,
-        });
+        let parts = parts(put.documents, put.vectors).into_iter();
+        changes.extend(parts.map(|(documents, vectors)| Change::Put { documents, vectors }));
         Ok(changes)
     }
 
@@ -191,11 +190,13 @@ impl Collection {
         let mut writer = self.check_writable_and_lock()?;
         let mut found: Vec<String> = {
             let state = self.read()?;
-            let known = ids.iter().map(|id| id.as_ref());
+            let mut known = Vec::new();
+            for id in ids.iter().map(|id| id.as_ref()) {
+                if state.find(id)?.is_some() {
+                    known.push(id.to_owned());
+                }
+            }
             known
-                .filter(|id| state.ids.contains_key(*id))
-                .map(str::to_owned)
-                .collect()
         };
         found.sort_unstable();
         found.dedup();
@@ -205,14 +206,12 @@ impl Collection {
     /// Deletes the documents that a filter keeps, all or nothing, and says how many.
     pub fn delete_where(&self, filter: &Filter) -> Result<usize> {
         let mut writer = self.check_writable_and_lock()?;
-        let found = {
+        let found: Result<Vec<String>> = {
             let state = self.read()?;
-            let rows = state.matching(filter);
-            let kept = rows
-                .iter()
-                .filter_map(|row| state.rows[row as usize].as_ref());
-            kept.map(|stored| stored.id.clone()).collect()
+            let rows = state.soundly(|| state.matching(filter))?;
+            rows.iter().map(|row| state.rows.id(row)).collect()
         };
+        let found = found?;
         self.delete_found(&mut writer, found)
     }
 
@@ -237,19 +236,38 @@ impl Collection {
         writer: &mut Writer,
         changes: impl Iterator<Item = &'c Change> + Clone,
     ) -> Result<()> {
+        let mut places = Vec::new();
         if let Some(store) = &mut writer.store {
             let records: Vec<Vec<u8>> = changes.clone().map(Change::encode).collect();
-            store.append_all(records.iter().map(Vec::as_slice))?;
+            let payloads = || records.iter().map(Vec::as_slice);
+            let mut put = store.put_all(payloads());
+            // Deletions make room in the end: for them some is kept.
+            let frees = changes
+                .clone()
+                .all(|change| matches!(change, Change::Delete(_)));
+            let full = |put: &Result<_>| matches!(put, Err(e) if e.kind() == ErrorKind::DiskFull);
+            if frees && full(&put) && store.give_up_spare() {
+                put = store.put_all(payloads());
+            }
+            places = put?;
+            writer.behind += changes.clone().map(Change::weight).sum::<u64>();
+            let mut state = self.state_to_write();
+            for (change, record) in changes.clone().zip(&records) {
+                state.logged.bytes += change.documents().min(1) as u64 * record.len() as u64;
+            }
         }
         let mut state = self.state_to_write();
-        let mut changes = changes;
-        changes.try_for_each(|change| state.apply(change))
+        let places = places.into_iter().chain(std::iter::repeat(0));
+        let mut changes = changes.zip(places);
+        changes.try_for_each(|(change, at)| state.apply(change, at))
     }
 
-    /// Measures the dials again if that is due. The change that it follows is made: what fails here
-    /// is tried again after the next one, and must not look as if that change had failed.
+    /// Measures the dials again if that is due, and writes an image. The change that it follows is
+    /// made: what fails here is tried again after a later one, and must not look as if that change
+    /// had failed.
     fn after_a_change(&self, writer: &mut Writer) {
         let _ = self.recalibrate_if_changed_much(writer);
+        self.keep_image_fresh(writer);
     }
 
     /// Makes what was put quick to find, step by step, while others search, and some of what waits
@@ -298,11 +316,12 @@ impl Collection {
 
     fn refuse_existing(&self, ids: impl IntoIterator<Item = impl AsRef<str>>) -> Result<()> {
         let state = self.read()?;
-        let taken = |id: &_| state.ids.contains_key(AsRef::<str>::as_ref(id));
-        match ids.into_iter().find(taken) {
-            None => Ok(()),
-            Some(id) => Err(exists(id.as_ref())),
+        for id in ids {
+            if state.find(id.as_ref())?.is_some() {
+                return Err(exists(id.as_ref()));
+            }
         }
+        Ok(())
     }
 
     /// The batch's vectors with unit length, its own or its texts embedded, and how many of the

@@ -4,10 +4,13 @@
 //! What is written survives a crash of the process at once, and a power cut once it was synced: a
 //! file's bytes by [`Output::sync`], its name by [`Disk::sync_directory`].
 
+#[cfg(unix)]
+mod map;
 #[cfg(test)]
 pub(crate) mod simulated;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::plain::AlignedBytes;
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -21,6 +24,9 @@ pub(crate) trait Disk: Debug + Send + Sync {
     fn length(&self, path: &Path) -> io::Result<u64>;
     /// A number that is another one when another file has taken the place of this one.
     fn stamp(&self, path: &Path) -> io::Result<u128>;
+    /// The bytes of a file as it is now, read as they are looked at where the system can; they begin
+    /// at a multiple of 64. Only for a file of which nothing is cut off or written over in place.
+    fn map(&self, path: &Path) -> io::Result<Box<dyn Bytes>>;
     /// What stands in a file from a place on.
     fn read_from(&self, path: &Path, at: u64) -> io::Result<Vec<u8>>;
     /// A new, empty file, in the place of an older one.
@@ -58,6 +64,17 @@ pub(crate) trait Output: Debug + Send + Sync {
     fn sync(&mut self) -> io::Result<()>;
     /// Cuts the file off; writing goes on there.
     fn cut(&mut self, length: u64) -> io::Result<()>;
+}
+
+/// Bytes that stay as they are.
+pub(crate) trait Bytes: Debug + Send + Sync {
+    fn bytes(&self) -> &[u8];
+}
+
+impl Bytes for AlignedBytes {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
 }
 
 /// A lock that is held.
@@ -109,6 +126,17 @@ impl Disk for System {
             written ^ u128::from(data.ino()) << 64
         };
         Ok(written)
+    }
+
+    fn map(&self, path: &Path) -> io::Result<Box<dyn Bytes>> {
+        let mut file = File::open(path)?;
+        let len = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+        #[cfg(unix)]
+        if len > 0 {
+            return Ok(Box::new(map::Mapping::new(&file, len)?));
+        }
+        let read = AlignedBytes::filled(len, |room| file.read_exact(room).map(|()| room.len()));
+        Ok(Box::new(read?))
     }
 
     fn read_from(&self, path: &Path, at: u64) -> io::Result<Vec<u8>> {

@@ -6,8 +6,9 @@
 //! a file system promises nothing about their order. Names are as uncertain as bytes until their
 //! directory is synced. A step can also fail with an error and leave the power on.
 
-use super::{Disk, Held, Output, locked};
+use super::{Bytes, Disk, Held, Output, locked};
 use crate::error::{Error, Result};
+use crate::plain::AlignedBytes;
 use crate::rng::Rng;
 use std::collections::BTreeMap;
 use std::io;
@@ -252,6 +253,15 @@ impl Disk for Simulated {
 
     fn stamp(&self, path: &Path) -> io::Result<u128> {
         Ok(self.files().find(path)? as u128)
+    }
+
+    fn map(&self, path: &Path) -> io::Result<Box<dyn Bytes>> {
+        let now = self.read_from(path, 0)?;
+        let copied = AlignedBytes::filled(now.len(), |room| {
+            room.copy_from_slice(&now);
+            Ok::<usize, io::Error>(now.len())
+        });
+        Ok(Box::new(copied?))
     }
 
     fn read_from(&self, path: &Path, at: u64) -> io::Result<Vec<u8>> {

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::bf16::Bf16;
+use crate::plain::{Plain, bytes_of};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
@@ -9,17 +10,8 @@ use std::ops::{Deref, DerefMut};
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
-/// A number that any bytes spell.
-///
-/// # Safety
-/// Every pattern of bits is a value, there is no padding, and 64 is a multiple of the size.
-pub unsafe trait Plain: Copy + Default + Send + Sync + 'static {}
-// SAFETY: the three are plain numbers of 4, 2 and 1 bytes.
-unsafe impl Plain for f32 {}
-// SAFETY: as above; `Bf16` is transparent.
+// SAFETY: transparent over a plain number of 2 bytes.
 unsafe impl Plain for Bf16 {}
-// SAFETY: as above.
-unsafe impl Plain for u8 {}
 
 /// A buffer of numbers, aligned to 64 bytes.
 #[derive(Clone, Debug)]
@@ -42,6 +34,13 @@ pub(crate) fn grow_large<T: Clone>(vector: &mut Vec<T>, len: usize, fill: T) {
     if len > vector.len() {
         vector.resize(len, fill);
     }
+}
+
+/// An empty vector with room for `len`, in large pages if that is much.
+pub(crate) fn large_room<T>(len: usize) -> Vec<T> {
+    let vector = Vec::with_capacity(len);
+    large_pages(&vector);
+    vector
 }
 
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
@@ -100,6 +99,27 @@ impl<T: Plain> Aligned<T> {
         if self.len < len {
             grow_large(&mut self.lines, Self::lines(len), Line([0; 64]));
             self.len = len;
+        }
+    }
+
+    /// Appends numbers to a buffer that ends with a line.
+    pub(crate) fn push_lines(&mut self, numbers: &[T]) {
+        let (lines, rest) = bytes_of(numbers).as_chunks::<64>();
+        self.lines.extend(lines.iter().map(|line| Line(*line)));
+        if !rest.is_empty() {
+            let mut last = [0; 64];
+            last[..rest.len()].copy_from_slice(rest);
+            self.lines.push(Line(last));
+        }
+        self.len += numbers.len();
+    }
+
+    /// An empty buffer with room for `len` numbers.
+    pub(crate) fn with_room(len: usize) -> Self {
+        Self {
+            lines: large_room(Self::lines(len)),
+            len: 0,
+            of: PhantomData,
         }
     }
 

@@ -30,7 +30,7 @@ mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 
-pub(crate) use aligned::{Aligned, grow_large};
+pub(crate) use aligned::{Aligned, grow_large, large_room};
 pub use bf16::Bf16;
 pub use gemm::Epilogue;
 pub(crate) use gemm::{Gemm, pack, pack_transposed, packed_len};

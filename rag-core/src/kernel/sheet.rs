@@ -1,7 +1,8 @@
 //! Rows of activations, laid out so that kernels may read whole tiles.
 
-use super::aligned::{Aligned, Plain};
+use super::aligned::Aligned;
 use super::bf16::Bf16;
+use crate::plain::Plain;
 
 /// Rows that a kernel may read behind the last one.
 pub(crate) const SLACK: usize = 32;

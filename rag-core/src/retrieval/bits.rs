@@ -43,6 +43,18 @@ impl Bits {
         })
     }
 
+    /// As they are kept: row `64 * i + j` is bit `j` of word `i`.
+    pub(crate) fn words(&self) -> &[u64] {
+        &self.0
+    }
+
+    /// What [`Bits::words`] answered; `None` if a row is not below `count`.
+    pub(crate) fn from_words(words: Vec<u64>, count: usize) -> Option<Self> {
+        let last = words.iter().rposition(|&word| word != 0);
+        let end = last.map_or(0, |at| 64 * (at + 1) - words[at].leading_zeros() as usize);
+        (end <= count).then_some(Self(words))
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(&self.0[..])
     }

@@ -14,6 +14,7 @@ pub mod diversity;
 pub mod filter;
 pub mod fusion;
 pub mod lexical;
+pub(crate) mod table;
 pub mod topk;
 
 use crate::error::{Error, Result};

@@ -1,11 +1,14 @@
-//! The append-only log: records with length, checksum and sequence number.
+//! The append-only log: records with length, checksums, sequence number and their own place.
 //!
-//! Layout, little-endian. Header, 64 bytes: magic `RAGLOG\0\0`, version `u32`, feature bits `u32`
-//! (0), store id `u128`, generation `u64`, zeros, CRC-32 of the first 60 bytes `u32`. Record:
-//! payload length `u64`, sequence `u64`, synced `u64`, CRC-32 of these three `u32`, CRC-32 of the
-//! payload `u32`, payload. Sequences ascend by one, so that a missing record is noticed. Where the
-//! top bit of the length is set, the next record belongs to this one: they are there together or
-//! not at all.
+//! Layout, little-endian, everything at multiples of 64 bytes. Header, 64 bytes: magic
+//! `RAGLOG\0\0`, version `u32`, feature bits `u32` (0), store id `u128`, generation `u64`, zeros,
+//! CRC-32 of the first 60 bytes `u32`. Record: a head of 64 bytes (payload length `u64`, sequence
+//! `u64`, synced `u64`, where the record begins in the log `u64`, the lower half of the store id
+//! `u64`, generation `u64`, zeros, CRC-32 of payload and zeros behind it `u32`, CRC-32 of the first
+//! 60 bytes `u32`), the payload, and zeros up to a multiple of 64. Sequences ascend by one, so that a
+//! missing record is noticed; with its place and its store a record tells by itself that it stands
+//! where it belongs. Where the top bit of the length is set, the next record belongs to this one:
+//! they are there together or not at all.
 //!
 //! `synced` is how much of the log was on disk when the record was written. So a crash and damage
 //! are told apart: what a later record, or the manifest, calls synced was whole once; what neither
@@ -15,9 +18,11 @@ use crate::error::{Error, ErrorKind, Result};
 use std::path::Path;
 
 pub(super) const HEADER: usize = 64;
-pub(super) const RECORD: usize = 32;
+pub(super) const RECORD: usize = 64;
 const MAGIC: &[u8; 8] = b"RAGLOG\0\0";
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
+/// Everything begins at a multiple of it.
+const LINE: usize = 64;
 /// Set in the length of a record to which the next one belongs.
 const MORE: u64 = 1 << 63;
 
@@ -74,103 +79,155 @@ impl Header {
     }
 }
 
-/// Appends one record to `out`; with `more` the next one belongs to it.
-pub(super) fn frame(out: &mut Vec<u8>, sequence: u64, synced: u64, payload: &[u8], more: bool) {
-    let start = out.len();
-    let length = payload.len() as u64 | if more { MORE } else { 0 };
-    for number in [length, sequence, synced] {
-        out.extend_from_slice(&number.to_le_bytes());
-    }
-    let crc = crc32fast::hash(&out[start..]);
-    out.extend_from_slice(&crc.to_le_bytes());
-    out.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
-    out.extend_from_slice(payload);
+/// What tells a record apart from one of another place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Where it begins in the log.
+    pub(super) at: u64,
+    pub(super) sequence: u64,
 }
 
-/// What was found when a log was read from front to back.
-#[derive(Debug)]
-pub(super) struct Scan<'a> {
-    pub(super) header: Header,
-    pub(super) found: Found<'a>,
+/// The first record of every log.
+pub(super) const FIRST: Place = Place {
+    at: HEADER as u64,
+    sequence: 0,
+};
+
+/// Bytes that a record takes.
+pub(super) fn size(payload: usize) -> usize {
+    RECORD + payload.next_multiple_of(LINE)
+}
+
+/// Appends one record to `out`; with `more` the next one belongs to it.
+pub(super) fn frame(
+    out: &mut Vec<u8>,
+    header: Header,
+    place: Place,
+    synced: u64,
+    payload: &[u8],
+    more: bool,
+) {
+    let zeros = &[0; LINE][..size(payload.len()) - RECORD - payload.len()];
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(payload);
+    crc.update(zeros);
+    let mut head = [0; RECORD];
+    let length = payload.len() as u64 | if more { MORE } else { 0 };
+    let home = [header.store as u64, header.generation];
+    let numbers = [length, place.sequence, synced, place.at].into_iter();
+    for (i, number) in numbers.chain(home).enumerate() {
+        head[8 * i..][..8].copy_from_slice(&number.to_le_bytes());
+    }
+    head[56..60].copy_from_slice(&crc.finalize().to_le_bytes());
+    let crc = crc32fast::hash(&head[..60]);
+    head[60..].copy_from_slice(&crc.to_le_bytes());
+    out.extend(head);
+    out.extend_from_slice(payload);
+    out.extend_from_slice(zeros);
 }
 
 /// Whole records, with all that belong to each.
 #[derive(Debug)]
 pub(super) struct Found<'a> {
-    pub(super) records: Vec<&'a [u8]>,
-    /// The sequence of the next record.
-    pub(super) next: u64,
-    /// Where the last whole record ends; after it lies an unfinished write, or nothing.
-    pub(super) end: usize,
+    /// Where each begins, and its payload.
+    pub(super) records: Vec<(u64, &'a [u8])>,
+    /// The record that comes next: after the last whole one lies an unfinished write, or nothing.
+    pub(super) next: Place,
 }
 
-/// Reads every record of a log of which so much was certainly `synced`. A record that is cut short
-/// or does not match its checksum ends the log if it lies behind that and no later record says that
-/// it was on disk; else it is `Corrupt`.
-pub(super) fn scan<'a>(bytes: &'a [u8], synced: u64, path: &Path) -> Result<Scan<'a>> {
-    let header = Header::parse(bytes, path)?;
-    if (bytes.len() as u64) < synced {
-        let found = format!("it ends there, and {synced} bytes of it were on disk");
+/// Reads every record from `from` on in a log of which so much was certainly `synced`. A record that
+/// is cut short or does not match its checksum ends the log if it lies behind that and no later
+/// record says that it was on disk; else it is `Corrupt`.
+pub(super) fn scan<'a>(
+    bytes: &'a [u8],
+    header: Header,
+    from: Place,
+    synced: u64,
+    path: &Path,
+) -> Result<Found<'a>> {
+    let needed = synced.max(from.at);
+    if (bytes.len() as u64) < needed {
+        let found = format!("it ends there, and {needed} bytes of it were on disk");
         return Err(Error::corrupt(path, bytes.len() as u64, found));
     }
-    let found = whole_records(bytes, HEADER, 0);
-    let (at, next) = (found.end, found.next);
-    if (at as u64) < synced || later_calls_it_synced(bytes, at, next) {
-        let found = format!("record {next} does not match its checksum");
-        return Err(Error::corrupt(path, at as u64, found));
+    let found = whole_records(&bytes[from.at as usize..], header, from);
+    let next = found.next;
+    if next.at < synced || later_calls_it_synced(bytes, header, next) {
+        let found = format!("record {} does not match its checksum", next.sequence);
+        return Err(Error::corrupt(path, next.at, found));
     }
-    Ok(Scan { header, found })
+    Ok(found)
 }
 
-/// The records from `at` on, of which the first has the sequence `next`, as far as they are whole.
-pub(super) fn whole_records(bytes: &[u8], at: usize, next: u64) -> Found<'_> {
+/// The records at the beginning of `bytes`, of which the first is `next`, as far as they are whole.
+pub(super) fn whole_records(bytes: &[u8], header: Header, next: Place) -> Found<'_> {
     let mut found = Found {
         records: Vec::new(),
         next,
-        end: at,
     };
-    let (mut at, mut next, mut whole) = (at, next, 0);
-    while let Some((payload, more)) = whole_record(&bytes[at..], next) {
-        found.records.push(payload);
-        at += RECORD + payload.len();
-        next += 1;
+    let (start, mut next, mut whole) = (next.at, next, 0);
+    while let Some((payload, more)) =
+        whole_record(&bytes[(next.at - start) as usize..], header, next)
+    {
+        found.records.push((next.at, payload));
+        next.at += size(payload.len()) as u64;
+        next.sequence += 1;
         if !more {
-            (found.end, found.next, whole) = (at, next, found.records.len());
+            (found.next, whole) = (next, found.records.len());
         }
     }
     found.records.truncate(whole);
     found
 }
 
-/// The payload of what stands at the beginning of `bytes`, if it is whole and of that sequence,
-/// and whether the next record belongs to it.
-fn whole_record(bytes: &[u8], sequence: u64) -> Option<(&[u8], bool)> {
+/// The payload of what stands at the beginning of `bytes`, if it is whole and that record, and
+/// whether the next record belongs to it.
+fn whole_record(bytes: &[u8], header: Header, place: Place) -> Option<(&[u8], bool)> {
     let head = bytes.first_chunk::<RECORD>()?;
-    if !is_head(head) || u64_at(head, 8) != sequence {
+    if u64_at(head, 8) != place.sequence {
+        return None;
+    }
+    payload_at(bytes, header, place.at)
+}
+
+/// The payload of what stands at the beginning of `bytes`, if it is whole and begins there in that
+/// log, and whether the next record belongs to it.
+pub(super) fn payload_at(bytes: &[u8], header: Header, at: u64) -> Option<(&[u8], bool)> {
+    let head = bytes.first_chunk::<RECORD>()?;
+    let home = [at, header.store as u64, header.generation];
+    if !is_head(head) || (0..3).any(|i| u64_at(head, 24 + 8 * i) != home[i]) {
         return None;
     }
     let length = u64_at(head, 0);
-    let payload = bytes[RECORD..].get(..usize::try_from(length & !MORE).ok()?)?;
-    let good = crc32fast::hash(payload) == u32_at(head, 28);
-    good.then_some((payload, length & MORE != 0))
+    let payload = usize::try_from(length & !MORE).ok()?;
+    let end = payload.checked_next_multiple_of(LINE)?;
+    let padded = bytes[RECORD..].get(..end)?;
+    let good = crc32fast::hash(padded) == u32_at(head, 56);
+    good.then_some((&padded[..payload], length & MORE != 0))
+}
+
+/// The length of the payload of a record that is known to be whole.
+pub(super) fn length(head: &[u8]) -> Option<usize> {
+    let length = head.first_chunk::<8>()?;
+    usize::try_from(u64::from_le_bytes(*length) & !MORE).ok()
 }
 
 fn is_head(head: &[u8]) -> bool {
-    crc32fast::hash(&head[..24]) == u32_at(head, 24)
+    crc32fast::hash(&head[..60]) == u32_at(head, 60)
 }
 
-/// Whether the head of a record behind `at` says that the bytes there were on disk when it was
+/// Whether the head of a record behind `next` says that the bytes there were on disk when it was
 /// written. A crash loses what was not, and in any order.
-fn later_calls_it_synced(bytes: &[u8], at: usize, sequence: u64) -> bool {
-    let tail = &bytes[at..];
-    (1..tail.len().saturating_sub(RECORD - 1)).any(|i| {
-        let (found, synced) = (u64_at(tail, i + 8), u64_at(tail, i + 16));
+fn later_calls_it_synced(bytes: &[u8], header: Header, next: Place) -> bool {
+    let lines = (next.at as usize..).step_by(LINE).skip(1);
+    let heads = lines.map_while(|at| Some((at, bytes.get(at..at + RECORD)?)));
+    heads.into_iter().any(|(at, head)| {
         // Numbers first, because few bytes look like these and a checksum takes longer.
-        found > sequence
-            && found - sequence < 1 << 32
-            && synced > at as u64
-            && synced <= (at + i) as u64
-            && is_head(&tail[i..i + RECORD])
+        u64_at(head, 24) == at as u64
+            && u64_at(head, 32) == header.store as u64
+            && u64_at(head, 8) > next.sequence
+            && (next.at + 1..=at as u64).contains(&u64_at(head, 16))
+            && is_head(head)
     })
 }
 
@@ -186,44 +243,58 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 mod tests {
     use super::*;
 
+    const HERE: Header = Header {
+        store: 7,
+        generation: 1,
+    };
+    /// Appends a record and says where it ends.
+    fn add(bytes: &mut Vec<u8>, sequence: u64, synced: u64, payload: &[u8], more: bool) -> u64 {
+        let at = bytes.len() as u64;
+        frame(bytes, HERE, Place { at, sequence }, synced, payload, more);
+        bytes.len() as u64
+    }
+
     fn log(payloads: &[&[u8]]) -> Vec<u8> {
-        let header = Header {
-            store: 7,
-            generation: 1,
-        };
-        let mut bytes = header.to_bytes().to_vec();
+        let mut bytes = HERE.to_bytes().to_vec();
         for (i, payload) in payloads.iter().enumerate() {
             let synced = bytes.len() as u64;
-            frame(&mut bytes, i as u64, synced, payload, false);
+            add(&mut bytes, i as u64, synced, payload, false);
         }
         bytes
     }
 
+    fn scanned(bytes: &[u8], synced: u64) -> Result<Vec<Vec<u8>>> {
+        let header = Header::parse(bytes, Path::new("log"))?;
+        let found = scan(bytes, header, FIRST, synced, Path::new("log"))?;
+        Ok(found.records.iter().map(|r| r.1.to_vec()).collect())
+    }
+
     #[test]
     fn a_log_cut_anywhere_keeps_its_whole_records() {
-        let bytes = log(&[b"one", b"", b"three"]);
-        let ends = [HEADER, HEADER + 35, HEADER + 67, HEADER + 104];
+        let long = [3; 100];
+        let bytes = log(&[b"one", b"", &long]);
+        let ends = [64, 64 + 128, 64 + 128 + 64, 64 + 128 + 64 + 192];
         assert_eq!(bytes.len(), ends[3]);
         for cut in HEADER..=bytes.len() {
-            let scan = scan(&bytes[..cut], 0, Path::new("log")).unwrap();
+            let found = scan(&bytes[..cut], HERE, FIRST, 0, Path::new("log")).unwrap();
             let whole = ends.iter().filter(|&&end| end <= cut).count() - 1;
-            assert_eq!(scan.found.records.len(), whole, "cut at {cut}");
-            assert_eq!(scan.found.end, ends[whole]);
+            assert_eq!(found.records.len(), whole, "cut at {cut}");
+            assert_eq!(found.next.at, ends[whole] as u64);
         }
     }
 
     #[test]
     fn a_flipped_bit_in_front_of_a_record_is_corrupt() {
         let bytes = log(&[b"one", b"two", b"three"]);
-        let last = HEADER + 2 * 35;
+        let last = HEADER + 2 * 128;
         for bit in 0..bytes.len() * 8 {
             let mut bad = bytes.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            match scan(&bad, 0, Path::new("log")) {
+            match scanned(&bad, 0) {
                 Err(error) => assert!(bit / 8 < last, "bit {bit}: {error}"),
-                Ok(scan) => {
+                Ok(records) => {
                     assert!(bit / 8 >= last, "bit {bit} went unnoticed");
-                    assert_eq!(scan.found.records, [b"one", b"two"]);
+                    assert_eq!(records, [b"one", b"two"]);
                 }
             }
         }
@@ -232,15 +303,15 @@ mod tests {
     #[test]
     fn of_what_was_synced_nothing_is_lost_in_silence() {
         let bytes = log(&[b"one", b"two"]);
-        for synced in [HEADER + 35, bytes.len()] {
+        for synced in [HEADER + 128, bytes.len()] {
             for bit in 0..bytes.len() * 8 {
                 let mut bad = bytes.clone();
                 bad[bit / 8] ^= 1 << (bit % 8);
-                let found = scan(&bad, synced as u64, Path::new("log"));
+                let found = scanned(&bad, synced as u64);
                 assert_eq!(found.is_err(), bit / 8 < synced, "bit {bit} of {synced}");
             }
             for cut in 0..bytes.len() {
-                let found = scan(&bytes[..cut], synced as u64, Path::new("log"));
+                let found = scanned(&bytes[..cut], synced as u64);
                 assert_eq!(found.is_err(), cut < synced, "cut at {cut} of {synced}");
             }
         }
@@ -248,43 +319,44 @@ mod tests {
 
     #[test]
     fn what_was_never_synced_may_be_lost_in_any_order() {
-        let header = Header {
-            store: 7,
-            generation: 1,
-        };
-        let mut bytes = header.to_bytes().to_vec();
-        frame(&mut bytes, 0, HEADER as u64, b"synced", false);
-        let synced = bytes.len() as u64;
-        for sequence in 1..4 {
-            frame(&mut bytes, sequence, synced, b"unsynced", false);
-        }
-        let second = synced as usize + RECORD + 8;
-        bytes[second + 40 - 1] ^= 1;
-        let found = scan(&bytes, 0, Path::new("log")).unwrap().found;
-        assert_eq!(found.records, [&b"synced"[..], b"unsynced"]);
-        assert_eq!(found.end, second);
+        let mut bytes = HERE.to_bytes().to_vec();
+        let synced = add(&mut bytes, 0, HEADER as u64, b"synced", false);
+        let second = add(&mut bytes, 1, synced, b"unsynced", false);
+        add(&mut bytes, 2, synced, b"unsynced", false);
+        add(&mut bytes, 3, synced, b"unsynced", false);
+        bytes[second as usize + RECORD] ^= 1;
+        let found = scan(&bytes, HERE, FIRST, 0, Path::new("log")).unwrap();
+        assert_eq!(found.records.len(), 2);
+        assert_eq!(found.next.at, second);
         bytes[HEADER + RECORD] ^= 1;
-        assert!(
-            scan(&bytes, 0, Path::new("log")).is_err(),
-            "this one was synced"
-        );
+        assert!(scanned(&bytes, 0).is_err(), "this one was synced");
     }
 
     #[test]
     fn what_belongs_together_is_there_as_a_whole_or_not_at_all() {
         let mut bytes = log(&[b"before"]);
-        let start = bytes.len();
+        let start = bytes.len() as u64;
         for (sequence, more) in [(1, true), (2, true), (3, false)] {
-            frame(&mut bytes, sequence, start as u64, b"together", more);
+            add(&mut bytes, sequence, start, b"together", more);
         }
-        for cut in start..=bytes.len() {
-            let found = whole_records(&bytes[..cut], HEADER, 0);
+        for cut in start as usize..=bytes.len() {
+            let found = whole_records(&bytes[HEADER..cut], HERE, FIRST);
             let all = cut == bytes.len();
             assert_eq!(found.records.len(), if all { 4 } else { 1 });
-            assert_eq!(
-                (found.end, found.next),
-                if all { (cut, 4) } else { (start, 1) }
-            );
+            assert_eq!(found.next.at, if all { cut as u64 } else { start });
         }
+    }
+
+    #[test]
+    fn a_record_of_another_place_store_or_log_is_none() {
+        let bytes = log(&[b"one", b"two"]);
+        let record = &bytes[HEADER..];
+        assert!(payload_at(record, HERE, 64).is_some());
+        assert!(payload_at(record, HERE, 192).is_none());
+        let other = |store, generation| Header { store, generation };
+        assert!(payload_at(record, other(8, 1), 64).is_none());
+        assert!(payload_at(record, other(7, 2), 64).is_none());
+        let swapped = [&bytes[..64], &bytes[192..], &bytes[64..192]].concat();
+        assert!(scanned(&swapped, swapped.len() as u64).is_err());
     }
 }

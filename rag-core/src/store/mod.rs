@@ -1,23 +1,39 @@
-//! Bytes that last: a directory with a lock, a manifest and one append-only log.
+//! Bytes that last: a directory with a lock, a manifest, one append-only log and an image.
 //!
 //! The store knows records and checksums, not what they mean. A record that [`Store::append`]
 //! acknowledged at durability `sync` is on disk. [`Store::rewrite`] puts a shorter log in the
 //! place of the old one: it writes the new log beside it and swaps the manifest, so that a crash
-//! leaves one or the other. One writer holds the kernel's lock on `lock`; readers need none.
-//! After a failed write the writer is poisoned: nothing is retried as if nothing had happened.
+//! leaves one or the other. An image holds what was made of the records up to some point, so that
+//! opening need not make it again; without it, or with a damaged one, opening takes longer and
+//! finds the same. One writer holds the kernel's lock on `lock`; readers need none. After a failed
+//! write the writer is poisoned: nothing is retried as if nothing had happened.
+//!
+//! Read `log` for the bytes, `manifest` for which files count, then this; `writer` adds, `follow`
+//! looks again, `records` reads what is there.
 
+mod follow;
 mod log;
+mod manifest;
 #[cfg(test)]
 mod power_tests;
+mod records;
+mod writer;
 
-use crate::disk::{Disk, Held, Output, System};
+pub(crate) use follow::Followed;
+pub use follow::News;
+pub(crate) use records::Records;
+
+use crate::disk::{Disk, Held, System};
 use crate::error::{Error, ErrorKind, Result};
+use crate::image::{self, Image};
 use crate::option_enum;
 use crate::rng::Rng;
 use crate::{file, options};
+use manifest::{MANIFEST, Manifest, image_path, log_path};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use writer::{NewLog, Writer};
 
 option_enum! {
     /// When a write counts as done.
@@ -41,23 +57,37 @@ options! {
     }
 }
 
-/// A log larger than this is refused rather than read into memory.
-const LIMIT: u64 = 1 << 40;
-/// Bytes of a new log that are written in one go.
-const AT_ONCE: usize = 1 << 22;
-const MANIFEST: &str = "manifest";
-const MANIFEST_KIND: &str = "manifest";
-const MANIFEST_VERSION: u32 = 2;
-
 /// What opening or verifying found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovery {
-    /// Whole records read.
+    /// Whole records read: those behind the image, where there is one.
     pub records: usize,
     /// Bytes in the log.
     pub bytes: u64,
     /// Bytes of an unfinished write behind the last whole record, set aside in a `.torn` file.
     pub torn_bytes: u64,
+}
+
+/// Who makes something of what a store holds.
+pub(crate) trait Replay {
+    /// Takes what an image holds for what the first records of a log would come to; answers whether
+    /// it could. If not it is as it was, and all records follow.
+    fn restore(&mut self, image: &Image, records: &Arc<Records>) -> bool;
+    /// Takes in one record, which begins at `at` in the log.
+    fn replay(&mut self, at: u64, payload: &[u8], records: &Arc<Records>) -> Result<()>;
+}
+
+/// One who only wants the payloads.
+struct Payloads<F>(F);
+
+impl<F: FnMut(&[u8]) -> Result<()>> Replay for Payloads<F> {
+    fn restore(&mut self, _: &Image, _: &Arc<Records>) -> bool {
+        false
+    }
+
+    fn replay(&mut self, _: u64, payload: &[u8], _: &Arc<Records>) -> Result<()> {
+        (self.0)(payload)
+    }
 }
 
 /// A directory of durable records.
@@ -70,90 +100,92 @@ pub struct Store {
     log: PathBuf,
     writer: Option<Writer>,
     recovery: Recovery,
-    /// How far the log was read, and the sequence of the record that comes next.
-    seen: (u64, u64),
+    /// How far a reader has read the log.
+    seen: log::Place,
     /// The manifest when the log was last looked at.
     manifest: Option<u128>,
 }
 
-/// What a reader finds that looks again.
-#[derive(Debug)]
-pub struct News {
-    /// Whether the records are all there are, and not those that were added.
-    pub replaced: bool,
-    /// The records, in order.
-    pub records: Vec<Vec<u8>>,
-}
-
-/// A log that was read as a whole.
-struct ReadLog {
-    header: log::Header,
-    settled: u64,
+/// A log that was opened.
+struct OpenLog {
+    manifest: Manifest,
     path: PathBuf,
-    bytes: Vec<u8>,
+    records: Arc<Records>,
 }
 
-impl ReadLog {
-    /// Reads the log that the manifest names. A writer may put another in its place meanwhile.
+impl OpenLog {
+    /// Opens the log that the manifest names. A writer may put another in its place meanwhile.
     fn new(disk: &dyn Disk, directory: &Path) -> Result<Self> {
-        let (mut header, mut settled) = read_manifest(disk, directory)?;
+        let mut manifest = Manifest::read(disk, directory)?;
         loop {
+            let header = manifest.header;
             let path = log_path(directory, header.generation);
-            let error = match disk.read(&path, LIMIT) {
+            let error = match disk.map(&path) {
                 Ok(bytes) => {
+                    let found = log::Header::parse(bytes.bytes(), &path)?;
+                    if found != header {
+                        return Err(Error::corrupt(&path, 16, "it belongs to another store"));
+                    }
+                    let records = Arc::new(Records::new(bytes, header, path.clone()));
                     return Ok(Self {
-                        header,
-                        settled,
+                        manifest,
                         path,
-                        bytes,
+                        records,
                     });
                 }
-                Err(error) => error,
+                Err(error) => Error::io("cannot open", &path, error),
             };
-            let generation = header.generation;
-            (header, settled) = read_manifest(disk, directory)?;
-            if error.kind() != ErrorKind::NotFound || header.generation == generation {
+            manifest = Manifest::read(disk, directory)?;
+            if error.kind() != ErrorKind::NotFound || header == manifest.header {
                 return Err(error);
             }
         }
     }
 
+    /// The records from a place on.
+    fn found(&self, from: log::Place) -> Result<log::Found<'_>> {
+        let Manifest { header, settled } = self.manifest;
+        log::scan(self.records.bytes(), header, from, settled, &self.path)
+    }
+
     fn recovery(&self, found: &log::Found<'_>) -> Recovery {
+        let bytes = self.records.bytes().len() as u64;
         Recovery {
             records: found.records.len(),
-            bytes: self.bytes.len() as u64,
-            torn_bytes: (self.bytes.len() - found.end) as u64,
+            bytes,
+            torn_bytes: bytes - found.next.at,
         }
     }
 
-    fn found(&self) -> Result<log::Found<'_>> {
-        let scan = log::scan(&self.bytes, self.settled, &self.path)?;
-        match scan.header == self.header {
-            true => Ok(scan.found),
-            false => Err(Error::corrupt(
-                &self.path,
-                16,
-                "it belongs to another store",
-            )),
-        }
+    /// The image of this log, if there is one that was written whole.
+    fn image(&self, disk: &dyn Disk, directory: &Path) -> Option<Image> {
+        let log::Header { store, generation } = self.manifest.header;
+        let image = Image::open(disk, &image_path(directory, generation)).ok()?;
+        let of = (image.head.store, image.head.generation);
+        (image::POSSIBLE && of == (store, generation)).then_some(image)
     }
-}
 
-#[derive(Debug)]
-struct Writer {
-    path: PathBuf,
-    file: Box<dyn Output>,
-    sequence: u64,
-    /// Bytes of the log that were handed to the operating system, and that are on disk.
-    length: u64,
-    synced: u64,
-    unwritten: Vec<u8>,
-    /// Bytes that the manifest calls synced.
-    settled: u64,
-    poisoned: Option<String>,
-    /// The process that writes. A forked child has a copy of all this and must not use it.
-    pid: u32,
-    _lock: Box<dyn Held>,
+    /// Hands over what is in the image and the records behind it.
+    fn replay<'a>(
+        &'a self,
+        disk: &dyn Disk,
+        directory: &Path,
+        replay: &mut dyn Replay,
+    ) -> Result<log::Found<'a>> {
+        let restored = self.image(disk, directory);
+        let restored = restored.filter(|image| replay.restore(image, &self.records));
+        let from = restored.map_or(log::FIRST, |image| log::Place {
+            at: image.head.covered,
+            sequence: image.head.next,
+        });
+        let found = self.found(from)?;
+        for (sequence, &(at, record)) in (from.sequence..).zip(&found.records) {
+            let place = || format!("{} record {sequence}", self.path.display());
+            let replayed = replay.replay(at, record, &self.records);
+            replayed.map_err(|e| e.context(place()))?;
+        }
+        Ok(found)
+    }
 }
 
 impl Store {
@@ -178,15 +210,16 @@ impl Store {
         options: &StoreOptions,
         replay: impl FnMut(&[u8]) -> Result<()>,
     ) -> Result<Self> {
+        let replay = &mut Payloads(replay);
         Self::open_on(Arc::new(System), directory, options, replay)
     }
 
-    /// [`Store::open`] on another file system.
+    /// [`Store::open`] on another file system, for one who knows images.
     pub(crate) fn open_on(
         disk: Arc<dyn Disk>,
         directory: &Path,
         options: &StoreOptions,
-        mut replay: impl FnMut(&[u8]) -> Result<()>,
+        replay: &mut dyn Replay,
     ) -> Result<Self> {
         options.check()?;
         if !options.read_only {
@@ -200,33 +233,29 @@ impl Store {
         if lock.is_some() && !disk.exists(&directory.join(MANIFEST)) {
             Self::create(&*disk, directory)?;
         }
-        let read = ReadLog::new(&*disk, directory)?;
-        let found = read.found()?;
-        for (i, record) in found.records.iter().enumerate() {
-            let place = || format!("{} record {i}", read.path.display());
-            replay(record).map_err(|e| e.context(place()))?;
-        }
-        let recovery = read.recovery(&found);
+        let open = OpenLog::new(&*disk, directory)?;
+        let found = open.replay(&*disk, directory, replay)?;
+        let recovery = open.recovery(&found);
         let mut store = Self {
             disk,
             directory: directory.to_path_buf(),
             durability: options.durability,
-            header: read.header,
-            log: read.path.clone(),
+            header: open.manifest.header,
+            log: open.path.clone(),
             writer: None,
             recovery,
-            seen: (found.end as u64, found.next),
+            seen: found.next,
             manifest: None,
         };
         if let Some(lock) = lock {
-            store.begin_writing(lock, &read.bytes, &found, read.settled)?;
+            store.begin_writing(lock, &open)?;
         }
         Ok(store)
     }
 
     /// Makes the files of an empty store.
     fn create(disk: &dyn Disk, directory: &Path) -> Result<()> {
-        if let Some(stray) = first_log_with_records(disk, directory)? {
+        if let Some(stray) = manifest::first_log_with_records(disk, directory)? {
             return Err(Error::corrupt(
                 &stray,
                 0,
@@ -239,42 +268,42 @@ impl Store {
             generation: 1,
         };
         file::replace_on(disk, &log_path(directory, 1), &header.to_bytes())?;
-        write_manifest(disk, directory, header, log::HEADER as u64)
+        let settled = log::HEADER as u64;
+        Manifest { header, settled }.write(disk, directory)
     }
 
-    fn begin_writing(
-        &mut self,
-        lock: Box<dyn Held>,
-        bytes: &[u8],
-        found: &log::Found<'_>,
-        settled: u64,
-    ) -> Result<()> {
+    fn begin_writing(&mut self, lock: Box<dyn Held>, open: &OpenLog) -> Result<()> {
         let io = |e| Error::io("cannot write", &self.log, e);
-        let length = found.end as u64;
-        if found.end < bytes.len() {
-            let aside = self.log.with_extension(format!("{length}.torn"));
-            file::replace_on(&*self.disk, &aside, &bytes[found.end..])?;
+        let Manifest { header, settled } = open.manifest;
+        let (bytes, next) = (open.records.bytes(), self.seen);
+        let whole = next.at as usize;
+        if whole < bytes.len() {
+            let aside = self.log.with_extension(format!("{whole}.torn"));
+            file::replace_on(&*self.disk, &aside, &bytes[whole..])?;
         }
         let mut file = self.disk.extend(&self.log).map_err(io)?;
-        if found.end < bytes.len() {
-            file.cut(length).map_err(io)?;
+        if whole < bytes.len() {
+            file.cut(next.at).map_err(io)?;
         }
-        if settled < length || found.end < bytes.len() {
+        if settled < next.at || whole < bytes.len() {
             // What a crash has left is what there is: from now on none of it is lost in silence.
-            let rest = &bytes[settled as usize..found.end];
+            let rest = &bytes[settled as usize..whole];
             file.write_again(settled, rest)
                 .and_then(|()| file.sync())
                 .map_err(io)?;
-            write_manifest(&*self.disk, &self.directory, self.header, length)?;
+            let settled = next.at;
+            Manifest { header, settled }.write(&*self.disk, &self.directory)?;
         }
-        remove_other_logs(&*self.disk, &self.directory, &self.log);
+        manifest::remove_others(&*self.disk, &self.directory, header.generation);
+        writer::keep_spare(&*self.disk, &self.directory);
         self.writer = Some(Writer {
             path: self.log.clone(),
             file,
-            sequence: found.next,
-            length,
-            synced: length,
-            settled: length,
+            header,
+            sequence: next.sequence,
+            length: next.at,
+            synced: next.at,
+            settled: next.at,
             unwritten: Vec::new(),
             poisoned: None,
             pid: std::process::id(),
@@ -295,15 +324,18 @@ impl Store {
     /// [`Store::append`] for several records that belong together: after a crash, too, all of them
     /// are there or none.
     pub fn append_all<'a>(&mut self, payloads: impl IntoIterator<Item = &'a [u8]>) -> Result<()> {
+        self.put_all(payloads).map(drop)
+    }
+
+    /// [`Store::append_all`], with where each record begins in the log.
+    pub(crate) fn put_all<'a>(
+        &mut self,
+        payloads: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<Vec<u64>> {
         let durability = self.durability;
         let writer = self.writer()?;
         let (before, sequence) = (writer.unwritten.len(), writer.sequence);
-        let mut payloads = payloads.into_iter().peekable();
-        while let Some(payload) = payloads.next() {
-            let (next, more) = (writer.sequence, payloads.peek().is_some());
-            log::frame(&mut writer.unwritten, next, writer.synced, payload, more);
-            writer.sequence += 1;
-        }
+        let places = writer.frame(payloads);
         let written = match durability {
             Durability::Memory => Ok(()),
             Durability::Os => writer.flush(),
@@ -314,7 +346,13 @@ impl Store {
             writer.sequence = sequence;
             return Err(error);
         }
-        Ok(())
+        Ok(places)
+    }
+
+    /// Gives up the room that is kept for a full disk; answers whether there was some. For one whose
+    /// record makes room in the end.
+    pub(crate) fn give_up_spare(&mut self) -> bool {
+        self.writer.is_some() && writer::give_up_spare(&*self.disk, &self.directory)
     }
 
     /// Makes everything that was appended survive a power cut.
@@ -337,7 +375,8 @@ impl Store {
         self.sync()?;
         let (disk, directory, header) = (&*self.disk, &self.directory, self.header);
         if let Some(writer) = self.writer.as_mut().filter(|w| w.settled < w.length) {
-            write_manifest(disk, directory, header, writer.length)?;
+            let settled = writer.length;
+            Manifest { header, settled }.write(disk, directory)?;
             writer.settled = writer.length;
         }
         Ok(())
@@ -347,35 +386,79 @@ impl Store {
     /// present one is still there; if it cannot be told which of the two a crash would leave, the
     /// store takes no more writes.
     pub fn rewrite<'a>(&mut self, records: impl Iterator<Item = Vec<u8>> + 'a) -> Result<()> {
+        self.rewrite_with(records.map(Ok), None::<NoImage>)
+            .map(drop)
+    }
+
+    /// [`Store::rewrite`] with an image of what the records come to, written with where each of them
+    /// begins; and the new log, with these places.
+    pub(crate) fn rewrite_with(
+        &mut self,
+        records: impl Iterator<Item = Result<Vec<u8>>>,
+        image: Option<impl FnOnce(&[u64], &mut image::Writer<'_>) -> io::Result<()>>,
+    ) -> Result<(Vec<u64>, Arc<Records>)> {
         self.writer()?;
         let header = log::Header {
             generation: self.header.generation + 1,
             ..self.header
         };
-        let path = log_path(&self.directory, header.generation);
-        let written = write_log(&*self.disk, &path, header, records);
-        let (sequence, length, file) = written.inspect_err(|_| {
-            // Best effort: a log that nobody names costs disk, and the next rewrite replaces it.
-            let _ = self.disk.remove(&path);
+        let (disk, directory) = (&*self.disk, &self.directory);
+        let path = log_path(directory, header.generation);
+        let made = NewLog::write(disk, &path, header, records).and_then(|new| {
+            if let Some(image) = image {
+                write_image(disk, directory, header, new.next, |to| {
+                    image(&new.places, to)
+                })?;
+            }
+            let map = disk.map(&path);
+            let bytes = map.map_err(|e| Error::io("cannot open", &path, e))?;
+            Ok((new, Arc::new(Records::new(bytes, header, path.clone()))))
+        });
+        let (new, records) = made.inspect_err(|_| {
+            // Best effort: files that nobody names cost disk, and the next rewrite replaces them.
+            let _ = disk.remove(&path);
+            let _ = disk.remove(&image_path(directory, header.generation));
         })?;
-        if let Err(error) = write_manifest(&*self.disk, &self.directory, header, length) {
+        let settled = new.next.at;
+        if let Err(error) = (Manifest { header, settled }).write(disk, directory) {
             self.writer()?.poisoned = Some(error.to_string());
             return Err(error);
         }
-        remove_other_logs(&*self.disk, &self.directory, &path);
+        manifest::remove_others(disk, directory, header.generation);
+        writer::keep_spare(disk, directory);
         self.header = header;
         self.log.clone_from(&path);
         let writer = self.writer()?;
-        writer.path = path;
-        writer.file = file;
-        writer.sequence = sequence;
-        (writer.length, writer.synced, writer.settled) = (length, length, length);
+        (writer.path, writer.file, writer.header) = (path, new.file, header);
+        (writer.length, writer.sequence) = (settled, new.next.sequence);
+        (writer.synced, writer.settled) = (settled, settled);
         writer.unwritten.clear();
-        Ok(())
+        Ok((new.places, records))
+    }
+
+    /// Makes everything durable, and an image of what it comes to, all or nothing, in the place of
+    /// an older one.
+    pub(crate) fn write_image(
+        &mut self,
+        fill: impl FnOnce(&mut image::Writer<'_>) -> io::Result<()>,
+    ) -> Result<()> {
+        let writer = self.writer()?;
+        writer.sync()?;
+        let (header, next) = (writer.header, writer.next());
+        write_image(&*self.disk, &self.directory, header, next, fill)
     }
 
     /// Makes a store of `records` in `directory`, which must be empty or absent.
     pub fn write_new(directory: &Path, records: impl Iterator<Item = Vec<u8>>) -> Result<()> {
+        Self::write_new_with(directory, records.map(Ok), None::<NoImage>)
+    }
+
+    /// [`Store::write_new`] with an image as [`Store::rewrite_with`] writes it.
+    pub(crate) fn write_new_with(
+        directory: &Path,
+        records: impl Iterator<Item = Result<Vec<u8>>>,
+        image: Option<impl FnOnce(&[u64], &mut image::Writer<'_>) -> io::Result<()>>,
+    ) -> Result<()> {
         if System.list(directory).is_ok_and(|files| !files.is_empty()) {
             return Err(Error::new(
                 ErrorKind::AlreadyExists,
@@ -383,106 +466,32 @@ impl Store {
             ));
         }
         let mut store = Self::open(directory, &StoreOptions::default(), |_| Ok(()))?;
-        store.rewrite(records)?;
+        store.rewrite_with(records, image)?;
         store.close()
     }
 
-    /// Reads the log from disk again and checks every checksum.
+    /// Reads the log from disk again and checks every checksum, those of the image too.
     pub fn verify(&self) -> Result<Recovery> {
-        let read = ReadLog::new(&*self.disk, &self.directory)?;
-        Ok(read.recovery(&read.found()?))
+        self.check(|_, _| Ok(()))
     }
 
-    /// Hands to `take` what a writer, here or in another process, has added since this store was opened
-    /// for reading or this was last asked; answers whether there was something. Costs a look at two
-    /// files, without reading them.
-    ///
-    /// A store that vanished has no news; one that was damaged is `Corrupt`. What `take` refuses is
-    /// handed to it again the next time.
-    ///
-    /// ```
-    /// use rag_core::store::{Store, StoreOptions};
-    /// let dir = std::env::temp_dir().join(format!("ragcore-doc-follow-{}", std::process::id()));
-    /// let options = StoreOptions::default();
-    /// let mut writer = Store::open(&dir, &options, |_| Ok(())).unwrap();
-    /// let mut reader = Store::open(&dir, &options.read_only(true), |_| Ok(())).unwrap();
-    /// assert!(!reader.follow(|_| unreachable!("there is nothing new")).unwrap());
-    /// writer.append(b"hello").unwrap();
-    /// let followed = reader.follow(|news| {
-    ///     assert_eq!(news.records, [b"hello"]);
-    ///     Ok(())
-    /// });
-    /// assert!(followed.unwrap());
-    /// # drop((writer, reader));
-    /// # std::fs::remove_dir_all(&dir).unwrap();
-    /// ```
-    pub fn follow(&mut self, take: impl FnOnce(News) -> Result<()>) -> Result<bool> {
-        if self.writer.is_some() {
-            return Ok(false);
+    /// [`Store::verify`], handing out every record with where it begins.
+    pub(crate) fn check(&self, mut each: impl FnMut(u64, &[u8]) -> Result<()>) -> Result<Recovery> {
+        let open = OpenLog::new(&*self.disk, &self.directory)?;
+        let found = open.found(log::FIRST)?;
+        for &(at, record) in &found.records {
+            each(at, record)?;
         }
-        let before = (self.header, self.seen, self.log.clone());
-        let news = match self.is_replaced() {
-            Ok(true) => self.all(),
-            Ok(false) => self.added(),
-            Err(error) => Err(error),
-        };
-        let news = match news {
-            // It vanished, or a writer is putting another log in the place of this one just now.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-            news => news?,
-        };
-        let Some(news) = news else { return Ok(false) };
-        take(news).inspect_err(|_| {
-            (self.header, self.seen, self.log) = before;
-            self.manifest = None;
-        })?;
-        Ok(true)
-    }
-
-    /// The records of a log that is new to this reader.
-    fn all(&mut self) -> Result<Option<News>> {
-        let read = ReadLog::new(&*self.disk, &self.directory)?;
-        let found = read.found()?;
-        self.seen = (found.end as u64, found.next);
-        (self.header, self.log) = (read.header, read.path.clone());
-        Ok(Some(News {
-            replaced: true,
-            records: found.records.into_iter().map(<[u8]>::to_vec).collect(),
-        }))
-    }
-
-    /// Whether the log is another one now, or shorter than what was read of it.
-    fn is_replaced(&mut self) -> Result<bool> {
-        let manifest = self.directory.join(MANIFEST);
-        let look = |e| Error::io("cannot read", &manifest, e);
-        let stamp = self.disk.stamp(&manifest).map_err(look)?;
-        if self.manifest != Some(stamp) {
-            let (header, _) = read_manifest(&*self.disk, &self.directory)?;
-            if header != self.header {
-                return Ok(true);
-            }
-            self.manifest = Some(stamp);
+        let generation = open.manifest.header.generation;
+        let path = image_path(&self.directory, generation);
+        if self.disk.exists(&path) {
+            let checked = Image::open(&*self.disk, &path).and_then(|image| image.check());
+            checked.map_err(|what| {
+                let found = format!("{what}; it is made anew by the next checkpoint");
+                Error::corrupt(&path, 0, found)
+            })?;
         }
-        let length = self.disk.length(&self.log);
-        let length = length.map_err(|e| Error::io("cannot read", &self.log, e))?;
-        Ok(length < self.seen.0)
-    }
-
-    /// The records behind those that were read.
-    fn added(&mut self) -> Result<Option<News>> {
-        let look = |e| Error::io("cannot read", &self.log, e);
-        let (at, next) = self.seen;
-        if self.disk.length(&self.log).map_err(look)? == at {
-            return Ok(None);
-        }
-        let bytes = self.disk.read_from(&self.log, at).map_err(look)?;
-        let found = log::whole_records(&bytes, 0, next);
-        self.seen = (at + found.end as u64, found.next);
-        let records: Vec<Vec<u8>> = found.records.into_iter().map(<[u8]>::to_vec).collect();
-        Ok((!records.is_empty()).then_some(News {
-            replaced: false,
-            records,
-        }))
+        Ok(open.recovery(&found))
     }
 
     /// What opening found.
@@ -493,9 +502,15 @@ impl Store {
     /// Bytes in the log, those not yet handed to the operating system included.
     pub fn log_bytes(&self) -> u64 {
         match &self.writer {
-            Some(w) => w.length + w.unwritten.len() as u64,
-            None => self.recovery.bytes,
+            Some(writer) => writer.next().at,
+            None => self.seen.at,
         }
+    }
+
+    /// Bytes of the image, if there is one.
+    pub(crate) fn image_bytes(&self) -> u64 {
+        let path = image_path(&self.directory, self.header.generation);
+        self.disk.length(&path).unwrap_or(0)
     }
 
     /// Where the store lies.
@@ -532,146 +547,32 @@ impl Drop for Store {
     }
 }
 
-impl Writer {
-    /// Hands what is unwritten to the operating system.
-    fn flush(&mut self) -> Result<()> {
-        if self.unwritten.is_empty() {
-            return Ok(());
-        }
-        if let Err(error) = self.file.write(&self.unwritten) {
-            // Without what the write may have left, the log is what it was before.
-            let cut = self.file.cut(self.length);
-            if cut.is_err() || !is_full(&error) {
-                self.poisoned = Some(error.to_string());
-            }
-            return Err(Error::io("cannot write", &self.path, error));
-        }
-        self.length += self.unwritten.len() as u64;
-        self.unwritten.clear();
-        Ok(())
-    }
+type NoImage = fn(&[u64], &mut image::Writer<'_>) -> io::Result<()>;
 
-    fn sync(&mut self) -> Result<()> {
-        self.flush()?;
-        if self.synced == self.length {
-            return Ok(());
-        }
-        self.file.sync().map_err(|error| {
-            // What is on disk now cannot be known, and asking again would not tell.
-            self.poisoned = Some(error.to_string());
-            Error::io("cannot write", &self.path, error)
-        })?;
-        self.synced = self.length;
-        Ok(())
-    }
-}
-
-/// Whether there was no room, for one who may make some.
-fn is_full(error: &io::Error) -> bool {
-    use io::ErrorKind as Kind;
-    matches!(
-        error.kind(),
-        Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge
-    )
-}
-
-fn log_path(directory: &Path, generation: u64) -> PathBuf {
-    directory.join(format!("log-{generation}"))
-}
-
-/// A log of `records` that is on disk, to go on with: the next sequence and its length.
-fn write_log(
-    disk: &dyn Disk,
-    path: &Path,
-    header: log::Header,
-    records: impl Iterator<Item = Vec<u8>>,
-) -> Result<(u64, u64, Box<dyn Output>)> {
-    let io = |e| Error::io("cannot write", path, e);
-    let mut file = disk.create(path).map_err(io)?;
-    let mut bytes = header.to_bytes().to_vec();
-    let (mut sequence, mut length) = (0, 0);
-    for record in records {
-        log::frame(&mut bytes, sequence, 0, &record, false);
-        sequence += 1;
-        if bytes.len() > AT_ONCE {
-            file.write(&bytes).map_err(io)?;
-            length += bytes.len() as u64;
-            bytes.clear();
-        }
-    }
-    file.write(&bytes).map_err(io)?;
-    file.sync().map_err(io)?;
-    // The manifest must never be on disk before the name of the log that it names.
-    let directory = path.parent().unwrap_or(path);
-    disk.sync_directory(directory).map_err(io)?;
-    Ok((sequence, length + bytes.len() as u64, file))
-}
-
-/// The manifest: the header of the log that it names, and how many bytes of it are on disk.
-fn write_manifest(
+/// Writes the image of a log up to `next`.
+fn write_image(
     disk: &dyn Disk,
     directory: &Path,
     header: log::Header,
-    settled: u64,
+    next: log::Place,
+    fill: impl FnOnce(&mut image::Writer<'_>) -> io::Result<()>,
 ) -> Result<()> {
-    let payload = [&header.to_bytes()[..], &settled.to_le_bytes()].concat();
-    let envelope = file::wrap(MANIFEST_KIND, MANIFEST_VERSION, &payload);
-    file::replace_on(disk, &directory.join(MANIFEST), &envelope)
-}
-
-fn read_manifest(disk: &dyn Disk, directory: &Path) -> Result<(log::Header, u64)> {
-    let path = directory.join(MANIFEST);
-    let manifest = file::load_from(disk, &path, MANIFEST_KIND, MANIFEST_VERSION, 4096);
-    let (version, payload) = manifest.map_err(|e| match e.kind() {
-        ErrorKind::NotFound => Error::new(
-            ErrorKind::NotFound,
-            format!(
-                "{} holds no store; open it for writing to make one",
-                directory.display()
-            ),
-        )
-        .with_file(directory),
-        _ => e,
-    })?;
-    let header = log::Header::parse(&payload, &path)?;
-    match payload[log::HEADER..].try_into() {
-        Ok(settled) if version == MANIFEST_VERSION => Ok((header, u64::from_le_bytes(settled))),
-        _ => Err(Error::corrupt(
-            &path,
-            log::HEADER as u64,
-            format!("{} bytes where eight belong", payload.len() - log::HEADER),
-        )),
+    if !image::POSSIBLE {
+        return Ok(());
     }
-}
-
-/// A log that holds more than its header. One that does not is what a crash leaves that comes
-/// before the first manifest.
-fn first_log_with_records(disk: &dyn Disk, directory: &Path) -> Result<Option<PathBuf>> {
-    let files = disk.list(directory);
-    let files = files.map_err(|e| Error::io("cannot read", directory, e))?;
-    for path in files.into_iter().filter(|path| is_log(path)) {
-        if disk.read(&path, LIMIT)?.len() > log::HEADER {
-            return Ok(Some(path));
+    let path = image_path(directory, header.generation);
+    let head = image::Head {
+        store: header.store,
+        generation: header.generation,
+        covered: next.at,
+        next: next.sequence,
+    };
+    let mut fill = Some(fill);
+    file::replace_with(disk, &path, &mut |out| {
+        let mut writer = image::Writer::new(out, &head);
+        if let Some(fill) = fill.take() {
+            fill(&mut writer)?;
         }
-    }
-    Ok(None)
-}
-
-fn is_log(path: &Path) -> bool {
-    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("");
-    name.strip_prefix("log-")
-        .is_some_and(|g| g.parse::<u64>().is_ok())
-}
-
-/// Logs that the manifest no longer names are left over from a rewrite. Best effort: one that stays
-/// costs disk, nothing else, and the next open tries again.
-fn remove_other_logs(disk: &dyn Disk, directory: &Path, keep: &Path) {
-    let mut others = disk.list(directory).unwrap_or_default();
-    others.retain(|path| is_log(path) && path != keep);
-    // The manifest that names another log must be on disk before these are gone.
-    if !others.is_empty() && disk.sync_directory(directory).is_ok() {
-        for path in others {
-            let _ = disk.remove(&path);
-        }
-    }
+        writer.finish().map(drop)
+    })
 }

@@ -25,6 +25,7 @@ mod turns;
 pub use index::{DenseHits, DenseIndex, DenseOptions, DensePrecision, DenseSearchOptions, NO_KEY};
 pub use rows::DenseRows;
 pub(crate) use rows::{Nearest, Seek};
+pub(crate) use slots::Lender;
 
 /// The most floats that a vector may have.
 pub const MAX_DIM: usize = 65_536;

@@ -3,13 +3,17 @@
 use super::Metric;
 use super::among::Among;
 use super::near::Asking;
-use super::slots::{Keeping, Slots, Upkeep, Way};
+use super::slots::{Keeping, Lender, Slots, Upkeep, Way};
+use crate::bytes::Read;
 use crate::error::Result;
+use crate::image::{Reader, Writer};
 use crate::kernel;
 use crate::matrix::{Matrix, Rows};
 use crate::retrieval::bits::Bits;
 use crate::retrieval::check_k;
 use crate::threads;
+use std::io;
+use std::sync::Arc;
 
 /// How the nearest rows are looked for.
 pub(crate) struct Nearest<'a> {
@@ -86,6 +90,27 @@ impl DenseRows {
     pub fn insert(&mut self, row: u32, vector: &[f32]) -> Result<()> {
         let ready = self.0.prepare(vector)?;
         self.0.put(row, &ready)
+    }
+
+    /// [`DenseRows::insert`] for a vector that someone has already: it stays there, unless it is not
+    /// in the form that is kept.
+    pub(crate) fn lend(
+        &mut self,
+        row: u32,
+        vector: &[f32],
+        place: u64,
+        lender: &Arc<dyn Lender>,
+    ) -> Result<()> {
+        let ready = self.0.prepare(vector)?;
+        match ready == vector {
+            true => self.0.lend(row, &ready, place, lender),
+            false => self.0.put(row, &ready),
+        }
+    }
+
+    /// Has all vectors that are lent from another lender; `place_of` says where by their rows.
+    pub(crate) fn relend(&mut self, lender: &Arc<dyn Lender>, place_of: impl Fn(u32) -> u64) {
+        self.0.relend(lender, place_of);
     }
 
     /// Forgets `row`; answers whether it was held. What is left scores as before.
@@ -176,6 +201,25 @@ impl DenseRows {
     /// it is found at once; [`DenseRows::upkeep`] makes finding it quick.
     pub(crate) fn with_graph(dim: usize, metric: Metric) -> Result<Self> {
         Slots::new(dim, metric, Keeping::with_graph(true, 0)).map(Self)
+    }
+
+    /// Everything but the vectors; `place_of` says where that of a row is lent.
+    pub(crate) fn write(
+        &self,
+        to: &mut Writer<'_>,
+        place_of: impl Fn(u32) -> u64,
+    ) -> io::Result<()> {
+        self.0.write(to, place_of)
+    }
+
+    /// What [`DenseRows::write`] wrote of one that was made by [`DenseRows::with_graph`].
+    pub(crate) fn restored(
+        dim: usize,
+        metric: Metric,
+        from: &mut Reader<'_>,
+        lender: Arc<dyn Lender>,
+    ) -> Read<Self> {
+        Slots::restored(dim, metric, Keeping::with_graph(true, 0), from, lender).map(Self)
     }
 
     /// Places of vectors, those of removed ones included.

@@ -10,6 +10,7 @@ use super::value::{self, Values};
 use super::{Filter, Node, Test};
 use crate::retrieval::bits::Bits;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -193,7 +194,9 @@ pub(crate) struct Held<'a, 'm> {
     /// Those that hold a document.
     pub rows: &'a Bits,
     /// The metadata of each.
-    pub metadata: &'a dyn Fn(u32) -> Option<&'m Map<String, Value>>,
+    pub metadata: &'a dyn Fn(u32) -> Option<Cow<'m, Map<String, Value>>>,
+    /// Whether all that was asked for could be read. What could not be is not remembered.
+    pub sound: &'a dyn Fn() -> bool,
 }
 
 impl Columns {
@@ -203,6 +206,12 @@ impl Columns {
         for (path, column) in columns.values_mut() {
             column.push(path, row, metadata);
         }
+    }
+
+    /// Whether no path was asked about yet.
+    pub(crate) fn is_empty(&mut self) -> bool {
+        let columns = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        columns.is_empty()
     }
 
     /// Forgets all columns: the rows have other numbers now.
@@ -244,7 +253,7 @@ impl Columns {
     }
 
     fn field(&self, node: &Node, path: &Path, test: &Test, held: &Held<'_, '_>) -> Bits {
-        let passes = |&row: &u32| (held.metadata)(row).is_some_and(|m| node.matches(m));
+        let passes = |&row: &u32| (held.metadata)(row).is_some_and(|m| node.matches(&m));
         let name = path.to_string();
         let ask = |column: &Column| {
             let mut rows = Bits::default();
@@ -272,10 +281,13 @@ impl Columns {
         let mut column = Column::default();
         for row in held.rows.iter() {
             if let Some(metadata) = (held.metadata)(row) {
-                column.push(path, row, metadata);
+                column.push(path, row, &metadata);
             }
         }
         let rows = ask(&column);
+        if !(held.sound)() {
+            return rows;
+        }
         let mut columns = self.0.write().unwrap_or_else(PoisonError::into_inner);
         columns.entry(name).or_insert((path.clone(), column));
         rows

@@ -147,7 +147,7 @@ proptest! {
             .into_iter()
             .map(|(a, b)| [("a".to_owned(), a), ("b".to_owned(), b)].into_iter().collect())
             .collect();
-        let metadata = |row: u32| documents.get(row as usize);
+        let metadata = |row: u32| documents.get(row as usize).map(std::borrow::Cow::Borrowed);
         let mut columns = Columns::default();
         let mut rows = Bits::default();
         let filters: Vec<Filter> = filters.iter().map(|f| Filter::parse(f).unwrap()).collect();
@@ -157,13 +157,13 @@ proptest! {
             if row as usize == early {
                 // From here on there are columns that grow.
                 for filter in &filters {
-                    columns.matching(filter, &Held { rows: &rows, metadata: &metadata });
+                    columns.matching(filter, &Held { rows: &rows, metadata: &metadata, sound: &|| true });
                 }
             }
         }
         gone.iter().for_each(|&row| rows.set(row, false));
         for filter in &filters {
-            let held = Held { rows: &rows, metadata: &metadata };
+            let held = Held { rows: &rows, metadata: &metadata, sound: &|| true };
             let found: Vec<u32> = columns.matching(filter, &held).iter().collect();
             let want = rows.iter().filter(|&row| filter.matches(&documents[row as usize]));
             prop_assert_eq!(found, want.collect::<Vec<_>>(), "{:?}", filter);

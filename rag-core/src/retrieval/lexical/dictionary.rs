@@ -4,10 +4,13 @@
 //! term, so that most words are neither stemmed nor looked up by their stem. It has a fixed size
 //! and forgets whatever is written over. Next: `postings`.
 
-use super::ids::{LIMIT, Seed, Table};
 use crate::bytes::Read;
 use crate::error::{Error, Result};
+use crate::image::{Reader, Writer};
+use crate::retrieval::bits::Bits;
+use crate::retrieval::table::{LIMIT, Seed, Table};
 use crate::text::{Analyzer, Piece};
+use std::io;
 
 /// What the cache says of a stop word.
 const STOP: u32 = u32::MAX;
@@ -69,6 +72,42 @@ impl Dictionary {
             }
         }
         Ok(new)
+    }
+
+    pub(super) fn write(&self, to: &mut Writer<'_>) -> io::Result<()> {
+        self.seed.write(to)?;
+        self.table.write(to)?;
+        to.array(&self.texts)?;
+        to.array(&self.places)?;
+        to.array(&self.free)
+    }
+
+    /// Reads what [`Dictionary::write`] wrote.
+    pub(super) fn read(from: &mut Reader<'_>) -> Read<Self> {
+        let seed = Seed::read(from)?;
+        let mut table = from.clone();
+        from.array::<u32>()?;
+        let (texts, places): (Vec<u8>, Vec<u32>) = (from.vec()?, from.vec()?);
+        let count = u32::try_from(places.len()).unwrap_or(u32::MAX);
+        let table = Table::read(&mut table, 0..count)?;
+        let free: Vec<u32> = from.vec()?;
+        let forgotten: Bits = free.iter().copied().filter(|&free| free < count).collect();
+        let known = places.len().checked_sub(free.len());
+        if count >= LIMIT || known != Some(table.len()) || forgotten.count() != free.len() {
+            return Err("terms that are neither known nor forgotten");
+        }
+        let mut starts = (0u32..).zip(&places);
+        if !starts.all(|(number, &start)| forgotten.has(number) || is_text(&texts, start)) {
+            return Err("a term that is not among the texts");
+        }
+        Ok(Self {
+            seed,
+            table,
+            texts,
+            places,
+            free,
+            cache: Vec::new(),
+        })
     }
 
     /// One more than the largest number given.
@@ -205,6 +244,17 @@ impl Dictionary {
             table.insert(seed.text(kept), number, hash_of);
         }
     }
+}
+
+/// Whether a term begins at `start` and ends within the texts.
+fn is_text(texts: &[u8], start: u32) -> bool {
+    let from = texts.get(start as usize..).unwrap_or_default();
+    let size = match from {
+        [short @ 0..0x80, ..] => 1 + usize::from(*short),
+        [high, low, ..] => 2 + (usize::from(high & 0x7f) << 8 | usize::from(*low)),
+        _ => usize::MAX,
+    };
+    size <= from.len()
 }
 
 /// The term that begins at `start`.

@@ -4,9 +4,11 @@
 //! grows at its end. What was removed at the front is dropped, so memory follows what is held.
 //! Next: `inverted`.
 
-use super::ids::{LIMIT, Seed, Table};
 use super::postings::{Reader, VARINT, encode};
 use crate::bytes::Read;
+use crate::image;
+use crate::retrieval::table::{LIMIT, Seed, Table};
+use std::io;
 
 /// The length of a removed document.
 pub(super) const DEAD: u32 = u32::MAX;
@@ -81,6 +83,12 @@ impl<I: Id> Documents<I> {
             new.enter(id, slot);
         }
         Ok(new)
+    }
+
+    /// The sum of the lengths of all documents held.
+    pub(super) fn total_length(&self) -> u64 {
+        let held = self.lengths.iter().filter(|&&length| length != DEAD);
+        held.map(|&length| u64::from(length)).sum()
     }
 
     fn enter(&mut self, id: I, slot: u32) {
@@ -239,6 +247,57 @@ impl<I: Id> Documents<I> {
     #[cfg(test)]
     pub(super) fn start_at(&mut self, base: u32) {
         self.base = base;
+    }
+}
+
+impl Documents<u32> {
+    pub(super) fn write(&self, to: &mut image::Writer<'_>) -> io::Result<()> {
+        self.seed.write(to)?;
+        self.table.write(to)?;
+        let numbers = [self.base, self.longest].map(u64::from);
+        to.array(&[numbers[0], numbers[1], self.head as u64, self.dropped])?;
+        to.array(&self.ids)?;
+        to.array(&self.lengths)?;
+        to.array(&self.ends)?;
+        to.array(&self.contents)
+    }
+
+    /// Reads what [`Documents::write`] wrote.
+    pub(super) fn read(from: &mut image::Reader<'_>) -> Read<Self> {
+        let seed = Seed::read(from)?;
+        let mut table = from.clone();
+        from.array::<u32>()?;
+        let [base, longest, head, dropped] = from.fixed::<u64, 4>()?;
+        let ids: Vec<u32> = from.vec()?;
+        let lengths: Vec<u32> = from.exactly(ids.len())?;
+        let ends: Vec<u64> = from.exactly(ids.len())?;
+        let contents: Vec<u8> = from.vec()?;
+        let end = base.checked_add(ids.len() as u64);
+        let end = end.filter(|&end| end <= u64::from(LIMIT) && head <= ids.len() as u64);
+        let end = end.ok_or("more documents than there can be")? as u32;
+        let new = Self {
+            seed,
+            table: Table::read(&mut table, base as u32..end)?,
+            base: base as u32,
+            head: head as usize,
+            ids,
+            lengths,
+            ends,
+            contents,
+            dropped,
+            longest: u32::try_from(longest).unwrap_or(u32::MAX),
+        };
+        let ends = std::iter::once(&dropped).chain(&new.ends);
+        let last = new.ends.last().unwrap_or(&dropped);
+        if !ends.is_sorted() || last - dropped != new.contents.len() as u64 {
+            return Err("contents of documents that do not end where they should");
+        }
+        let held = new.lengths.iter().filter(|&&length| length != DEAD);
+        let greatest = held.clone().max().copied().unwrap_or(0);
+        match held.count() == new.table.len() && greatest <= new.longest {
+            true => Ok(new),
+            false => Err("lengths of other documents than there are"),
+        }
     }
 }
 

@@ -77,9 +77,9 @@ impl<I: Id> Inverted<I> {
 }
 
 impl<I: Id> Inverted<I> {
-    /// The lists of all terms, each of which some document has.
+    /// The lists of all terms.
     pub(super) fn set_postings(&mut self, postings: Vec<Postings>) {
-        self.used = postings.len();
+        self.used = postings.iter().filter(|list| list.alive > 0).count();
         self.postings = postings;
     }
 
@@ -196,7 +196,9 @@ impl<I: Id> Inverted<I> {
         self.contents.clear();
         let mut reader = self.documents.contents(slot);
         while let Some(content) = reader.next() {
-            self.contents.push(content);
+            if (content.0 as usize) < self.postings.len() {
+                self.contents.push(content);
+            }
         }
     }
 
@@ -209,8 +211,8 @@ impl<I: Id> Inverted<I> {
         for i in 0..self.contents.len() {
             let term = self.contents[i].0;
             let postings = &mut self.postings[term as usize];
-            postings.alive -= 1;
-            self.used -= usize::from(postings.alive == 0);
+            postings.alive = postings.alive.saturating_sub(1);
+            self.used -= usize::from(postings.alive == 0 && self.used > 0);
             self.sweep(term);
         }
         self.tidy();
@@ -237,7 +239,7 @@ impl<I: Id> Inverted<I> {
             }
             self.move_to_the_end(oldest);
         }
-        let unused = self.dictionary.known() - self.used;
+        let unused = self.dictionary.known().saturating_sub(self.used);
         if unused > self.used + FEW {
             let postings = &self.postings;
             let used = |number: u32| postings.get(number as usize).is_some_and(|p| p.alive > 0);

@@ -20,7 +20,7 @@
 //!
 //! Read `inverted` for the structure, `postings` and `documents` for the two ways through it,
 //! `query`, `search` and `guess` for the pruning, `statistics` for the seam between shards, then `rows` and `index`,
-//! the two faces, and `saved` for the file.
+//! the two faces, `saved` for the file and `image` for that of a collection.
 
 mod asked;
 mod cursor;
@@ -28,7 +28,7 @@ mod dictionary;
 mod documents;
 mod every;
 mod guess;
-mod ids;
+mod image;
 mod index;
 mod inverted;
 mod packed;

@@ -8,6 +8,9 @@
 
 use super::packed::{self, BLOCK};
 use super::saturation::Saturation;
+use crate::bytes::Read;
+use crate::image::{Reader as Reading, Writer};
+use std::io;
 
 /// No document of the class is in the block.
 const ABSENT: u16 = u16::MAX;
@@ -15,6 +18,8 @@ const ABSENT: u16 = u16::MAX;
 const INLINE: usize = 6;
 /// Distances from this one on take three units.
 const FAR: u32 = 0x7fff;
+/// What stands in an image where a list has no room of its own.
+const NO_BLOCKS: u32 = u32::MAX;
 /// The most units of one posting.
 const MOST: usize = 5;
 
@@ -42,6 +47,18 @@ impl Front {
         let least = &mut self.lengths[class];
         *least = (*least).min(length.min(u32::from(ABSENT) - 1) as u16);
         self.most = self.most.max(frequency);
+    }
+
+    /// As numbers, for an image.
+    fn numbers(&self) -> [u32; 3] {
+        let [a, b, c, d] = self.lengths.map(u32::from);
+        [a << 16 | b, c << 16 | d, self.most]
+    }
+
+    /// What [`Front::numbers`] answered.
+    fn of([first, second, most]: [u32; 3]) -> Self {
+        let lengths = [first >> 16, first, second >> 16, second].map(|length| length as u16);
+        Self { lengths, most }
     }
 
     /// What no posting of the block exceeds, before rounding and before the weight.
@@ -196,6 +213,62 @@ impl Postings {
         new
     }
 
+    /// Writes the lists of all terms.
+    pub(super) fn write_all(all: &[Self], to: &mut Writer<'_>) -> io::Result<()> {
+        let heads = all.iter().flat_map(|list| {
+            let (count, used, blocks) = match &list.body {
+                Body::Few { count, used, .. } => (*count, usize::from(*used), NO_BLOCKS),
+                Body::Many(many) => (many.tail_count, many.tail.len(), many.blocks.len() as u32),
+            };
+            let tail = u32::from(count) << 16 | used as u32;
+            [list.alive, list.last, tail, blocks]
+        });
+        to.array(&heads.collect::<Vec<u32>>())?;
+        let many = || {
+            all.iter().filter_map(|list| match &list.body {
+                Body::Few { .. } => None,
+                Body::Many(many) => Some(many),
+            })
+        };
+        let tails = all.iter().map(|list| match &list.body {
+            Body::Few { used, units, .. } => &units[..usize::from(*used)],
+            Body::Many(many) => &many.tail,
+        });
+        to.pieces(tails)?;
+        let fronts = many().flat_map(|many| many.tail_front.numbers());
+        to.array(&fronts.collect::<Vec<u32>>())?;
+        let blocks = many().flat_map(|many| &many.blocks);
+        let blocks = blocks.flat_map(|block| {
+            let [a, b, most] = block.front.numbers();
+            let bits = u32::from(block.gap_bits) << 8 | u32::from(block.frequency_bits);
+            [block.last, a, b, most, bits]
+        });
+        to.array(&blocks.collect::<Vec<u32>>())?;
+        to.pieces(many().map(|many| &many.words[..]))
+    }
+
+    /// Reads what [`Postings::write_all`] wrote of documents whose slots are below `slots`.
+    pub(super) fn read_all(from: &mut Reading<'_>, slots: u64) -> Read<Vec<Self>> {
+        let heads: Vec<u32> = from.vec()?;
+        let units: Vec<u16> = from.vec()?;
+        let fronts: Vec<u32> = from.vec()?;
+        let blocks: Vec<u32> = from.vec()?;
+        let words: Vec<u32> = from.vec()?;
+        let mut rest = Parts {
+            units: &units,
+            fronts: fronts.as_chunks().0,
+            blocks: blocks.as_chunks().0,
+            words: &words,
+        };
+        let heads = heads.as_chunks::<4>().0.iter();
+        let lists = heads.map(|head| rest.list(head, slots));
+        let lists = lists.collect::<Option<Vec<Self>>>();
+        let done = rest.units.is_empty() && rest.blocks.is_empty() && rest.words.is_empty();
+        lists
+            .filter(|_| done)
+            .ok_or("postings that do not fit together")
+    }
+
     /// Forgets the postings, but not how many documents have the term.
     pub(super) fn clear(&mut self) {
         *self = Self {
@@ -207,6 +280,37 @@ impl Postings {
     /// The slot of the newest posting.
     pub(super) fn last(&self) -> u32 {
         self.last
+    }
+
+    /// Whether the slots of all postings ascend, are below `slots` and end where the list and its
+    /// blocks say, and the tail has as many as it says, fewer than a block.
+    fn is_sound(&self, tail: usize, slots: u64) -> bool {
+        let mut gaps = [0; BLOCK];
+        let mut end = 0u64;
+        for block in 0..self.blocks().len() {
+            let Some((sealed, words)) = self.sealed(block) else {
+                return false;
+            };
+            packed::unpack(words, sealed.gap_bits, &mut gaps);
+            let zeros = gaps.iter().filter(|&&gap| gap == 0).count();
+            // Only the very first posting may be no further than where counting begins.
+            let first = usize::from(block == 0 && gaps[0] == 0);
+            end += gaps.iter().map(|&gap| u64::from(gap)).sum::<u64>();
+            if zeros > first || end != u64::from(sealed.last) {
+                return false;
+            }
+        }
+        let mut units = self.tail();
+        let (mut count, mut next) = (0, end + u64::from(!self.blocks().is_empty()));
+        while let Some((slot, _)) = units.next() {
+            if u64::from(slot) < next {
+                return false;
+            }
+            (count, end, next) = (count + 1, u64::from(slot), u64::from(slot) + 1);
+        }
+        let some = count + self.blocks().len() > 0;
+        // A list that was emptied may still know where it ended.
+        count == tail && tail < BLOCK && (!some || end == u64::from(self.last) && end < slots)
     }
 
     /// Every posting, in order of slots.
@@ -319,6 +423,71 @@ impl Postings {
         let (sealed, words) = self.sealed(block)?;
         let words = &words[packed::words(sealed.gap_bits)..];
         Some(packed::get(words, sealed.frequency_bits, i) + 1)
+    }
+}
+
+/// What lists are made of, as far as it was not taken.
+struct Parts<'a> {
+    units: &'a [u16],
+    fronts: &'a [[u32; 3]],
+    blocks: &'a [[u32; 5]],
+    words: &'a [u32],
+}
+
+impl Parts<'_> {
+    /// The next list; `None` if it cannot be one.
+    fn list(&mut self, &[alive, last, tail, blocks]: &[u32; 4], slots: u64) -> Option<Postings> {
+        let (count, used) = ((tail >> 16) as u8, (tail & 0xffff) as usize);
+        let (tail, rest) = self.units.split_at_checked(used)?;
+        self.units = rest;
+        let mut list = Postings {
+            alive,
+            last,
+            body: Body::Few {
+                count,
+                used: used as u8,
+                units: [0; INLINE],
+            },
+        };
+        match &mut list.body {
+            Body::Few { units, .. } if blocks == NO_BLOCKS => {
+                units.get_mut(..used)?.copy_from_slice(tail);
+            }
+            body => *body = Body::Many(Box::new(self.many(tail, count, blocks as usize)?)),
+        }
+        list.is_sound(usize::from(count), slots).then_some(list)
+    }
+
+    fn many(&mut self, tail: &[u16], count: u8, blocks: usize) -> Option<Many> {
+        let (front, rest) = self.fronts.split_first()?;
+        self.fronts = rest;
+        let (heads, rest) = self.blocks.split_at_checked(blocks)?;
+        self.blocks = rest;
+        let mut sealed = Vec::with_capacity(blocks);
+        let mut size = 0usize;
+        for &[last, a, b, most, bits] in heads {
+            let block = Block {
+                last,
+                at: u32::try_from(size).ok()?,
+                front: Front::of([a, b, most]),
+                gap_bits: (bits >> 8) as u8,
+                frequency_bits: bits as u8,
+            };
+            if bits >> 16 != 0 || block.gap_bits > 32 || block.frequency_bits > 31 {
+                return None;
+            }
+            size += packed::words(block.gap_bits) + packed::words(block.frequency_bits);
+            sealed.push(block);
+        }
+        let (words, rest) = self.words.split_at_checked(size)?;
+        self.words = rest;
+        Some(Many {
+            blocks: sealed,
+            words: words.to_vec(),
+            tail: tail.to_vec(),
+            tail_count: count,
+            tail_front: Front::of(*front),
+        })
     }
 }
 

@@ -27,7 +27,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// # Ok::<(), rag_core::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct LexicalRows(Inverted<u32>);
+pub struct LexicalRows(pub(super) Inverted<u32>);
 
 impl LexicalRows {
     /// An empty index. Fails with `InvalidArgument` if an option is outside its range.

@@ -14,12 +14,12 @@
 use super::LexicalOptions;
 use super::dictionary::Dictionary;
 use super::documents::Documents;
-use super::ids::LIMIT;
 use super::inverted::Inverted;
 use super::postings::{Postings, VARINT, encode};
 use crate::bytes::{Read, Reader, Writer};
 use crate::error::{Error, Result};
 use crate::file;
+use crate::retrieval::table::LIMIT;
 use crate::text::Language;
 use std::path::Path;
 

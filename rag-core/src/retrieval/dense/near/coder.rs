@@ -3,8 +3,10 @@
 
 use super::super::Metric;
 use super::rotation::Rotation;
+use crate::bytes::Read;
+use crate::image::Array;
 use crate::kernel::codes::{BLOCK, BLOCK_BYTES, Decode, padded, prefetch};
-use crate::kernel::{self, Aligned, grow_large};
+use crate::kernel::{self, Aligned, grow_large, large_room};
 
 /// The middle of the sixteen levels.
 const MIDDLE: f32 = 7.5;
@@ -316,6 +318,28 @@ impl Coded {
         self.codes.copy_from_slice(codes);
         self.widest = meanings.iter().fold(0.0, |most, m| most.max(m.rest));
         (self.rest, self.meanings, self.longest) = (rest, meanings, longest);
+    }
+
+    /// Makes room for what is read from an image.
+    pub(super) fn begin(&mut self, slots: usize, longest: f32) {
+        self.longest = longest;
+        self.codes = Aligned::with_room(slots * self.width / 2);
+        self.rest = large_room(slots * self.width);
+        self.meanings = large_room(slots);
+    }
+
+    pub(super) fn read_codes(&mut self, from: Array<'_, u8>) -> Read<()> {
+        // All pieces but the last end with a line.
+        from.each(|codes| self.codes.push_lines(codes))
+    }
+
+    pub(super) fn read_rest(&mut self, from: Array<'_, i8>) -> Read<()> {
+        from.each(|rest| self.rest.extend_from_slice(rest))
+    }
+
+    pub(super) fn push_meaning(&mut self, meaning: Meaning) {
+        self.widest = self.widest.max(meaning.rest);
+        self.meanings.push(meaning);
     }
 
     fn grow(&mut self, len: usize) {

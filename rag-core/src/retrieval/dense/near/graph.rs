@@ -1,6 +1,8 @@
 //! The graph: for each slot the slots that lead on from it, and the walk along them.
 
 use super::coder::{Asking, Coded};
+use crate::bytes::Read;
+use crate::image::Array;
 use crate::kernel;
 use crate::kernel::codes::prefetch;
 use crate::kernel::grow_large;
@@ -83,6 +85,28 @@ impl Links {
 
     pub(super) fn bytes(&self) -> usize {
         size_of_val(&self.0[..])
+    }
+
+    /// The links of each slot with what fills them up.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &[u32]> + Clone {
+        self.0.iter().map(|row| &row.0[..])
+    }
+
+    /// Takes over what [`Links::rows`] gave.
+    pub(super) fn read(&mut self, from: Array<'_, u32>) -> Read<()> {
+        let slots = (from.len() / DEGREE) as u32;
+        self.0 = kernel::large_room(slots as usize);
+        let mut bad = false;
+        from.each(|numbers| {
+            for links in numbers.as_chunks::<DEGREE>().0 {
+                bad |= links.iter().any(|&to| to >= slots && to != NONE);
+                self.0.push(Row(*links));
+            }
+        })?;
+        match bad {
+            true => Err("a link to a slot that does not exist"),
+            false => Ok(()),
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod coder;
 mod graph;
+mod image;
 mod link;
 mod rotation;
 mod saved;

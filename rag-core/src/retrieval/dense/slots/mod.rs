@@ -4,9 +4,11 @@
 //! graph as well (`near`), and the vectors themselves are kept only where that was asked for. `nearly` is what a collection asks,
 //! `stored` the form in a file.
 
+mod image;
 mod nearly;
 mod places;
 mod stored;
+mod vectors;
 
 use super::among::Among;
 use super::near::{All, Asking, Coded, Near, Step};
@@ -19,6 +21,9 @@ use crate::retrieval::topk::{Scored, TopK};
 use crate::threads;
 use places::Places;
 use std::hash::Hash;
+use std::sync::Arc;
+pub(crate) use vectors::Lender;
+use vectors::Vectors;
 
 /// Queries that are scored while a row is in the cache.
 const QUERY_BLOCK: usize = 8;
@@ -89,7 +94,7 @@ pub(super) struct Slots<I> {
     dim: usize,
     metric: Metric,
     how: Keeping,
-    data: Vec<f32>,
+    vectors: Vectors,
     /// What a slot holds or held.
     ids: Vec<I>,
     alive: Bits,
@@ -149,7 +154,7 @@ impl<I: Copy + Ord + Hash + Into<u64> + Send + Sync> Slots<I> {
             dim,
             metric,
             how,
-            data: Vec::new(),
+            vectors: Vectors::new(dim),
             ids: Vec::new(),
             alive: Bits::default(),
             slot_of: Places::default(),
@@ -210,8 +215,7 @@ impl<I: Copy + Ord + Hash + Into<u64> + Send + Sync> Slots<I> {
     }
 
     pub(super) fn at(&self, slot: u32) -> &[f32] {
-        let start = slot as usize * self.dim;
-        &self.data[start..start + self.dim]
+        self.vectors.at(slot)
     }
 
     /// The vector of an id, as near as it is kept.
@@ -227,7 +231,7 @@ impl<I: Copy + Ord + Hash + Into<u64> + Send + Sync> Slots<I> {
     pub(super) fn bytes(&self) -> usize {
         let table = self.slot_of.bytes();
         let near = self.near.as_ref().map_or(0, Near::bytes);
-        size_of_val(&self.data[..]) + size_of_val(&self.ids[..]) + table + near
+        self.vectors.bytes() + size_of_val(&self.ids[..]) + table + near
     }
 
     /// Fails unless `vector` can be held or asked for; answers it in the form that is scored.
@@ -264,15 +268,43 @@ impl<I: Copy + Ord + Hash + Into<u64> + Send + Sync> Slots<I> {
     pub(super) fn put(&mut self, id: I, ready: &[f32]) -> Result<()> {
         let slot = self.take_slot(id)?;
         if self.whole() {
-            self.keep_whole(slot, ready);
+            self.vectors.put(slot, ready);
         }
+        self.code(slot, ready);
+        Ok(())
+    }
+
+    /// [`Slots::put`] for one that someone has already, in just this form.
+    pub(super) fn lend(
+        &mut self,
+        id: I,
+        ready: &[f32],
+        place: u64,
+        lender: &Arc<dyn Lender>,
+    ) -> Result<()> {
+        let slot = self.take_slot(id)?;
+        self.vectors.lend(slot, place, lender);
+        self.code(slot, ready);
+        Ok(())
+    }
+
+    /// Has all vectors that are lent from another lender; `place_of` says where by their ids.
+    pub(super) fn relend(&mut self, lender: &Arc<dyn Lender>, place_of: impl Fn(I) -> u64) {
+        let (ids, alive) = (&self.ids, &self.alive);
+        let place = |slot: u32| match alive.has(slot) {
+            true => place_of(ids[slot as usize]),
+            false => 0,
+        };
+        self.vectors.relend(lender, place);
+    }
+
+    fn code(&mut self, slot: u32, ready: &[f32]) {
         if let Some(near) = &mut self.near {
             near.put(slot, ready);
             self.pending.push(slot);
         } else if self.len() >= self.how.start {
             self.start(self.begin(&[]));
         }
-        Ok(())
     }
 
     /// Works out, with a shared borrow, what putting a batch takes.
@@ -308,7 +340,7 @@ impl<I: Copy + Ord + Hash + Into<u64> + Send + Sync> Slots<I> {
         for (i, (&id, vector)) in ids.iter().zip(ready.iter()).enumerate() {
             let slot = self.take_slot(id)?;
             if self.how.whole {
-                self.keep_whole(slot, vector);
+                self.vectors.put(slot, vector);
             }
             if let Some(near) = &mut self.near {
                 near.put_coded(slot, &codes[i / CODED], (i % CODED) as u32);
@@ -342,14 +374,6 @@ impl<I: Copy + Ord + Hash + Into<u64> + Send + Sync> Slots<I> {
         Ok(slot)
     }
 
-    fn keep_whole(&mut self, slot: u32, ready: &[f32]) {
-        let at = slot as usize * self.dim;
-        if self.data.len() < at + self.dim {
-            self.data.resize(at + self.dim, 0.0);
-        }
-        self.data[at..at + self.dim].copy_from_slice(ready);
-    }
-
     /// Codes and a graph without slots, for vectors like those held and some more.
     fn begin(&self, more: &[&[f32]]) -> Near {
         let held = self.held().map(|(slot, _)| self.at(slot));
@@ -364,7 +388,7 @@ impl<I: Copy + Ord + Hash + Into<u64> + Send + Sync> Slots<I> {
         }
         self.near = Some(near);
         if !self.how.whole {
-            self.data = Vec::new();
+            self.vectors = Vectors::new(self.dim);
         }
     }
 

@@ -3,6 +3,7 @@
 use super::super::Metric;
 use super::super::near::Near;
 use super::super::saved::{Reader, Writer};
+use super::vectors::Vectors;
 use super::{Keeping, Slots};
 use std::hash::Hash;
 
@@ -19,7 +20,7 @@ impl<I: Copy + Ord + Hash + Into<u64> + Send + Sync> Slots<I> {
         to.slots(&self.pending);
         near.write(to);
         if self.how.whole {
-            to.floats(&self.data);
+            (0..self.count() as u32).for_each(|slot| to.floats(self.at(slot)));
         }
         true
     }
@@ -61,7 +62,7 @@ impl<I: Copy + Ord + Hash + Into<u64> + Send + Sync> Slots<I> {
             let len = count
                 .checked_mul(dim)
                 .ok_or("more floats than there can be")?;
-            slots.data = from.floats(len)?;
+            slots.vectors = Vectors::of(dim, from.floats(len)?);
         }
         slots.near = Some(near);
         Ok(slots)

@@ -1,19 +1,23 @@
 //! From an id to its slot, and from a text to its term: open addressing over numbers alone.
 //!
-//! The table holds 4 bytes a place and no keys: whoever owns the keys compares them. Next:
-//! `dictionary`, `documents`.
+//! The table holds 4 bytes a place and no keys: whoever owns the keys compares them.
 
+use super::bits::Bits;
+use crate::bytes::Read;
+use crate::image::{Reader, Writer};
 use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::ops::Range;
 
 const EMPTY: u32 = u32::MAX;
 const REMOVED: u32 = u32::MAX - 1;
 /// Numbers at or above this one cannot be held.
-pub(super) const LIMIT: u32 = REMOVED;
+pub(crate) const LIMIT: u32 = REMOVED;
 const SMALLEST: usize = 16;
 
 /// A hash that an outsider cannot foresee, so that no chosen words or keys make it slow.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Seed([u64; 3]);
+pub(crate) struct Seed([u64; 3]);
 
 impl Default for Seed {
     fn default() -> Self {
@@ -29,18 +33,18 @@ fn fold(a: u64, b: u64) -> u64 {
 
 impl Seed {
     #[inline]
-    pub(super) fn number(&self, value: u64) -> u64 {
+    pub(crate) fn number(&self, value: u64) -> u64 {
         fold(value ^ self.0[0], self.0[1])
     }
 
     /// Of 24 bytes.
     #[inline]
-    pub(super) fn short(&self, bytes: &[u64; 3]) -> u64 {
+    pub(crate) fn short(&self, bytes: &[u64; 3]) -> u64 {
         let [a, b, c] = self.0;
         fold(bytes[0] ^ a, bytes[1] ^ b) ^ fold(bytes[2] ^ c, a)
     }
 
-    pub(super) fn text(&self, text: &[u8]) -> u64 {
+    pub(crate) fn text(&self, text: &[u8]) -> u64 {
         let [a, b, c] = self.0;
         let mut hash = fold(text.len() as u64 ^ a, b);
         let mut chunks = text.chunks_exact(8);
@@ -54,9 +58,19 @@ impl Seed {
     }
 }
 
+impl Seed {
+    pub(crate) fn write(&self, to: &mut Writer<'_>) -> io::Result<()> {
+        to.array(&self.0)
+    }
+
+    pub(crate) fn read(from: &mut Reader<'_>) -> Read<Self> {
+        from.fixed().map(Self)
+    }
+}
+
 /// Numbers by hash.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(crate) struct Table {
     places: Vec<u32>,
     /// Places that are not empty, removed ones among them.
     used: usize,
@@ -64,11 +78,11 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    pub(super) fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         self.places.capacity() * 4
     }
 
@@ -91,12 +105,12 @@ impl Table {
 
     /// The number with this hash for which `same` holds.
     #[inline]
-    pub(super) fn get(&self, hash: u64, same: impl Fn(u32) -> bool) -> Option<u32> {
+    pub(crate) fn get(&self, hash: u64, same: impl Fn(u32) -> bool) -> Option<u32> {
         self.place(hash, same).map(|at| self.places[at])
     }
 
     /// Adds a number that is not held. `hash_of` is asked about all numbers when the table grows.
-    pub(super) fn insert(&mut self, hash: u64, number: u32, hash_of: impl Fn(u32) -> u64) {
+    pub(crate) fn insert(&mut self, hash: u64, number: u32, hash_of: impl Fn(u32) -> u64) {
         if (self.used + 1) * 5 > self.places.len() * 4 {
             self.grow(hash_of);
         }
@@ -123,9 +137,37 @@ impl Table {
         }
     }
 
-    pub(super) fn remove(&mut self, hash: u64, same: impl Fn(u32) -> bool) -> Option<u32> {
+    pub(crate) fn remove(&mut self, hash: u64, same: impl Fn(u32) -> bool) -> Option<u32> {
         let at = self.place(hash, same)?;
         self.len -= 1;
         Some(std::mem::replace(&mut self.places[at], REMOVED))
+    }
+
+    pub(crate) fn write(&self, to: &mut Writer<'_>) -> io::Result<()> {
+        to.array(&self.places)
+    }
+
+    /// Reads what [`Table::write`] wrote of numbers in a range, each of them there once at most.
+    pub(crate) fn read(from: &mut Reader<'_>, all: Range<u32>) -> Read<Self> {
+        let places: Vec<u32> = from.vec()?;
+        let mut seen = Bits::default();
+        let (mut used, mut len) = (0, 0);
+        for &number in places.iter().filter(|&&number| number != EMPTY) {
+            used += 1;
+            if number == REMOVED {
+                continue;
+            }
+            if !all.contains(&number) || seen.has(number) {
+                return Err("a table leads to what is not there, or twice to the same");
+            }
+            seen.set(number, true);
+            len += 1;
+        }
+        // Looking goes on until an empty place comes.
+        let whole = places.is_empty() || places.len().is_power_of_two() && used < places.len();
+        match whole {
+            true => Ok(Self { places, used, len }),
+            false => Err("a table of a size that none has"),
+        }
     }
 }

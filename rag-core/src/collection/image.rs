@@ -1,0 +1,220 @@
+//! A collection in an image: all but the documents and vectors themselves, which stay in the log.
+
+use super::codec::{Change, malformed};
+use super::ids::Ids;
+use super::kept::Place;
+use super::packed::{Room, pack};
+use super::relevance::Calibrated;
+use super::rows::Rows;
+use super::state::{Logged, State};
+use crate::bytes::{self, Read};
+use crate::error::Result;
+use crate::image::{Image, Writer};
+use crate::retrieval::dense::{DenseRows, Lender, Metric};
+use crate::retrieval::lexical::{LexicalOptions, LexicalRows};
+use crate::store::{Records, Replay};
+use std::cell::RefCell;
+use std::io;
+use std::iter::Peekable;
+use std::sync::Arc;
+
+/// The parts of the image.
+const ROWS: usize = 0;
+const DENSE: usize = 1;
+const LEXICAL: usize = 2;
+
+impl State {
+    /// Writes what this came to; `places` are those of the documents in the log, by row, and `logged`
+    /// is what there is besides.
+    pub(super) fn write(
+        &self,
+        to: &mut Writer<'_>,
+        places: &[Place],
+        logged: Logged,
+    ) -> io::Result<()> {
+        to.part();
+        let mut small = bytes::Writer::default();
+        self.small_changes()
+            .for_each(|change| small.text(&change.encode()));
+        to.array(&small.finish())?;
+        to.array(&[logged.documents, logged.bytes, logged.rest])?;
+        self.rows.write(to, places)?;
+        self.ids.write(to)?;
+        to.part();
+        if let Some(dense) = &self.dense {
+            let place = |row: u32| places.get(row as usize).map_or(0, |place| place.0);
+            dense.write(to, place)?;
+        }
+        to.part();
+        self.lexical.write(to)
+    }
+
+    /// Reads what [`State::write`] wrote.
+    fn restored(image: &Image, records: &Arc<Records>) -> Read<Self> {
+        const BROKEN: &str = "a collection that cannot be";
+        let mut state = Self::new().map_err(|_| BROKEN)?;
+        let mut from = image.part(ROWS);
+        let small = from.vec::<u8>()?;
+        let mut small = bytes::Reader::new(&small);
+        while small.left() > 0 {
+            let change = Change::decode(small.text_bytes()?).map_err(|_| BROKEN)?;
+            match change {
+                Change::Put { .. } => return Err(BROKEN),
+                change => state.apply(&change, 0).map_err(|_| BROKEN)?,
+            }
+        }
+        let [documents, bytes, rest] = from.fixed()?;
+        state.logged = Logged {
+            documents,
+            bytes,
+            rest,
+        };
+        state.rows = Rows::read(&mut from, records)?;
+        state.ids = Ids::read(&mut from, state.rows.len())?;
+        let lender = state
+            .rows
+            .kept()
+            .map(|kept| Arc::clone(kept) as Arc<dyn Lender>);
+        let dim = state.dim;
+        // One after the other they would take as long as both.
+        let (dense, lexical) = std::thread::scope(|scope| {
+            let lexical = std::thread::Builder::new().spawn_scoped(scope, || {
+                let options = LexicalOptions::default();
+                LexicalRows::restored(&options, &mut image.part(LEXICAL))
+            });
+            let dense = dim.zip(lender).map(|(dim, lender)| {
+                DenseRows::restored(dim, Metric::Cosine, &mut image.part(DENSE), lender)
+            });
+            let lexical = lexical.map_err(|_| "there is no thread to read it on");
+            let lexical = lexical.map(|thread| thread.join().unwrap_or(Err(BROKEN)));
+            (dense, lexical)
+        });
+        state.dense = dense.transpose()?;
+        state.lexical = lexical??;
+        let texts = state.alive().iter().filter(|&row| state.rows.has_text(row));
+        let texts = texts.count();
+        match state.ids.len() == state.alive().count() && state.lexical.len() == texts {
+            true => Ok(state),
+            false => Err("documents and postings that do not agree"),
+        }
+    }
+
+    /// What is neither a document nor made of any.
+    fn small_changes(&self) -> impl Iterator<Item = Change> + '_ {
+        let identity = Change::Identity {
+            dim: self.dim,
+            embedder: self.embedder.clone(),
+        };
+        let steering = Change::Steering {
+            set: self.steering.to_bytes(),
+            calibrated_on: self.calibrated_on,
+        };
+        // Without one there is no record, so that releases that know of none can read the log.
+        let calibration = self.calibrated.as_ref().map(Calibrated::change);
+        [identity, steering].into_iter().chain(calibration)
+    }
+
+    /// The records that make this state out of an empty one, in their order. `taken` is told what
+    /// is in them.
+    pub(super) fn records<'a>(
+        &'a self,
+        taken: &'a RefCell<Taken>,
+    ) -> impl Iterator<Item = Result<Vec<u8>>> + 'a {
+        let small = self.small_changes().map(move |change| {
+            let record = change.encode();
+            let mut taken = taken.borrow_mut();
+            taken.batches.push(Vec::new());
+            taken.logged.rest += record.len() as u64;
+            Ok(record)
+        });
+        let mut rows = self.alive().iter().peekable();
+        let batches = std::iter::from_fn(move || {
+            let first = *rows.peek()?;
+            Some(self.batch(first, &mut rows).map(|(record, batch)| {
+                let mut taken = taken.borrow_mut();
+                taken.logged.documents += batch.len() as u64;
+                taken.logged.bytes += record.len() as u64;
+                taken.batches.push(batch);
+                record
+            }))
+        });
+        small.chain(batches)
+    }
+
+    /// The next of the full rows as one record: as many as go into one, all of them with a vector or
+    /// none.
+    fn batch(
+        &self,
+        first: u32,
+        rows: &mut Peekable<impl Iterator<Item = u32>>,
+    ) -> Result<(Vec<u8>, Vec<u32>)> {
+        let has_vector = |row: u32| self.dense.as_ref().is_some_and(|dense| dense.contains(row));
+        let alike = has_vector(first);
+        let (mut documents, mut vectors) = (Vec::new(), Vec::new());
+        let (mut batch, mut room) = (Vec::new(), Room::default());
+        while let Some(&row) = rows.peek().filter(|&&row| has_vector(row) == alike) {
+            let stored = self.rows.stored(row)?.map(Arc::unwrap_or_clone);
+            let stored = stored.ok_or_else(|| malformed("a document that is not there"))?;
+            if !room.takes(&stored, self.dim.unwrap_or(0)) {
+                break;
+            }
+            rows.next();
+            vectors.extend_from_slice(self.soundly(|| self.vector(row))?.unwrap_or_default());
+            documents.push(stored);
+            batch.push(row);
+        }
+        Ok((pack(&documents, &vectors), batch))
+    }
+}
+
+/// What was put into records that make a state.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    /// The rows in each.
+    batches: Vec<Vec<u32>>,
+    pub(super) logged: Logged,
+}
+
+impl Taken {
+    /// Where the documents of so many rows are, if the records begin at `starts`.
+    pub(super) fn places(&self, rows: usize, starts: &[u64]) -> Vec<Place> {
+        let mut places = vec![Place::default(); rows];
+        for (batch, &at) in self.batches.iter().zip(starts) {
+            for (i, &row) in batch.iter().enumerate() {
+                places[row as usize] = Place::new(at, i);
+            }
+        }
+        places
+    }
+}
+
+/// A state that is made of what a store holds.
+pub(super) struct Opening {
+    pub(super) state: State,
+    /// How many documents, deletions and other changes were taken in one by one.
+    pub(super) replayed: u64,
+}
+
+impl Opening {
+    pub(super) fn new() -> Result<Self> {
+        Ok(Self {
+            state: State::new()?,
+            replayed: 0,
+        })
+    }
+}
+
+impl Replay for Opening {
+    fn restore(&mut self, image: &Image, records: &Arc<Records>) -> bool {
+        match State::restored(image, records) {
+            Ok(state) => self.state = state,
+            Err(_) => return false,
+        }
+        true
+    }
+
+    fn replay(&mut self, at: u64, payload: &[u8], records: &Arc<Records>) -> Result<()> {
+        self.replayed += self.state.replay(at, payload, records)?;
+        Ok(())
+    }
+}
