@@ -62,6 +62,7 @@
 #define RAG_OPT_EXPLAIN "explain"
 #define RAG_OPT_EXPLORATION "exploration"
 #define RAG_OPT_FOLDS "folds"
+#define RAG_OPT_FORGET_LEARNT "forget_learnt"
 #define RAG_OPT_FUSION "fusion"
 #define RAG_OPT_GAIN "gain"
 #define RAG_OPT_HALF_LIFE "half_life"
@@ -676,6 +677,11 @@ typedef struct {
  * The caller's progress function asked to stop; nothing was kept.
  */
 #define RAG_STATUS_INTERRUPTED 16
+
+/**
+ * The disk, or the caller's share of it, is full; nothing was kept.
+ */
+#define RAG_STATUS_DISK_FULL 17
 
 /**
  * A pointer that must not be NULL was; the message names it.
@@ -1709,13 +1715,28 @@ rag_status rag_collection_clear_calibration(const rag_collection *collection,
                                             rag_error **err);
 
 /**
- * Rewrites the log so that it holds what is here and nothing else. In memory it does nothing.
+ * Embeds every text anew by another model and changes over to it, all or nothing: until then
+ * searches and writes go on with the old vectors. `embedded` (which may be NULL) receives how many
+ * texts were embedded now: what was done before the process ended or `progress` stopped is kept,
+ * and the next call with the same model goes on from there. Options: `forget_learnt`, without which
+ * a collection with dials, users or a calibration is refused. `progress` may be NULL.
+ */
+rag_status rag_collection_reembed(const rag_collection *collection,
+                                  const rag_embedder *embedder,
+                                  const rag_options *options,
+                                  rag_progress progress,
+                                  void *user,
+                                  size_t *embedded,
+                                  rag_error **err);
+
+/**
+ * Makes every change durable, and the next opening quick: it need not take in again what there is
+ * now. Bytes of what was deleted or replaced are given back where they are more than half.
  */
 rag_status rag_collection_checkpoint(const rag_collection *collection, rag_error **err);
 
 /**
- * As `rag_collection_checkpoint`, and gives back the memory of deleted documents. Afterwards
- * deleted text is gone from the files.
+ * Gives back disk and memory of what was deleted or replaced. Afterwards it is gone from the files.
  */
 rag_status rag_collection_compact(const rag_collection *collection, rag_error **err);
 
@@ -1736,7 +1757,7 @@ rag_status rag_collection_verify(const rag_collection *collection,
 
 /**
  * *Gives* figures as JSON: `documents`, `vectors`, `dim`, `embedder`, `fingerprint`, `dials`,
- * `calibrated_for`, `text_bytes` and `log_bytes`.
+ * `calibrated_for`, `text_bytes`, `log_bytes` and `image_bytes`.
  */
 rag_status rag_collection_stats(const rag_collection *collection,
                                 rag_string **out,

@@ -679,6 +679,19 @@ public:
               std::size_t *truncated = nullptr) const {
     put(rag_collection_upsert_counted, documents, watch, truncated);
   }
+  /** Embeds every text anew and changes over to that model; how many were embedded now. */
+  std::size_t reembed(const embedder &model, const options &with = {},
+                      const progress &watch = {}) const {
+    detail::watcher watcher(watch);
+    rag_error *err = nullptr;
+    std::size_t embedded = 0;
+    rag_status status = rag_collection_reembed(raw(), model.raw(), with.raw(), watcher.function(),
+                                               &watcher, &embedded, &err);
+    if (watcher.thrown) rag_error_free(err);
+    watcher.rethrow();
+    detail::check(status, err);
+    return embedded;
+  }
   std::size_t erase(const texts &ids) const {
     std::vector<const char *> lent = names(ids);
     return detail::get<std::size_t>(rag_collection_delete, raw(), lent.data(), lent.size());

@@ -155,6 +155,21 @@ class Collection:
             limit = self._inner.embedder().max_tokens
             warn_of_cut(cut, len(listed), limit, stacklevel=3)
 
+    def reembed(
+        self, embedder: Embedder, *, forget_learnt: bool = False, progress: Progress = False
+    ) -> int:
+        """Embeds every text anew by another model and changes over to it, all or nothing.
+
+        Until then searches and writes go on with the old vectors. Answers how many texts were
+        embedded now: what was done before the process ended or was interrupted is kept, and the
+        next call with the same model goes on from there. Dials, users and a calibration mean
+        nothing for other vectors: with some here it is refused without ``forget_learnt``.
+        """
+        if not isinstance(embedder, Embedder):
+            raise InvalidArgument(f"embedder must be an Embedder, got {type(embedder).__name__}")
+        watch = watcher(progress, "reembed")
+        return self._inner.reembed(embedder._inner, watch, forget_learnt=forget_learnt)
+
     def delete(self, ids: object = None, *, filter: Mapping[str, Any] | None = None) -> int:
         """Deletes documents by id or by filter, and answers how many were here."""
         if (ids is None) == (filter is None):
@@ -367,11 +382,14 @@ class Collection:
         return None if path is None else os.fspath(path)
 
     def checkpoint(self) -> None:
-        """Makes every change durable and the log as short as it can be."""
+        """Makes every change durable, and the next opening quick.
+
+        Bytes of what was deleted or replaced are given back where they are more than half.
+        """
         self._inner.checkpoint()
 
     def compact(self) -> None:
-        """As :meth:`checkpoint`; afterwards deleted texts are gone from memory and files."""
+        """Gives back disk and memory of what was deleted or replaced: it is gone from the files."""
         self._inner.compact()
 
     def backup(self, path: str | os.PathLike[str]) -> None:
@@ -385,7 +403,8 @@ class Collection:
 
     def stats(self) -> dict[str, Any]:
         """Figures: documents, vectors, dim, embedder, fingerprint, dials, calibrated_for (which
-        searches, in words; None without a calibration), text_bytes, log_bytes.
+        searches, in words; None without a calibration), text_bytes, log_bytes,
+        image_bytes.
         """
         return self._inner.stats()
 

@@ -20,6 +20,7 @@ __all__ = [
     "Closed",
     "Corrupt",
     "DimensionMismatch",
+    "DiskFull",
     "Error",
     "Forked",
     "FormatVersion",
@@ -127,6 +128,12 @@ class Io(Error, OSError):
     kind = "io"
 
 
+class DiskFull(Io):
+    """The disk, or the caller's share of it, is full; nothing was kept."""
+
+    kind = "disk_full"
+
+
 class Timeout(Error, TimeoutError):
     """A deadline passed."""
 
@@ -175,6 +182,7 @@ BY_KIND: dict[str, type[Error]] = {
         Upstream,
         Unsupported,
         Interrupted,
+        DiskFull,
     )
 }
 

@@ -17,7 +17,7 @@ use crate::status::rag_status;
 use crate::strings::{give_text, give_texts, rag_string, rag_strings};
 use rag_core::Progress;
 use rag_core::calibration::CalibrationOptions;
-use rag_core::collection::{Batch, Collection, Metadata, OpenOptions, Query};
+use rag_core::collection::{Batch, Collection, Metadata, OpenOptions, Query, ReembedOptions};
 use rag_core::retrieval::filter::Filter;
 use std::ffi::{c_char, c_void};
 use std::ptr;
@@ -494,7 +494,36 @@ pub unsafe extern "C" fn rag_collection_clear_calibration(
     })
 }
 
-/// Rewrites the log so that it holds what is here and nothing else. In memory it does nothing.
+/// Embeds every text anew by another model and changes over to it, all or nothing: until then
+/// searches and writes go on with the old vectors. `embedded` (which may be NULL) receives how many
+/// texts were embedded now: what was done before the process ended or `progress` stopped is kept,
+/// and the next call with the same model goes on from there. Options: `forget_learnt`, without which
+/// a collection with dials, users or a calibration is refused. `progress` may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_reembed(
+    collection: *const rag_collection,
+    embedder: *const rag_embedder,
+    options: *const rag_options,
+    progress: rag_progress,
+    user: *mut c_void,
+    embedded: *mut usize,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        let mut chosen = ReembedOptions::default();
+        apply(options, |name, value| chosen.set(name, value))?;
+        let embedder = handle::with(embedder, "embedder", |e| Ok(e.clone()))?;
+        let found = handle::with(collection, "collection", |c| {
+            Ok(with_progress(progress, user, |p| {
+                c.reembed(embedder, &chosen, p)
+            })?)
+        })?;
+        tell(embedded, found)
+    })
+}
+
+/// Makes every change durable, and the next opening quick: it need not take in again what there is
+/// now. Bytes of what was deleted or replaced are given back where they are more than half.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_collection_checkpoint(
     collection: *const rag_collection,
@@ -505,8 +534,7 @@ pub unsafe extern "C" fn rag_collection_checkpoint(
     })
 }
 
-/// As `rag_collection_checkpoint`, and gives back the memory of deleted documents. Afterwards
-/// deleted text is gone from the files.
+/// Gives back disk and memory of what was deleted or replaced. Afterwards it is gone from the files.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_collection_compact(
     collection: *const rag_collection,
@@ -545,7 +573,7 @@ pub unsafe extern "C" fn rag_collection_verify(
 }
 
 /// *Gives* figures as JSON: `documents`, `vectors`, `dim`, `embedder`, `fingerprint`, `dials`,
-/// `calibrated_for`, `text_bytes` and `log_bytes`.
+/// `calibrated_for`, `text_bytes`, `log_bytes` and `image_bytes`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_collection_stats(
     collection: *const rag_collection,

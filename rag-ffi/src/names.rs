@@ -24,6 +24,7 @@ option_names! {
     RAG_OPT_EXPLAIN = "explain";
     RAG_OPT_EXPLORATION = "exploration";
     RAG_OPT_FOLDS = "folds";
+    RAG_OPT_FORGET_LEARNT = "forget_learnt";
     RAG_OPT_FUSION = "fusion";
     RAG_OPT_GAIN = "gain";
     RAG_OPT_HALF_LIFE = "half_life";
@@ -71,7 +72,7 @@ mod tests {
     use rag_core::bandit::BanditOptions;
     use rag_core::calibration::CalibrationOptions;
     use rag_core::chunking::ChunkerOptions;
-    use rag_core::collection::{OpenOptions, SearchOptions};
+    use rag_core::collection::{OpenOptions, ReembedOptions, SearchOptions};
     use rag_core::embedding::{EmbedderOptions, EncodeOptions};
     use rag_core::evaluation::{CompareOptions, EvaluateOptions};
     use rag_core::retrieval::dense::{DenseOptions, DenseSearchOptions};
@@ -100,6 +101,7 @@ mod tests {
             LexicalOptions::NAMES,
             MmrOptions::NAMES,
             OpenOptions::NAMES,
+            ReembedOptions::NAMES,
             RetrainOptions::NAMES,
             SearchOptions::NAMES,
         ];

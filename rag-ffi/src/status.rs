@@ -37,6 +37,8 @@ pub const RAG_STATUS_UPSTREAM: rag_status = 14;
 pub const RAG_STATUS_UNSUPPORTED: rag_status = 15;
 /// The caller's progress function asked to stop; nothing was kept.
 pub const RAG_STATUS_INTERRUPTED: rag_status = 16;
+/// The disk, or the caller's share of it, is full; nothing was kept.
+pub const RAG_STATUS_DISK_FULL: rag_status = 17;
 
 /// A pointer that must not be NULL was; the message names it.
 pub const RAG_STATUS_NULL_POINTER: rag_status = 100;

@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 use rag_core::calibration::CalibrationOptions;
 use rag_core::collection::{
-    Batch, Collection as Core, Document, OpenOptions, Query, SearchOptions,
+    Batch, Collection as Core, Document, OpenOptions, Query, ReembedOptions, SearchOptions,
 };
 use std::path::PathBuf;
 
@@ -82,6 +82,22 @@ impl Collection {
         long_call(py, progress, |progress| match replace {
             true => self.0.upsert_counted(batch, progress),
             false => self.0.add_counted(batch, progress),
+        })
+    }
+
+    #[pyo3(signature = (embedder, progress, **options))]
+    fn reembed(
+        &self,
+        py: Python<'_>,
+        embedder: &Embedder,
+        progress: Option<Bound<'_, PyAny>>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<usize> {
+        let mut chosen = ReembedOptions::default();
+        set_options(options, |name, value| chosen.set(name, value))?;
+        let embedder = embedder.0.clone();
+        long_call(py, progress, |progress| {
+            self.0.reembed(embedder, &chosen, progress)
         })
     }
 
@@ -211,7 +227,7 @@ impl Collection {
     }
 
     fn embedder(&self, py: Python<'_>) -> PyResult<Embedder> {
-        call(py, || self.0.embedder().cloned()).map(Embedder)
+        call(py, || self.0.embedder()).map(Embedder)
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {

@@ -23,9 +23,18 @@ const ROWS: usize = 0;
 const DENSE: usize = 1;
 const LEXICAL: usize = 2;
 
-impl State {
-    /// Writes what this came to; `places` are those of the documents in the log, by row, and `logged`
-    /// is what there is besides.
+/// A state as it is to be written.
+pub(super) struct View<'a> {
+    pub(super) state: &'a State,
+    pub(super) dense: Option<&'a DenseRows>,
+    pub(super) identity: Change,
+    pub(super) steering: Change,
+    pub(super) calibration: Option<Change>,
+}
+
+impl View<'_> {
+    /// Writes an image; `places` are those of the documents in the log, by row, and `logged` is what
+    /// there is besides.
     pub(super) fn write(
         &self,
         to: &mut Writer<'_>,
@@ -34,22 +43,101 @@ impl State {
     ) -> io::Result<()> {
         to.part();
         let mut small = bytes::Writer::default();
-        self.small_changes()
-            .for_each(|change| small.text(&change.encode()));
+        self.small().for_each(|change| small.text(&change.encode()));
         to.array(&small.finish())?;
         to.array(&[logged.documents, logged.bytes, logged.rest])?;
-        self.rows.write(to, places)?;
-        self.ids.write(to)?;
+        self.state.rows.write(to, places)?;
+        self.state.ids.write(to)?;
         to.part();
-        if let Some(dense) = &self.dense {
+        if let Some(dense) = self.dense {
             let place = |row: u32| places.get(row as usize).map_or(0, |place| place.0);
             dense.write(to, place)?;
         }
         to.part();
-        self.lexical.write(to)
+        self.state.lexical.write(to)
     }
 
-    /// Reads what [`State::write`] wrote.
+    /// What is neither a document nor made of any.
+    fn small(&self) -> impl Iterator<Item = &Change> {
+        let rest = self.calibration.iter();
+        [&self.identity, &self.steering].into_iter().chain(rest)
+    }
+
+    /// The records that make this state out of an empty one, in their order. `taken` is told what
+    /// is in them.
+    pub(super) fn records<'a>(
+        &'a self,
+        taken: &'a RefCell<Taken>,
+    ) -> impl Iterator<Item = Result<Vec<u8>>> + 'a {
+        let small = self.small().map(move |change| {
+            let record = change.encode();
+            let mut taken = taken.borrow_mut();
+            taken.batches.push(Vec::new());
+            taken.logged.rest += record.len() as u64;
+            Ok(record)
+        });
+        let mut rows = self.state.alive().iter().peekable();
+        let batches = std::iter::from_fn(move || {
+            let first = *rows.peek()?;
+            Some(self.batch(first, &mut rows).map(|(record, batch)| {
+                let mut taken = taken.borrow_mut();
+                taken.logged.documents += batch.len() as u64;
+                taken.logged.bytes += record.len() as u64;
+                taken.batches.push(batch);
+                record
+            }))
+        });
+        small.chain(batches)
+    }
+
+    /// The next of the full rows as one record: as many as go into one, all of them with a vector or
+    /// none.
+    fn batch(
+        &self,
+        first: u32,
+        rows: &mut Peekable<impl Iterator<Item = u32>>,
+    ) -> Result<(Vec<u8>, Vec<u32>)> {
+        let has_vector = |row: u32| self.dense.is_some_and(|dense| dense.contains(row));
+        let vector = |row: u32| self.dense.and_then(|dense| dense.vector(row));
+        let dim = self.dense.map_or(0, DenseRows::dim);
+        let alike = has_vector(first);
+        let (mut documents, mut vectors) = (Vec::new(), Vec::new());
+        let (mut batch, mut room) = (Vec::new(), Room::default());
+        while let Some(&row) = rows.peek().filter(|&&row| has_vector(row) == alike) {
+            let stored = self.state.rows.stored(row)?.map(Arc::unwrap_or_clone);
+            let stored = stored.ok_or_else(|| malformed("a document that is not there"))?;
+            if !room.takes(&stored, dim) {
+                break;
+            }
+            rows.next();
+            vectors.extend_from_slice(self.state.soundly(|| vector(row))?.unwrap_or_default());
+            documents.push(stored);
+            batch.push(row);
+        }
+        Ok((pack(&documents, &vectors), batch))
+    }
+}
+
+impl State {
+    /// This as it is.
+    pub(super) fn view(&self) -> View<'_> {
+        View {
+            state: self,
+            dense: self.dense.as_ref(),
+            identity: Change::Identity {
+                dim: self.dim,
+                embedder: self.embedder.clone(),
+            },
+            steering: Change::Steering {
+                set: self.steering.to_bytes(),
+                calibrated_on: self.calibrated_on,
+            },
+            // Without one there is no record, so that releases that know of none can read the log.
+            calibration: self.calibrated.as_ref().map(Calibrated::change),
+        }
+    }
+
+    /// Reads what [`View::write`] wrote.
     fn restored(image: &Image, records: &Arc<Records>) -> Read<Self> {
         const BROKEN: &str = "a collection that cannot be";
         let mut state = Self::new().map_err(|_| BROKEN)?;
@@ -98,73 +186,6 @@ impl State {
             false => Err("documents and postings that do not agree"),
         }
     }
-
-    /// What is neither a document nor made of any.
-    fn small_changes(&self) -> impl Iterator<Item = Change> + '_ {
-        let identity = Change::Identity {
-            dim: self.dim,
-            embedder: self.embedder.clone(),
-        };
-        let steering = Change::Steering {
-            set: self.steering.to_bytes(),
-            calibrated_on: self.calibrated_on,
-        };
-        // Without one there is no record, so that releases that know of none can read the log.
-        let calibration = self.calibrated.as_ref().map(Calibrated::change);
-        [identity, steering].into_iter().chain(calibration)
-    }
-
-    /// The records that make this state out of an empty one, in their order. `taken` is told what
-    /// is in them.
-    pub(super) fn records<'a>(
-        &'a self,
-        taken: &'a RefCell<Taken>,
-    ) -> impl Iterator<Item = Result<Vec<u8>>> + 'a {
-        let small = self.small_changes().map(move |change| {
-            let record = change.encode();
-            let mut taken = taken.borrow_mut();
-            taken.batches.push(Vec::new());
-            taken.logged.rest += record.len() as u64;
-            Ok(record)
-        });
-        let mut rows = self.alive().iter().peekable();
-        let batches = std::iter::from_fn(move || {
-            let first = *rows.peek()?;
-            Some(self.batch(first, &mut rows).map(|(record, batch)| {
-                let mut taken = taken.borrow_mut();
-                taken.logged.documents += batch.len() as u64;
-                taken.logged.bytes += record.len() as u64;
-                taken.batches.push(batch);
-                record
-            }))
-        });
-        small.chain(batches)
-    }
-
-    /// The next of the full rows as one record: as many as go into one, all of them with a vector or
-    /// none.
-    fn batch(
-        &self,
-        first: u32,
-        rows: &mut Peekable<impl Iterator<Item = u32>>,
-    ) -> Result<(Vec<u8>, Vec<u32>)> {
-        let has_vector = |row: u32| self.dense.as_ref().is_some_and(|dense| dense.contains(row));
-        let alike = has_vector(first);
-        let (mut documents, mut vectors) = (Vec::new(), Vec::new());
-        let (mut batch, mut room) = (Vec::new(), Room::default());
-        while let Some(&row) = rows.peek().filter(|&&row| has_vector(row) == alike) {
-            let stored = self.rows.stored(row)?.map(Arc::unwrap_or_clone);
-            let stored = stored.ok_or_else(|| malformed("a document that is not there"))?;
-            if !room.takes(&stored, self.dim.unwrap_or(0)) {
-                break;
-            }
-            rows.next();
-            vectors.extend_from_slice(self.soundly(|| self.vector(row))?.unwrap_or_default());
-            documents.push(stored);
-            batch.push(row);
-        }
-        Ok((pack(&documents, &vectors), batch))
-    }
 }
 
 /// What was put into records that make a state.
@@ -186,6 +207,14 @@ impl Taken {
         }
         places
     }
+}
+
+/// Where the documents of a state are that was written anew.
+pub(super) struct Moved {
+    pub(super) records: Arc<Records>,
+    /// By row.
+    pub(super) places: Vec<Place>,
+    pub(super) logged: Logged,
 }
 
 /// A state that is made of what a store holds.

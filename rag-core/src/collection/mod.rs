@@ -21,6 +21,9 @@ mod packed;
 mod power_tests;
 mod query;
 mod rank;
+mod reembed;
+#[cfg(test)]
+mod reembed_tests;
 mod relevance;
 mod report;
 mod rows;
@@ -35,6 +38,7 @@ pub use document::{
 };
 pub use hits::{Explanation, Hit};
 pub use query::{DEFAULT_BM25_WEIGHT, Fusion, Mode, Query, SearchOptions};
+pub use reembed::ReembedOptions;
 pub use report::{Report, Stats};
 pub use teach::{CollectionSteering, Examples, learn_steering_vector};
 
@@ -50,9 +54,7 @@ use image::Opening;
 use state::State;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{
-    Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, TryLockError,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError};
 use waiting::Queue;
 use write::Put;
 
@@ -93,8 +95,9 @@ struct Shared {
     writer: Mutex<Writer>,
     /// Batches that wait for it.
     waiting: Queue<Put>,
-    embedder: OnceLock<Embedder>,
-    own_vectors: bool,
+    embedder: RwLock<Option<Embedder>>,
+    /// Whether vectors are the caller's own.
+    own_vectors: AtomicBool,
     read_only: bool,
     closed: AtomicBool,
     clock: Arc<dyn Clock>,
@@ -198,8 +201,8 @@ impl Collection {
                     patience: 0,
                 }),
                 waiting: Queue::default(),
-                embedder: embedder.map_or_else(OnceLock::new, OnceLock::from),
-                own_vectors,
+                embedder: RwLock::new(embedder),
+                own_vectors: AtomicBool::new(own_vectors),
                 read_only: options.read_only,
                 closed: AtomicBool::new(false),
                 clock: Arc::new(SystemClock),
@@ -250,23 +253,31 @@ impl Collection {
     ///
     /// `ModelMismatch` if the vectors here were made by another one; `InvalidArgument` if the
     /// collection was opened with `dim` for the caller's own vectors.
-    pub fn embedder(&self) -> Result<&Embedder> {
+    pub fn embedder(&self) -> Result<Embedder> {
         self.check_open()?;
-        if self.shared.own_vectors {
+        if self.shared.own_vectors.load(Ordering::Acquire) {
             return Err(Error::invalid(
                 "this collection was opened with dim and has no embedder; give vectors, or open \
                  it with an embedder",
             ));
         }
-        let embedder = match self.shared.embedder.get() {
+        let embedder = match self.own_embedder() {
             Some(embedder) => embedder,
             None => {
                 let built_in = Embedder::built_in(&EmbedderOptions::default())?;
-                self.shared.embedder.get_or_init(|| built_in)
+                let held = self.shared.embedder.write();
+                let mut held = held.unwrap_or_else(PoisonError::into_inner);
+                held.get_or_insert(built_in).clone()
             }
         };
-        check_identity(&*self.read()?, Some(embedder), None)?;
+        check_identity(&*self.read()?, Some(&embedder), None)?;
         Ok(embedder)
+    }
+
+    /// The embedder, if one was given or made already.
+    fn own_embedder(&self) -> Option<Embedder> {
+        let held = self.shared.embedder.read();
+        held.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Makes every change so far durable, lets go of the lock, and ends this handle and its
@@ -338,7 +349,7 @@ impl Collection {
                 Followed::Replaced(new) => {
                     let mut opening = Opening::new()?;
                     store.replay(&new, &mut opening)?;
-                    check_identity(&opening.state, self.shared.embedder.get(), None)?;
+                    check_identity(&opening.state, self.own_embedder().as_ref(), None)?;
                     *self.state_to_write() = opening.state;
                     return Ok(());
                 }

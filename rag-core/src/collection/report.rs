@@ -1,7 +1,7 @@
 //! What a collection tells of itself, and the upkeep of its files.
 
 use super::codec::{Change, malformed};
-use super::image::Taken;
+use super::image::{Moved, Taken, View};
 use super::kept::Place;
 use super::packed::{self, Packed};
 use super::state::State;
@@ -190,12 +190,13 @@ impl Collection {
     /// absent. The copy opens like any other; this collection is not disturbed.
     pub fn backup(&self, path: impl AsRef<Path>) -> Result<()> {
         let state = self.read()?;
+        let view = state.view();
         let taken = RefCell::new(Taken::default());
         let image = |starts: &[u64], to: &mut image::Writer<'_>| {
             let taken = taken.borrow();
-            state.write(to, &taken.places(state.rows.len(), starts), taken.logged)
+            view.write(to, &taken.places(state.rows.len(), starts), taken.logged)
         };
-        Store::write_new_with(path.as_ref(), state.records(&taken), Some(image))
+        Store::write_new_with(path.as_ref(), view.records(&taken), Some(image))
     }
 
     /// Writes an image, if opening would have much to take in.
@@ -233,31 +234,20 @@ impl Collection {
             return Ok(());
         };
         let state = self.read_locked()?;
-        store.write_image(|to| state.write(to, state.rows.places(), state.logged))?;
+        store.write_image(|to| state.view().write(to, state.rows.places(), state.logged))?;
         (writer.behind, writer.patience) = (0, 0);
         Ok(())
     }
 
     /// Puts a log of what there is in the place of the present one, with an image.
     fn rewrite(&self, writer: &mut Writer) -> Result<()> {
-        let Some(store) = &mut writer.store else {
-            return Ok(());
-        };
-        let taken = RefCell::new(Taken::default());
-        let (starts, records) = {
+        let moved = {
             let state = self.read_locked()?;
-            let image = |starts: &[u64], to: &mut image::Writer<'_>| {
-                let taken = taken.borrow();
-                state.write(to, &taken.places(state.rows.len(), starts), taken.logged)
-            };
-            store.rewrite_with(state.records(&taken), Some(image))?
+            writer.rewrite(&state.view())?
         };
-        (writer.behind, writer.patience) = (0, 0);
-        let mut state = self.state_to_write();
-        let taken = taken.into_inner();
-        let places = taken.places(state.rows.len(), &starts);
-        state.move_to(&records, &places);
-        state.logged = taken.logged;
+        if let Some(moved) = moved {
+            self.state_to_write().move_to(&moved);
+        }
         Ok(())
     }
 
@@ -266,6 +256,30 @@ impl Collection {
         self.check_open()?;
         let writer = self.writer();
         Ok(writer.store.as_ref().map(|s| s.directory().to_path_buf()))
+    }
+}
+
+impl Writer {
+    /// Puts a log of what a view shows in the place of the present one, with an image; answers where
+    /// the documents are from then on. `None` in memory.
+    pub(super) fn rewrite(&mut self, view: &View<'_>) -> Result<Option<Moved>> {
+        let Some(store) = &mut self.store else {
+            return Ok(None);
+        };
+        let rows = view.state.rows.len();
+        let taken = RefCell::new(Taken::default());
+        let image = |starts: &[u64], to: &mut image::Writer<'_>| {
+            let taken = taken.borrow();
+            view.write(to, &taken.places(rows, starts), taken.logged)
+        };
+        let (starts, records) = store.rewrite_with(view.records(&taken), Some(image))?;
+        (self.behind, self.patience) = (0, 0);
+        let taken = taken.into_inner();
+        Ok(Some(Moved {
+            records,
+            places: taken.places(rows, &starts),
+            logged: taken.logged,
+        }))
     }
 }
 

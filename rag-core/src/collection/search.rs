@@ -1,13 +1,13 @@
 //! Searching: the best rows (`rank`), then diversity, hits and the split of their scores.
 
-use super::Collection;
 use super::hits::{Explanation, Hit};
 use super::query::{DEFAULT_BM25_WEIGHT, Fusion, Mode, Query, SearchOptions};
 use super::rank::{Blend, Found, Search};
 use super::relevance::Scale;
 use super::state::State;
+use super::{Collection, check_identity};
 use crate::calibration::Calibration;
-use crate::embedding::{EncodeOptions, TextKind};
+use crate::embedding::{Embedder, EncodeOptions, TextKind};
 use crate::error::{Error, Result};
 use crate::kernel;
 use crate::progress::Progress;
@@ -52,8 +52,9 @@ impl Collection {
         for (i, query) in queries.iter().enumerate() {
             plans.push(Plan::new(query).map_err(|e| name(i, e))?);
         }
-        self.embed(&mut plans)?;
+        let embedder = self.embed(&mut plans)?;
         let state = self.read()?;
+        check_identity(&state, embedder.as_ref(), None)?;
         let threads = threads::available();
         let found = state.soundly(|| {
             let filters = Filters::of(&state, queries);
@@ -69,8 +70,8 @@ impl Collection {
         found?.into_iter().collect()
     }
 
-    /// Gives every plan that needs one its vector.
-    fn embed(&self, plans: &mut [Plan<'_>]) -> Result<()> {
+    /// Gives every plan that needs one its vector, and answers who has made them.
+    fn embed(&self, plans: &mut [Plan<'_>]) -> Result<Option<Embedder>> {
         let has_vectors = self.read()?.dense.is_some();
         let mut missing: Vec<&mut Plan<'_>> = plans
             .iter_mut()
@@ -78,20 +79,19 @@ impl Collection {
             .filter(|p| has_vectors || p.mode == Mode::Dense)
             .collect();
         if missing.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let texts: Vec<&str> = missing
             .iter()
             .filter_map(|p| p.query.text.as_deref())
             .collect();
         let options = EncodeOptions::default().kind(TextKind::Query);
-        let vectors = self
-            .embedder()?
-            .encode(&texts, &options, Progress::none())?;
+        let embedder = self.embedder()?;
+        let vectors = embedder.encode(&texts, &options, Progress::none())?;
         for (i, plan) in missing.iter_mut().enumerate() {
             plan.vector = Some(vectors.row(i).to_vec());
         }
-        Ok(())
+        Ok(Some(embedder))
     }
 }
 

@@ -7,6 +7,7 @@
 use super::codec::{self, Change};
 use super::document::{Document, Metadata, Stored};
 use super::ids::Ids;
+use super::image::Moved;
 use super::kept::{Kept, Place};
 use super::packed::{self, Packed};
 use super::relevance::Calibrated;
@@ -307,12 +308,13 @@ impl State {
     }
 
     /// The documents lie in another log from now on.
-    pub(super) fn move_to(&mut self, records: &Arc<Records>, places: &[Place]) {
-        self.rows.replace(records, places);
+    pub(super) fn move_to(&mut self, moved: &Moved) {
+        self.rows.replace(&moved.records, &moved.places);
         if let (Some(dense), Some(kept)) = (&mut self.dense, self.rows.kept()) {
             let lender: Arc<dyn Lender> = Arc::<Kept>::clone(kept);
-            dense.relend(&lender, |row| places[row as usize].0);
+            dense.relend(&lender, |row| moved.places[row as usize].0);
         }
+        self.logged = moved.logged;
     }
 
     fn renumber_if_sparse(&mut self) {

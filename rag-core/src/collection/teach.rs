@@ -113,7 +113,12 @@ impl Collection {
     fn calibration_sample(&self) -> Result<Matrix> {
         let state = self.read()?;
         let mut rows: Vec<u32> = state.alive().iter().collect();
-        rows.retain(|&row| state.vector(row).is_some());
+        rows.retain(|&row| {
+            state
+                .dense
+                .as_ref()
+                .is_some_and(|dense| dense.contains(row))
+        });
         if rows.len() > CALIBRATION_SAMPLE {
             Rng::new(0).shuffle(&mut rows);
             rows.truncate(CALIBRATION_SAMPLE);
@@ -121,7 +126,8 @@ impl Collection {
         }
         let mut sample = Matrix::zeros(0, state.dim.unwrap_or(1));
         for row in rows {
-            sample.push(state.vector(row).unwrap_or(&[]))?;
+            let vector = state.soundly(|| state.vector(row))?;
+            sample.push(vector.unwrap_or(&[]))?;
         }
         Ok(sample)
     }
@@ -144,7 +150,7 @@ impl CollectionSteering<'_> {
             false => None,
         };
         let options = options.clone().name(name.to_owned());
-        let dial = learn_steering_vector(embedder, positive, negative, &options)?;
+        let dial = learn_steering_vector(embedder.as_ref(), positive, negative, &options)?;
         self.insert(dial)
     }
 

@@ -6,7 +6,7 @@ use super::packed::parts;
 use super::state::State;
 use super::waiting::Waiting;
 use super::{Collection, Writer, check_identity, fingerprint};
-use crate::embedding::EncodeOptions;
+use crate::embedding::{Embedder, EncodeOptions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel;
 use crate::matrix::Matrix;
@@ -29,8 +29,8 @@ pub(super) struct Put {
     vectors: Vec<f32>,
     /// Dimension of the vectors, if it brings some.
     brought: Option<usize>,
-    /// Whether the collection's embedder made them.
-    embedded: bool,
+    /// The embedder that made them, if it was the collection's.
+    embedder: Option<Embedder>,
     existing: Existing,
 }
 
@@ -97,13 +97,14 @@ impl Collection {
             self.refuse_existing(&batch.ids)?;
         }
         let embedded = batch.vectors.is_none() && batch.texts.iter().flatten().any(Option::is_some);
-        let (vectors, truncated) = self.vectors_of(&batch, progress)?;
+        let embedder = embedded.then(|| self.embedder()).transpose()?;
+        let (vectors, truncated) = vectors_of(embedder.as_ref(), &batch, progress)?;
         let brought = vectors.as_ref().map(Matrix::dim);
         let put = Arc::new(Waiting::new(Put {
             documents: into_stored(batch),
             vectors: vectors.map(Matrix::into_vec).unwrap_or_default(),
             brought,
-            embedded,
+            embedder,
             existing,
         }));
         self.shared.waiting.push(&put);
@@ -162,15 +163,15 @@ impl Collection {
     /// The changes that a batch comes to, if it can be put behind those `ahead` of it.
     fn changes_of(&self, waiting: &Waiting<Put>, ahead: &mut Ahead) -> Result<Vec<Change>> {
         let put = waiting.take().ok_or_else(lost)?;
-        let embedder = put.embedded.then(|| self.embedder()).transpose()?;
+        let embedder = put.embedder;
         let ids = put.documents.iter().map(|document| &document.id);
         if put.existing == Existing::Refuse {
             self.refuse_existing(ids.clone())?;
         }
         let state = self.read()?;
-        check_identity(&state, embedder, put.brought)?;
+        check_identity(&state, embedder.as_ref(), put.brought)?;
         let mut changes = Vec::new();
-        if let (Some(embedder), None) = (embedder, &state.embedder) {
+        if let (Some(embedder), None) = (&embedder, &state.embedder) {
             ahead.decides = true;
             changes.push(Change::Identity {
                 dim: Some(embedder.dim()),
@@ -323,40 +324,53 @@ impl Collection {
         }
         Ok(())
     }
+}
 
-    /// The batch's vectors with unit length, its own or its texts embedded, and how many of the
-    /// texts were cut for that.
-    fn vectors_of(&self, batch: &Batch, progress: Progress<'_>) -> Result<(Option<Matrix>, usize)> {
-        if let Some(vectors) = &batch.vectors {
-            let mut vectors = vectors.clone();
-            if vectors.rows().data().len() > MAX_BATCH_FLOATS {
-                return Err(Error::invalid(format!(
-                    "a batch brings at most {MAX_BATCH_FLOATS} floats; add the documents in parts"
-                )));
-            }
-            for i in 0..vectors.len() {
-                kernel::normalize(vectors.row_mut(i))
-                    .map_err(|e| e.context(format_args!("vector {i}")))?;
-            }
-            return Ok((Some(vectors), 0));
-        }
-        let Some(texts) = &batch.texts else {
-            return Ok((None, 0));
-        };
-        if texts.iter().all(Option::is_none) {
-            return Ok((None, 0));
-        }
-        if let Some(i) = texts.iter().position(Option::is_none) {
+/// The batch's vectors with unit length, its own or its texts embedded, and how many of the
+/// texts were cut for that.
+fn vectors_of(
+    embedder: Option<&Embedder>,
+    batch: &Batch,
+    progress: Progress<'_>,
+) -> Result<(Option<Matrix>, usize)> {
+    if let Some(vectors) = &batch.vectors {
+        let mut vectors = vectors.clone();
+        if vectors.rows().data().len() > MAX_BATCH_FLOATS {
             return Err(Error::invalid(format!(
-                "document {i} has neither text nor vector while others have texts; add it on its \
-                 own or give vectors"
+                "a batch brings at most {MAX_BATCH_FLOATS} floats; add the documents in parts"
             )));
         }
-        let embedder = self.embedder()?;
-        let texts: Vec<&str> = texts.iter().flatten().map(String::as_str).collect();
-        let encoded = embedder.encode_counted(&texts, &EncodeOptions::default(), progress)?;
-        Ok((Some(encoded.rows), encoded.truncated))
+        for i in 0..vectors.len() {
+            kernel::normalize(vectors.row_mut(i))
+                .map_err(|e| e.context(format_args!("vector {i}")))?;
+        }
+        return Ok((Some(vectors), 0));
     }
+    let (Some(texts), Some(embedder)) = (&batch.texts, embedder) else {
+        return Ok((None, 0));
+    };
+    if let Some(i) = texts.iter().position(Option::is_none) {
+        return Err(Error::invalid(format!(
+            "document {i} has neither text nor vector while others have texts; add it on its \
+             own or give vectors"
+        )));
+    }
+    let texts: Vec<&str> = texts.iter().flatten().map(String::as_str).collect();
+    let encoded = embedder.encode_counted(&texts, &EncodeOptions::default(), progress)?;
+    let mut rows = encoded.rows;
+    (0..rows.len()).try_for_each(|i| to_unit(rows.row_mut(i)))?;
+    Ok((Some(rows), encoded.truncated))
+}
+
+/// Gives a vector of a model unit length to the last bit that matters, so that what is logged is
+/// what is scored. One that has it stays as it is.
+pub(super) fn to_unit(vector: &mut [f32]) -> Result<()> {
+    let before = vector.to_vec();
+    let length = kernel::normalize(vector)?;
+    if (length - 1.0).abs() <= f32::EPSILON {
+        vector.copy_from_slice(&before);
+    }
+    Ok(())
 }
 
 fn exists(id: &str) -> Error {

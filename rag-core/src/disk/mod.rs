@@ -37,6 +37,13 @@ pub(crate) trait Disk: Debug + Send + Sync {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Removes a directory with the files in it.
+    fn remove_directory(&self, path: &Path) -> io::Result<()> {
+        for file in self.list(path)? {
+            self.remove(&file)?;
+        }
+        Ok(())
+    }
     /// The paths of all files in a directory.
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>>;
     /// Makes a directory, with those above it, unless it is there.
@@ -163,6 +170,10 @@ impl Disk for System {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         std::fs::remove_file(path)
+    }
+
+    fn remove_directory(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_dir_all(path)
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {

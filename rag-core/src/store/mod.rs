@@ -136,8 +136,12 @@ impl OpenLog {
                 Err(error) => Error::io("cannot open", &path, error),
             };
             manifest = Manifest::read(disk, directory)?;
-            if error.kind() != ErrorKind::NotFound || header == manifest.header {
+            if error.kind() != ErrorKind::NotFound {
                 return Err(error);
+            }
+            if header == manifest.header {
+                let found = "the manifest names it and it is not there; restore it from a backup";
+                return Err(Error::corrupt(&path, 0, found));
             }
         }
     }
@@ -511,6 +515,11 @@ impl Store {
     pub(crate) fn image_bytes(&self) -> u64 {
         let path = image_path(&self.directory, self.header.generation);
         self.disk.length(&path).unwrap_or(0)
+    }
+
+    /// The file system that it lies on.
+    pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
     }
 
     /// Where the store lies.
