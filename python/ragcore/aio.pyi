@@ -103,6 +103,13 @@ class Collection:
         metadata: object = None,
         progress: Progress = False,
     ) -> None: ...
+    async def reembed(
+        self,
+        embedder: Embedder | _plain.Embedder,
+        *,
+        forget_learnt: bool = False,
+        progress: Progress = False,
+    ) -> int: ...
     async def delete(
         self, ids: object = None, *, filter: Mapping[str, Any] | None = None
     ) -> int: ...
