@@ -6,7 +6,7 @@
 use super::{Batch, Collection, OpenOptions, Query};
 use crate::disk::Disk;
 use crate::disk::simulated::{Fault, Simulated};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::retrieval::filter::Filter;
 use crate::rng::Rng;
 use std::collections::BTreeMap;
@@ -232,6 +232,57 @@ fn a_full_disk_refuses_a_batch_as_a_whole_and_searches_go_on() {
     disk.let_fail(None);
     collection.add(batch(&ids(&["c", "d"]), 2)).unwrap();
     assert_eq!(collection.len().unwrap(), 4);
+}
+
+#[test]
+fn on_a_full_disk_deletions_are_still_possible() {
+    for more in [0, 1, 100, 5_000, 20_000] {
+        let disk = Simulated::default();
+        let collection = open(&disk).unwrap();
+        let all: Vec<String> = (0..300).map(|i| format!("d{i}")).collect();
+        collection.add(batch(&all, 0)).unwrap();
+        let used: u64 = files(&disk)
+            .iter()
+            .map(|(_, bytes)| bytes.len() as u64)
+            .sum();
+        disk.let_fail(Some(Fault::Room(used + more)));
+        let mut added = 0;
+        let refused = loop {
+            match collection.add(batch(&[format!("new{added}")], 1)) {
+                Ok(()) => added += 1,
+                Err(refused) => break refused,
+            }
+        };
+        assert_eq!(refused.kind(), ErrorKind::DiskFull, "{more}: {refused}");
+        for some in all.chunks(10) {
+            let deleted = collection.delete(some);
+            assert_eq!(
+                deleted.unwrap_or_else(|e| panic!("{more}: {e}")),
+                some.len()
+            );
+        }
+        assert_eq!(collection.len().unwrap(), added);
+        drop(collection);
+        let again = open(&disk.after_the_cut(more)).unwrap();
+        assert_eq!(again.len().unwrap(), added);
+        assert_eq!(again.verify().unwrap().problems, [""; 0]);
+        drop(again);
+        // With room again what was deleted is given back, and some is put by once more.
+        disk.let_fail(None);
+        let again = open(&disk).unwrap();
+        again.compact().unwrap();
+        assert!(files(&disk).iter().any(|(path, _)| path.ends_with("spare")));
+        again.add(batch(&all, 2)).unwrap();
+    }
+}
+
+fn files(disk: &Simulated) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let paths = disk.list(Path::new("/store")).unwrap().into_iter();
+    let read = |path: std::path::PathBuf| {
+        let bytes = disk.read(&path, 1 << 30).unwrap();
+        (path, bytes)
+    };
+    paths.map(read).collect()
 }
 
 #[test]

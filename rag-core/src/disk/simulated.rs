@@ -27,6 +27,8 @@ pub(crate) enum Fault {
     Once(u64, io::ErrorKind),
     /// This step and all after it fail.
     From(u64, io::ErrorKind),
+    /// The files together have room for so many bytes.
+    Room(u64),
 }
 
 /// A change to a file that no power cut has to keep.
@@ -348,6 +350,18 @@ impl Disk for Simulated {
 impl Output for Open {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut files = self.files.files();
+        if let Some(Fault::Room(most)) = files.fault {
+            let used: usize = files
+                .names
+                .values()
+                .map(|&i| files.inodes[i].now.len())
+                .sum();
+            let left = most.saturating_sub(used as u64) as usize;
+            if bytes.len() > left {
+                files.inodes[self.inode].write(&bytes[..left]);
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+        }
         let on = match files.step(true) {
             Ok(on) => on,
             Err(error) => {
