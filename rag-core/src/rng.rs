@@ -38,11 +38,16 @@ impl Rng {
     }
 
     /// A seed from the operating system's randomness, for callers who gave none.
+    ///
+    /// Forked processes get different ones. Where the system has none to give, the time and the
+    /// process are taken instead.
     pub fn seed_from_system() -> u64 {
-        use std::hash::{BuildHasher, Hasher};
-        std::collections::hash_map::RandomState::new()
-            .build_hasher()
-            .finish()
+        getrandom::u64().unwrap_or_else(|_| {
+            use std::time::{SystemTime, UNIX_EPOCH};
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            let mut state = now.map_or(0, |now| now.as_nanos() as u64);
+            splitmix64(&mut state) ^ u64::from(std::process::id())
+        })
     }
 
     /// The state, to save; [`Rng::from_state`] goes on from there.

@@ -348,7 +348,7 @@ impl Collection {
                 Followed::Added(records) => records,
                 Followed::Replaced(new) => {
                     let mut opening = Opening::new()?;
-                    store.replay(&new, &mut opening)?;
+                    store.replay(new, &mut opening)?;
                     check_identity(&opening.state, self.own_embedder().as_ref(), None)?;
                     *self.state_to_write() = opening.state;
                     return Ok(());

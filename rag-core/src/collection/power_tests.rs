@@ -262,7 +262,10 @@ fn on_a_full_disk_deletions_are_still_possible() {
             );
         }
         assert_eq!(collection.len().unwrap(), added);
-        drop(collection);
+        collection.close().unwrap();
+        let again = open(&disk).unwrap();
+        assert_eq!(again.len().unwrap(), added);
+        drop(again);
         let again = open(&disk.after_the_cut(more)).unwrap();
         assert_eq!(again.len().unwrap(), added);
         assert_eq!(again.verify().unwrap().problems, [""; 0]);

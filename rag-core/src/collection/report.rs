@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::PoisonError;
 
 /// Changes that opening may have to take in one by one: so many, or this share of the documents.
-const MOST_BEHIND: u64 = 2048;
+const MOST_BEHIND: u64 = 1024;
 const SHARE_BEHIND: u64 = 32;
 /// Bytes of no use that a log may hold whatever it holds else.
 const TOLERATED_BYTES: u64 = 1 << 20;

@@ -358,7 +358,9 @@ fn vectors_of(
     let texts: Vec<&str> = texts.iter().flatten().map(String::as_str).collect();
     let encoded = embedder.encode_counted(&texts, &EncodeOptions::default(), progress)?;
     let mut rows = encoded.rows;
-    (0..rows.len()).try_for_each(|i| to_unit(rows.row_mut(i)))?;
+    for i in 0..rows.len() {
+        to_unit(rows.row_mut(i)).map_err(|e| e.context(format_args!("the vector of text {i}")))?;
+    }
     Ok((Some(rows), encoded.truncated))
 }
 

@@ -15,6 +15,11 @@ use std::fmt::Debug;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often, and how far apart, one who finds a lock taken looks for who has it.
+const LOOKS: usize = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
 /// A file system.
 pub(crate) trait Disk: Debug + Send + Sync {
@@ -257,10 +262,25 @@ impl Drop for Lock {
 }
 
 fn held(file: &mut File, path: &Path) -> Error {
-    let mut text = String::new();
-    // The holder may be writing its id just now; the lock is what counts.
-    let _ = file.take(32).read_to_string(&mut text);
-    locked(path, text.trim().parse().ok())
+    let mut look = || {
+        let mut text = String::new();
+        let read = file
+            .seek(SeekFrom::Start(0))
+            .and_then(|_| file.take(32).read_to_string(&mut text));
+        read.ok().and_then(|_| text.trim().parse::<u32>().ok())
+    };
+    // Who has just taken the lock writes its id in a moment, and until then there may be that of
+    // one before: what stands there twice is it. The lock is what counts.
+    let mut last = None;
+    for _ in 0..LOOKS {
+        let found = look();
+        if found.is_some() && found == last {
+            break;
+        }
+        last = found;
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
+    locked(path, last)
 }
 
 /// What a second writer is told.

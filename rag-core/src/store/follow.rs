@@ -55,7 +55,7 @@ impl Store {
                 Followed::Added(records) => (false, records.into_iter().map(|r| r.1).collect()),
                 Followed::Replaced(new) => {
                     let mut all = All(Vec::new());
-                    store.replay(&new, &mut all)?;
+                    store.replay(new, &mut all)?;
                     (true, all.0)
                 }
             };
@@ -92,10 +92,9 @@ impl Store {
     }
 
     /// Hands over all of a log that is new to this reader, which reads that one from now on.
-    pub(crate) fn replay(&mut self, new: &Replaced, replay: &mut dyn Replay) -> Result<()> {
-        let open = &new.0;
-        let found = open.replay(&*self.disk, &self.directory, replay)?;
-        self.seen = found.next;
+    pub(crate) fn replay(&mut self, new: Replaced, replay: &mut dyn Replay) -> Result<()> {
+        let mut open = new.0;
+        (_, self.seen) = open.replay(&*self.disk, &self.directory, replay)?;
         (self.header, self.log) = (open.manifest.header, open.path.clone());
         Ok(())
     }

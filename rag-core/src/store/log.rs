@@ -15,6 +15,7 @@
 //! does may have been lost with the power, together with all that comes after it.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::rng::Rng;
 use std::path::Path;
 
 pub(super) const HEADER: usize = 64;
@@ -34,6 +35,15 @@ pub(super) struct Header {
 }
 
 impl Header {
+    /// Of a store that is made now.
+    pub(super) fn new() -> Self {
+        let half = || u128::from(Rng::seed_from_system());
+        Self {
+            store: half() << 64 | half(),
+            generation: 1,
+        }
+    }
+
     pub(super) fn to_bytes(self) -> [u8; HEADER] {
         let mut bytes = [0; HEADER];
         bytes[..8].copy_from_slice(MAGIC);

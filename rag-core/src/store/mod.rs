@@ -27,7 +27,6 @@ use crate::disk::{Disk, Held, System};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::{self, Image};
 use crate::option_enum;
-use crate::rng::Rng;
 use crate::{file, options};
 use manifest::{MANIFEST, Manifest, image_path, log_path};
 use std::io;
@@ -169,26 +168,29 @@ impl OpenLog {
         (image::POSSIBLE && of == (store, generation)).then_some(image)
     }
 
-    /// Hands over what is in the image and the records behind it.
-    fn replay<'a>(
-        &'a self,
+    /// Hands over what is in the image and the records behind it. What is in an image was on disk
+    /// before it.
+    /// Answers what was found, and where the next record belongs.
+    fn replay(
+        &mut self,
         disk: &dyn Disk,
         directory: &Path,
         replay: &mut dyn Replay,
-    ) -> Result<log::Found<'a>> {
+    ) -> Result<(Recovery, log::Place)> {
         let restored = self.image(disk, directory);
         let restored = restored.filter(|image| replay.restore(image, &self.records));
         let from = restored.map_or(log::FIRST, |image| log::Place {
             at: image.head.covered,
             sequence: image.head.next,
         });
+        self.manifest.settled = self.manifest.settled.max(from.at);
         let found = self.found(from)?;
         for (sequence, &(at, record)) in (from.sequence..).zip(&found.records) {
             let place = || format!("{} record {sequence}", self.path.display());
             let replayed = replay.replay(at, record, &self.records);
             replayed.map_err(|e| e.context(place()))?;
         }
-        Ok(found)
+        Ok((self.recovery(&found), found.next))
     }
 }
 
@@ -237,9 +239,8 @@ impl Store {
         if lock.is_some() && !disk.exists(&directory.join(MANIFEST)) {
             Self::create(&*disk, directory)?;
         }
-        let open = OpenLog::new(&*disk, directory)?;
-        let found = open.replay(&*disk, directory, replay)?;
-        let recovery = open.recovery(&found);
+        let mut open = OpenLog::new(&*disk, directory)?;
+        let (recovery, next) = open.replay(&*disk, directory, replay)?;
         let mut store = Self {
             disk,
             directory: directory.to_path_buf(),
@@ -248,7 +249,7 @@ impl Store {
             log: open.path.clone(),
             writer: None,
             recovery,
-            seen: found.next,
+            seen: next,
             manifest: None,
         };
         if let Some(lock) = lock {
@@ -266,11 +267,7 @@ impl Store {
                 "there is a log but no manifest beside it; restore the manifest from a backup",
             ));
         }
-        let mut rng = Rng::new(Rng::seed_from_system());
-        let header = log::Header {
-            store: (u128::from(rng.next_u64()) << 64) | u128::from(rng.next_u64()),
-            generation: 1,
-        };
+        let header = log::Header::new();
         file::replace_on(disk, &log_path(directory, 1), &header.to_bytes())?;
         let settled = log::HEADER as u64;
         Manifest { header, settled }.write(disk, directory)
@@ -283,7 +280,8 @@ impl Store {
         let whole = next.at as usize;
         if whole < bytes.len() {
             let aside = self.log.with_extension(format!("{whole}.torn"));
-            file::replace_on(&*self.disk, &aside, &bytes[whole..])?;
+            let kept = file::replace_on(&*self.disk, &aside, &bytes[whole..]);
+            unless_full(kept)?;
         }
         let mut file = self.disk.extend(&self.log).map_err(io)?;
         if whole < bytes.len() {
@@ -296,7 +294,8 @@ impl Store {
                 .and_then(|()| file.sync())
                 .map_err(io)?;
             let settled = next.at;
-            Manifest { header, settled }.write(&*self.disk, &self.directory)?;
+            let told = Manifest { header, settled }.write(&*self.disk, &self.directory);
+            unless_full(told)?;
         }
         manifest::remove_others(&*self.disk, &self.directory, header.generation);
         writer::keep_spare(&*self.disk, &self.directory);
@@ -380,8 +379,9 @@ impl Store {
         let (disk, directory, header) = (&*self.disk, &self.directory, self.header);
         if let Some(writer) = self.writer.as_mut().filter(|w| w.settled < w.length) {
             let settled = writer.length;
-            Manifest { header, settled }.write(disk, directory)?;
+            let told = Manifest { header, settled }.write(disk, directory);
             writer.settled = writer.length;
+            unless_full(told)?;
         }
         Ok(())
     }
@@ -469,9 +469,26 @@ impl Store {
                 format!("{} is not empty; name a new directory", directory.display()),
             ));
         }
-        let mut store = Self::open(directory, &StoreOptions::default(), |_| Ok(()))?;
-        store.rewrite_with(records, image)?;
-        store.close()
+        let io = |e| Error::io("cannot make", directory, e);
+        System.make_directory(directory).map_err(io)?;
+        let lock = System.lock(&directory.join("lock"))?;
+        let (path, header) = (log_path(directory, 1), log::Header::new());
+        let made = NewLog::write(&System, &path, header, records).and_then(|new| {
+            if let Some(image) = image {
+                write_image(&System, directory, header, new.next, |to| {
+                    image(&new.places, to)
+                })?;
+            }
+            // Until this is there it is no store, and certainly not an empty one.
+            let settled = new.next.at;
+            Manifest { header, settled }.write(&System, directory)
+        });
+        drop(lock);
+        made.inspect_err(|_| {
+            for path in [path, image_path(directory, 1), directory.join("lock")] {
+                let _ = System.remove(&path);
+            }
+        })
     }
 
     /// Reads the log from disk again and checks every checksum, those of the image too.
@@ -584,4 +601,13 @@ fn write_image(
         }
         writer.finish().map(drop)
     })
+}
+
+/// Lets a full disk pass where what there was no room for only helps to tell damage from what a crash
+/// leaves: a store that is full can be opened, read, deleted from and closed.
+fn unless_full(done: Result<()>) -> Result<()> {
+    match done {
+        Err(error) if error.kind() == ErrorKind::DiskFull => Ok(()),
+        done => done,
+    }
 }
