@@ -171,7 +171,8 @@ class Sqlite(Subject):
             raise
 
     def is_clean(self, error: BaseException) -> bool:
-        return isinstance(error, sqlite3.Error | Damaged)
+        # Messages that quote damaged bytes cannot always be decoded.
+        return isinstance(error, sqlite3.Error | Damaged | UnicodeDecodeError)
 
     def is_forked(self, error: BaseException) -> bool:
         return False
