@@ -25,8 +25,9 @@ FULL, QUICK = 1_000_000, 15_000
 LIVE_FULL, LIVE_QUICK = 10_000, 1000
 SURVIVORS = 200
 DIM = 32
-#: What is allowed: memory against that at a tenth, files against live bytes.
-MEMORY, DISK = 1.1, 3.0
+#: What is allowed: memory against that at a tenth, files against live bytes, and what a log may
+#: have besides before it is worth to be shortened.
+MEMORY, DISK, LOG = 1.1, 3.0, 5 << 20
 #: Below this the allocator's habits are larger than any growth, and memory is only told.
 SHORT = 100_000
 
@@ -73,13 +74,15 @@ def _live(subject: Subject, plan: Plan, path: Path, score: Score) -> Score:
             marks.pop(0)
             now = _resident()
             memory = memory or now
-            disk = max(disk, _bytes(path) / _live_bytes(subject, staying, numbers))
+            used, live_now = _bytes(path), _live_bytes(subject, staying, numbers)
+            disk = max(disk, used / live_now)
+            if used > DISK * live_now + LOG:
+                told = f"{used / 1e6:.1f} MB for {live_now / 1e6:.1f} MB that are live"
+                score.problem("other", f"after {score.cycles:,}: the files have {told}")
             _look(store, subject, staying, live, score, f"after {score.cycles:,}")
     growth = now / memory
     if growth > MEMORY and cycles >= SHORT:
         score.problem("other", f"memory grew to {growth:.2f} times that at a tenth")
-    if disk > DISK:
-        score.problem("other", f"the files were {disk:.1f} times what is live")
     before = _bytes(path)
     store.compact()
     small = _bytes(path) / _live_bytes(subject, staying, numbers)

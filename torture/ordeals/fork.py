@@ -23,6 +23,8 @@ from table import Plan, Score
 FULL, QUICK = 1000, 15
 CHILDREN = 4
 CHILD_S = 5.0
+#: So many hangs say enough.
+ENOUGH = 12
 STABLE = [Doc(number, 0, 0) for number in range(200)]
 TASKS = ("get", "count", "lexical", "dense", "add", "delete", "checkpoint", "close", "leave")
 
@@ -72,6 +74,9 @@ def _parent(subject: Subject, plan: Plan, score: Score) -> Score:
         doc = Doc((cycle + 1 << 20) + (9 << 16), 0, 1)
         store.add(rows([doc], subject.dim))
         kept[doc.number] = (0, 1)
+        if score.found["hangs"] >= ENOUGH:
+            score.notes.append(f"ended after {ENOUGH} hangs")
+            break
         if len(kept) > 3000:
             gone = sorted(set(kept) - {d.number for d in STABLE})
             store.delete(gone)
