@@ -69,12 +69,10 @@ def searched(
     store: Store, dim: int, held: Model, states: list[Model], rng: random.Random, sample: int
 ) -> list[Trouble]:
     """What is here is found by its own word and its own vector; what is not is not."""
-    last, first = of_model(states[-1]), of_model(states[0])
-    changed = [doc for doc in last if doc not in set(first)] + [
-        doc for doc in first if doc not in set(last)
-    ]
+    last, first = set(of_model(states[-1])), set(of_model(states[0]))
+    changed = sorted(last ^ first)
     docs = of_model(held)
-    chosen = rng.sample(docs, min(sample, len(docs))) + changed[:sample]
+    chosen = rng.sample(docs, min(sample, len(docs))) + changed[: 2 * sample]
     chosen += [doc._replace(version=doc.version - 1) for doc in chosen if doc.version]
     if not chosen:
         return []

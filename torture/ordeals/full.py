@@ -3,7 +3,8 @@
 The store is filled until it refuses. The error is a clean one, the refused batch is absent, all
 that was acknowledged is there, searching goes on, and documents can still be deleted. Upkeep may
 be refused, but leaves nothing broken behind. Once there is room, writing works again, and all is
-there after opening again, whether the store was closed or its process ended.
+there after opening again, whether the store was closed or its process ended. Where only the size
+of a file is limited, deletions may be refused too: there a log has nowhere to go.
 """
 
 from __future__ import annotations
@@ -164,8 +165,10 @@ class _Full:
                 store.delete([number])
             except Exception as error:
                 self._clean(error, "delete")
-                told = f"delete {i + 1} was refused: {describe(error)}"
-                self.troubles.append(("other", told))
+                self.seen.append("delete refused")
+                if self.mounted:
+                    told = f"delete {i + 1} was refused: {describe(error)}"
+                    self.troubles.append(("other", told))
                 break
             del self.model[number]
         self._judge(store, "after deleting on the full disk")
