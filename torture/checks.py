@@ -49,7 +49,9 @@ def judge(
         batch = rng.choice(list(held.values()))[1]
         want = sum(entry[1] == batch for entry in held.values())
         if store.count(batch) != want:
-            troubles.append(("torn", f"count of batch {batch} says {store.count(batch)}, not {want}"))
+            troubles.append(
+                ("torn", f"count of batch {batch} says {store.count(batch)}, not {want}")
+            )
     troubles += searched(store, dim, held, states, rng, sample)
     troubles += [("torn", f"verify: {problem}") for problem in store.problems()[:3]]
     return state, held, troubles
@@ -84,7 +86,9 @@ def searched(
         if [number for number, _ in hits] != want:
             troubles.append(("torn", f"the word of {doc} finds {hits}, not {want}"))
     present = [doc for doc, expected in zip(chosen, here, strict=True) if expected]
-    troubles += [("torn", f"{doc} is not found by its vector") for doc in unseen(store, dim, present)]
+    troubles += [
+        ("torn", f"{doc} is not found by its vector") for doc in unseen(store, dim, present)
+    ]
     return troubles[:3]
 
 

@@ -85,13 +85,13 @@ def _live(subject: Subject, plan: Plan, path: Path, score: Score) -> Score:
         score.problem("other", f"memory grew to {growth:.2f} times that at a tenth")
     before = _bytes(path)
     store.compact()
-    small = _bytes(path) / _live_bytes(subject, staying, numbers)
+    compact = _bytes(path) / _live_bytes(subject, staying, numbers)
     store.close()
     store = subject.open(path, "os")
     _look(store, subject, staying, live, score, "after opening again")
     score.notes += [
         f"memory {memory / 1e6:.0f} MB at a tenth, {now / 1e6:.0f} MB at the end ({growth:.2f}x)",
-        f"files {disk:.2f}x live at most, {small:.2f}x after compact ({before / 1e6:.1f} MB before)",
+        f"files {disk:.2f}x live at most, {compact:.2f}x after compact; {before / 1e6:.1f} MB before",
     ]
     return score
 
@@ -102,7 +102,9 @@ def _look(
     if store.count() != live:
         score.problem("lost", f"{when}: {store.count()} documents, not {live}")
     found = store.get([doc.number for doc in staying])
-    missed = sum(entry is None or entry.doc != doc for entry, doc in zip(found, staying, strict=True))
+    missed = sum(
+        entry is None or entry.doc != doc for entry, doc in zip(found, staying, strict=True)
+    )
     words = store.find("lexical", [word(doc) for doc in staying], documents.vectors([], 1), 1)
     wordless = sum(
         [number for number, _ in hits] != [doc.number]

@@ -53,7 +53,16 @@ def _parent(subject: Subject, plan: Plan, score: Score) -> Score:
         for i in range(rng.randrange(3)):
             worker = threading.Thread(
                 target=_busy,
-                args=(subject, store, path, i, (cycle + 1 << 20) + (i << 16), stop, written, failures),
+                args=(
+                    subject,
+                    store,
+                    path,
+                    i,
+                    (cycle + 1 << 20) + (i << 16),
+                    stop,
+                    written,
+                    failures,
+                ),
             )
             worker.start()
             threads.append(worker)
@@ -83,7 +92,7 @@ def _parent(subject: Subject, plan: Plan, score: Score) -> Score:
             for number in gone:
                 del kept[number]
     for way in ("the parent at the end", "after opening again"):
-        state, held, troubles = checks.judge(store, subject.dim, [kept], rng)
+        _, _, troubles = checks.judge(store, subject.dim, [kept], rng)
         for column, text in troubles:
             score.problem(column, f"{way}: {text}")
         store.close()
@@ -155,8 +164,7 @@ def _child(subject: Subject, store: Store, task: str, doc: Doc, new: Doc, pipe: 
     os.write(pipe, why.encode())
     if task == "leave":
         # The handle is dropped as an interpreter drops it, not left behind.
-        if hasattr(store, "inner"):
-            del store.inner
+        vars(store).clear()
     os._exit(code)
 
 
@@ -181,5 +189,3 @@ def _do(subject: Subject, store: Store, task: str, doc: Doc, new: Doc) -> bool:
     elif task == "close":
         store.close()
     return True
-
-

@@ -76,7 +76,13 @@ class _Full:
     def __init__(
         self, subject: Subject, path: Path, size: int, mounted: bool, rng: random.Random
     ) -> None:
-        self.subject, self.path, self.size, self.mounted, self.rng = subject, path, size, mounted, rng
+        self.subject, self.path, self.size, self.mounted, self.rng = (
+            subject,
+            path,
+            size,
+            mounted,
+            rng,
+        )
         self.model: Model = {}
         self.troubles: Troubles = []
         self.seen: list[str] = []
@@ -214,5 +220,3 @@ class _Full:
         except Exception as error:
             troubles = [("other", describe(error))]
         self.troubles += [(column, f"{when}: {text}") for column, text in troubles]
-
-

@@ -11,6 +11,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,8 @@ def run(subject: Subject, plan: Plan) -> Iterator[Score]:
     for cycle in plan.each(score, FULL, QUICK):
         where = f"cycle {cycle}"
         go_read, go_write = os.pipe()
-        racers = [
-            Child(lambda pipe: _race(subject, path, cycle, go_read, pipe)) for _ in range(2)
-        ]
+        race = partial(_race, subject, path, cycle, go_read)
+        racers = [Child(race), Child(race)]
         for racer in racers:
             racer.read(10)
         os.write(go_write, b"go")
@@ -57,7 +57,7 @@ def run(subject: Subject, plan: Plan) -> Iterator[Score]:
             if subject.names_holder and lost["holder"] != racers[won[0]].pid:
                 wrong = f"{lost['holder']}, not {racers[won[0]].pid}"
                 score.problem("other", f"{where}: the loser was told that the holder is {wrong}")
-    model = {cycle: (0, 0) for cycle in range(plan.first, plan.first + score.cycles)}
+    model = dict.fromkeys(range(plan.first, plan.first + score.cycles), (0, 0))
     outcome = call(lambda: _held(subject, path), 60)
     if outcome.trouble or outcome.value != model:
         held = outcome.trouble or f"{len(outcome.value)} documents of {len(model)}"

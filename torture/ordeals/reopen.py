@@ -65,8 +65,8 @@ def run(subject: Subject, plan: Plan) -> Iterator[Score]:
     if opened:
         total = [a + b for a, b in zip(opened, answered, strict=True)]
         score.notes.append(
-            f"open {median(opened):.1f} ms, first answer {median(answered):.1f} ms later; first time "
-            f"{total[0]:.1f} ms, median {median(total):.1f} ms; {memory / 1e6:.0f} MB of memory"
+            f"open {median(opened):.1f} ms, first answer {median(answered):.1f} ms later, together "
+            f"{median(total):.1f} ms, the first time {total[0]:.1f} ms; {memory / 1e6:.0f} MB"
         )
         goal = next((goal for most, goal in GOALS if count <= most), None)
         if goal is not None:

@@ -153,5 +153,7 @@ def _process(subject: Subject, plan: Plan, path: Path, seconds: float, score: Sc
             score.problem(column, f"{way}: {text}")
         store.close()
         store = subject.open(path)
-    score.notes.append(f"{len(model):,} documents in the end, {score.cycles / seconds:,.0f} operations a second")
+    score.notes.append(
+        f"{len(model):,} documents in the end, {score.cycles / seconds:,.0f} operations a second"
+    )
     return score
