@@ -5,6 +5,7 @@ Nothing here opens a store in the driver itself, so every child starts from a pr
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pickle
 import select
@@ -14,6 +15,10 @@ import time
 import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+
+_LIBC = ctypes.CDLL(None)
+_DIE_WITH_PARENT = 1
 
 
 class Child:
@@ -28,6 +33,8 @@ class Child:
         if self.pid == 0:
             code = 0
             try:
+                if hasattr(_LIBC, "prctl"):
+                    _LIBC.prctl(_DIE_WITH_PARENT, signal.SIGKILL)
                 os.close(self.read_end)
                 work(write_end)
             except BaseException:

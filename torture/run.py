@@ -15,6 +15,7 @@ os.environ.update(OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", OMP_NUM_THREADS
 import argparse
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from dataclasses import asdict
@@ -46,6 +47,8 @@ def main() -> int:
     if not hasattr(os, "fork"):
         print("the torture run needs fork and kill; there is none here")
         return 2
+    # What was made is removed also when the run is ended from outside.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = Path(tempfile.mkdtemp(prefix="torture-", dir=asked.folder))
     scores: list[Score] = []
     try:

@@ -91,7 +91,7 @@ def _live(subject: Subject, plan: Plan, path: Path, score: Score) -> Score:
     _look(store, subject, staying, live, score, "after opening again")
     score.notes += [
         f"memory {memory / 1e6:.0f} MB at a tenth, {now / 1e6:.0f} MB at the end ({growth:.2f}x)",
-        f"files {disk:.2f}x live at most, {compact:.2f}x after compact; {before / 1e6:.1f} MB before",
+        f"files {disk:.2f}x live at most, {compact:.2f}x compacted, {before / 1e6:.1f} MB before",
     ]
     return score
 

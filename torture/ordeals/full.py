@@ -25,7 +25,7 @@ from subject import Store, Subject
 from table import Plan, Score
 
 FULL, QUICK = 100, 8
-SMALLEST, LARGEST = 200_000, 8_000_000
+SMALLEST, LARGEST, LARGEST_QUICK = 200_000, 8_000_000, 800_000
 #: Documents that are deleted one by one on the full disk; their records fill more than a page.
 DELETED = 150
 NEW_USERS, NEW_MOUNTS = 0x10000000, 0x00020000
@@ -43,7 +43,8 @@ def run(subject: Subject, plan: Plan) -> Iterator[Score]:
     seen: Counter[str] = Counter()
     for cycle in plan.each(score, FULL, QUICK):
         rng = random.Random(f"{plan.seed}/full/{cycle}")
-        size = int(SMALLEST * (LARGEST / SMALLEST) ** rng.random())
+        largest = LARGEST_QUICK if plan.quick else LARGEST
+        size = int(SMALLEST * (largest / SMALLEST) ** rng.random())
         mounted = mounts and cycle % 2 == 0
         ordeal = _Full(subject, path, size, mounted, rng)
         outcome = call(ordeal.run, 120)
