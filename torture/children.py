@@ -16,9 +16,10 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-
 _LIBC = ctypes.CDLL(None)
 _DIE_WITH_PARENT = 1
+#: More than this late is no longer the scheduler's ordinary doing.
+LATE_S = 0.5
 
 
 class Child:
@@ -44,15 +45,25 @@ class Child:
         os.close(write_end)
 
     def read(self, seconds: float) -> bytes | None:
-        """Some bytes, none at the end of the pipe, None when the time is over."""
-        ready, _, _ = select.select([self.read_end], [], [], max(seconds, 0))
-        return os.read(self.read_end, 1 << 16) if ready else None
+        """Some bytes, none at the end of the pipe, None when the time is over.
+
+        Where the driver itself is woken much too late, the machine stood still and the child with
+        it: the time begins again.
+        """
+        seconds = max(seconds, 0)
+        while True:
+            began = time.monotonic()
+            ready, _, _ = select.select([self.read_end], [], [], seconds)
+            if ready:
+                return os.read(self.read_end, 1 << 16)
+            if time.monotonic() - began < seconds + LATE_S:
+                return None
 
     def read_all(self, seconds: float) -> tuple[bytes, bool]:
         """Everything until the end of the pipe, and whether that came in time."""
         until, parts = time.monotonic() + seconds, []
         while True:
-            part = self.read(until - time.monotonic())
+            part = self.read(max(until - time.monotonic(), LATE_S))
             if not part:
                 return b"".join(parts), part is not None
             parts.append(part)
