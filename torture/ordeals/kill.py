@@ -29,6 +29,9 @@ FULL, QUICK = 1000, 40
 LIVES = 20
 #: Changes a child may make before it waits to be killed.
 MOST = 40
+#: Between the sign that something begins and the kill, as powers of ten of a second: changes take
+#: from some microseconds to tens of milliseconds.
+DELAYS = (-5.0, -1.5)
 
 
 def run(subject: Subject, plan: Plan) -> Iterator[Score]:
@@ -97,7 +100,7 @@ class _Life:
         """Runs the child and kills it; answers what it was doing."""
         opening = self.rng.random() < 0.15
         acks = int(self.rng.expovariate(1 / 8))
-        delay = self.rng.random() ** 3 * 0.003
+        delay = 10 ** self.rng.uniform(*DELAYS)
         child = Child(self._write)
         told, until = b"", time.monotonic() + 60
         # A sign when it begins, one when it has opened, one at the start and end of each change.
@@ -153,7 +156,7 @@ class _Life:
         for _ in range(self.rng.randrange(1, 4)):
             child = Child(recover)
             child.read(10)
-            time.sleep(self.rng.random() ** 2 * 0.003)
+            time.sleep(10 ** self.rng.uniform(*DELAYS))
             child.kill()
             child.wait()
 
