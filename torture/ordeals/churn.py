@@ -26,8 +26,8 @@ FULL, QUICK = 1_000_000, 15_000
 LIVE_FULL, LIVE_QUICK = 10_000, 1000
 SURVIVORS = 200
 DIM = 32
-#: What is allowed: memory against that of the first tenth, files against live bytes, and what a log may
-#: have besides before it is worth to be shortened.
+#: What is allowed: memory against that of the first tenth, files against live bytes, and what a
+#: log may have besides before it is worth to be shortened.
 MEMORY, DISK, LOG = 1.1, 3.0, 5 << 20
 #: Below this the allocator's habits are larger than any growth, and memory is only told.
 SHORT = 100_000
