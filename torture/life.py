@@ -21,15 +21,18 @@ class Change(NamedTuple):
         return f"{self.verb} of {len(self.docs) or len(self.numbers)}"
 
 
-def changes(rng: random.Random, model: Model, batch: int, upkeep: float) -> Iterator[Change]:
+def changes(
+    rng: random.Random, model: Model, batch: int, upkeep: float, most: int = 2000
+) -> Iterator[Change]:
     """Changes of a store that holds `model`, without an end; `batch` numbers the first.
 
-    `upkeep` is the share of checkpoints, compactions and backups.
+    `upkeep` is the share of checkpoints, compactions and backups, `most` the size of a batch.
     """
     model = dict(model)
     fresh = batch << 16
     while True:
-        size = rng.choice((1, 1, 1, 2, 5, 20, 20, rng.randrange(20, 200), rng.randrange(20, 2000)))
+        sizes = (1, 1, 1, 2, 5, 20, 20, rng.randrange(20, 200), rng.randrange(20, 2000))
+        size = min(rng.choice(sizes), most)
         draw = rng.random()
         if draw < upkeep:
             verbs = ("checkpoint", "checkpoint", "compact", "backup", "reopen")

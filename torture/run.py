@@ -29,6 +29,7 @@ from table import Plan, Score, markdown, remarks, table
 SUBJECTS = {"ours": Ours, "sqlite": Sqlite}
 ORDEALS = [
     "kill",
+    "follow",
     "corrupt",
     "flip",
     "churn",

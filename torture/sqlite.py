@@ -63,7 +63,11 @@ class SqliteStore(Store):
 
     def get(self, numbers: list[int]) -> list[Found | None]:
         ask = "SELECT number, version, batch, text, vector FROM docs WHERE id = ?"
-        rows = [self.inner.execute(ask, (id,)).fetchone() for id in ids(numbers)]
+        self.inner.execute("BEGIN")
+        try:
+            rows = [self.inner.execute(ask, (id,)).fetchone() for id in ids(numbers)]
+        finally:
+            self.inner.execute("COMMIT")
         return [None if row is None else self._found(row) for row in rows]
 
     def _found(self, row: tuple[object, ...]) -> Found:
@@ -144,7 +148,7 @@ class Sqlite(Subject):
         return SqliteStore(inner, self.dim, read_only)
 
     def open_alone(self, folder: Path) -> Store:
-        inner = self._connect(folder, "sync", False, 0, exclusive=True)
+        inner = self._connect(folder, "sync", False, 0.05, exclusive=True)
         return SqliteStore(inner, self.dim)
 
     def _connect(

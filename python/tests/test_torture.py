@@ -14,6 +14,7 @@ RUN = Path(__file__).resolve().parents[2] / "torture" / "run.py"
 #: Ordeals and how many cycles of each; together well below a minute.
 ORDEALS = {
     "kill": 8,
+    "follow": 4,
     "corrupt": 120,
     "flip": 3000,
     "churn": 5000,
