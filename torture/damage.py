@@ -34,7 +34,9 @@ Files = dict[str, bytes]
 QUESTIONS = [Doc(5, 0, 0), Doc(11, 0, 0), Doc(1_000_003, 7, 0)]
 MODES = ("dense", "lexical", "hybrid")
 CASE_S = 10.0
-MEMORY = 14 << 30
+#: Address space that a child may take besides what it has: ten times what the stores need, and
+#: what each processor's thread reserves. A length that was believed without a check is beyond it.
+MEMORY = (1 << 30) + (160 << 20) * (os.cpu_count() or 1)
 CLASSES = ("same", "error", "SILENT", "crash", "hang")
 NEW = Doc(2_000_003, 0, 0)
 
@@ -128,7 +130,8 @@ def run_cases(
         todo = range(start, numbers.stop)
 
         def work(pipe: int, todo: range = todo) -> None:
-            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+            limit = _address_space() + MEMORY
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             for number in todo:
                 result = Result(number, *_examine(subject, home, make(number)))
@@ -149,6 +152,14 @@ def run_cases(
             how = signal.Signals(-status).name if status < 0 else f"status {status}"
             yield Result(start, kind, f"{make(start).name}: {how}")
             start += 1
+
+
+def _address_space() -> int:
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 1 << 34
 
 
 def _examine(subject: Subject, home: Path, case: Case) -> tuple[str, str]:

@@ -14,12 +14,16 @@ os.environ.update(OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", OMP_NUM_THREADS
 
 import argparse
 import json
+import platform
 import shutil
 import signal
+import sqlite3
 import sys
 import tempfile
 from dataclasses import asdict
+from datetime import date
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 from ours import Ours
@@ -63,7 +67,9 @@ def main() -> int:
         shutil.rmtree(folder, ignore_errors=True)
     print("\n" + table(scores))
     if asked.markdown:
-        Path(asked.markdown).write_text(markdown(scores))
+        # The folder had another name in every run.
+        told = markdown(scores).replace(str(folder), "FOLDER")
+        Path(asked.markdown).write_text(f"{_heading(asked)}\n{told}")
     if asked.json:
         rows = [asdict(score) | {"violations": score.violations} for score in scores]
         Path(asked.json).write_text(json.dumps(rows, indent=1))
@@ -79,6 +85,15 @@ def _one(name: str, key: str, plan: Plan, scores: list[Score]) -> None:
         print(f"{score.ordeal}, {score.subject}: {found}, {score.seconds:.1f} s", flush=True)
         for line in remarks(score):
             print(f"    {line}", flush=True)
+
+
+def _heading(asked: argparse.Namespace) -> str:
+    system = platform.uname()
+    return f"""# What the torture run found
+{date.today()}: ragcore {version("ragcore")}, SQLite {sqlite3.sqlite_version}, Python \
+{platform.python_version()}, {system.system} {system.release} on {os.cpu_count()} processors \
+({system.machine}), seed {asked.seed}. [README.md](README.md) tells what is done and what counts.
+"""
 
 
 def _memory(folder: Path) -> Path:
