@@ -29,8 +29,8 @@ DIM = 32
 #: What is allowed: memory against that of the first tenth, files against live bytes, and what a
 #: log may have besides before it is worth to be shortened.
 MEMORY, DISK, LOG = 1.1, 3.0, 5 << 20
-#: Below this the allocator's habits are larger than any growth, and memory is only told.
-SHORT = 100_000
+#: In a shorter run a tenth of it ends before memory has found its level, and it is only told.
+SHORT = 800_000
 
 
 def run(subject: Subject, plan: Plan) -> Iterator[Score]:

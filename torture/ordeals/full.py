@@ -126,11 +126,17 @@ class _Full:
         self._delete(store)
         self._upkeep(store)
         self._judge(store, "after upkeep on the full disk")
+        again = self._open_again(store)
         if self.mounted:
             for name in ("ballast", "rest"):
                 (self.path / name).unlink()
         else:
             resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        try:
+            store = again or self.subject.open(self.path / "store")
+        except Exception as error:
+            self.troubles.append(("unopened", f"there is room again, but: {describe(error)}"))
+            return done
         docs = [Doc(900_000 + i, 0, 3) for i in range(50)]
         try:
             store.add(rows(docs, self.subject.dim))
@@ -197,6 +203,24 @@ class _Full:
             self.seen.append("backup refused")
             self._half(copy)
         shutil.rmtree(copy, ignore_errors=True)
+
+    def _open_again(self, store: Store) -> Store | None:
+        """A reader must open it on the full disk; a writer may have to wait for room."""
+        opened = None
+        try:
+            store.close()
+            opened = self.subject.open(self.path / "store")
+            self.seen.append("opened for writing when full")
+        except Exception as error:
+            self._clean(error, "opening when full")
+            self.seen.append("not opened for writing when full")
+        try:
+            reader = self.subject.open(self.path / "store", read_only=True)
+            self._judge(reader, "read on the full disk")
+            reader.close()
+        except Exception as error:
+            self.troubles.append(("unopened", f"for reading when full: {describe(error)}"))
+        return opened
 
     def _half(self, copy: Path) -> None:
         """A backup that was refused is not opened as something else than the store."""
