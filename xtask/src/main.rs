@@ -6,6 +6,7 @@ mod model;
 mod python;
 mod run;
 mod rust;
+mod torture;
 
 use run::{Count, command, succeeds};
 use std::path::{Path, PathBuf};
@@ -20,7 +21,9 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   layers                  the arrows between the rooms point down
   header [--check]        write include/ragcore.h, or fail if it is not up to date
   install-c --prefix DIR  the C library, its headers, pkg-config file and CMake package
-  model --work DIR        fit the built-in static model anew (hours)";
+  model --work DIR        fit the built-in static model anew (hours)
+  torture [--quick] [ORDEAL ...]
+                          kill, corrupt and crowd stores; in full hours, --help lists the ordeals";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         ["header", "--check"] => c::header(&root, true),
         ["install-c", "--prefix", prefix] => c::install(&root, Path::new(prefix)),
         ["model", "--work", work] => model::fit(&root, Path::new(work)),
+        ["torture", ref options @ ..] => torture::run(&root, options),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

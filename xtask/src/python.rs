@@ -50,7 +50,17 @@ pub fn venv(root: &Path) -> Option<PathBuf> {
 /// Builds the extension in the dev profile and puts it beside the package in `python/ragcore`,
 /// where the environment finds both.
 pub fn install(root: &Path, python: &Path) -> bool {
-    let mut build = command(root, python, &["-m", "maturin", "develop", "--quiet"]);
+    develop(root, python, &[])
+}
+
+/// As [`install`], optimised.
+pub fn install_release(root: &Path, python: &Path) -> bool {
+    develop(root, python, &["--release"])
+}
+
+fn develop(root: &Path, python: &Path, profile: &[&str]) -> bool {
+    let always = ["-m", "maturin", "develop", "--quiet"];
+    let mut build = command(root, python, &[&always, profile].concat());
     if let Some(environment) = python.parent().and_then(Path::parent) {
         build.env("VIRTUAL_ENV", environment);
     }
@@ -82,7 +92,7 @@ pub fn test(root: &Path, python: &Path, model: Option<&Path>) -> Count {
 
 /// Checks the layout and the lints of the Python code; nothing is written.
 fn style(root: &Path, python: &Path) -> bool {
-    let folders = ["python", "examples/python"];
+    let folders = ["python", "examples/python", "torture"];
     let layout = [&["-m", "ruff", "format", "--check"][..], &folders].concat();
     let lints = [&["-m", "ruff", "check"][..], &folders].concat();
     succeeds(command(root, python, &layout)) && succeeds(command(root, python, &lints))
