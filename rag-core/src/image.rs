@@ -10,7 +10,7 @@
 //! `u64`, the length of the file `u64`, zeros, CRC-32 of the first 60 bytes `u32`.
 
 use crate::bytes::Read;
-use crate::disk::{Bytes, Disk, Output};
+use crate::disk::{Bytes, Disk, Output, Pages};
 use crate::plain::{Plain, bytes_of, numbers_of};
 use std::io;
 use std::path::Path;
@@ -21,6 +21,7 @@ pub(crate) const VERSION: u32 = 1;
 const MAGIC: &[u8; 8] = b"RAGIMAGE";
 const END: &[u8; 8] = b"RAGIMEND";
 const LINE: usize = 64;
+const DAMAGED: &str = "an array does not match its checksum";
 /// Bytes that are checked and copied while they are in the cache.
 const AT_ONCE: usize = 1 << 17;
 /// Bytes that are written in one go.
@@ -178,14 +179,19 @@ impl Image {
 
     /// Reads a part from its beginning.
     pub(crate) fn part(&self, part: usize) -> Reader<'_> {
-        Reader(&self.bytes.bytes()[self.parts[part]..])
+        self.reader(&self.bytes.bytes()[self.parts[part]..])
+    }
+
+    fn reader<'a>(&'a self, rest: &'a [u8]) -> Reader<'a> {
+        let of = &*self.bytes;
+        Reader { of, rest }
     }
 
     /// Checks every byte; answers how many there are.
     pub(crate) fn check(&self) -> Read<u64> {
         let all = self.bytes.bytes();
-        let mut rest = Reader(&all[LINE..all.len() - LINE]);
-        while !rest.0.is_empty() {
+        let mut rest = self.reader(&all[LINE..all.len() - LINE]);
+        while !rest.rest.is_empty() {
             rest.array::<u8>()?.each(|_| ())?;
         }
         Ok(all.len() as u64)
@@ -194,10 +200,16 @@ impl Image {
 
 /// Reads arrays, one after the other.
 #[derive(Clone, Debug)]
-pub(crate) struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a> {
+    of: &'a dyn Bytes,
+    rest: &'a [u8],
+}
 
 /// An array whose checksum was not looked at yet.
 pub(crate) struct Array<'a, T> {
+    of: &'a dyn Bytes,
+    /// Where it begins in the file.
+    at: usize,
     body: &'a [u8],
     numbers: &'a [T],
 }
@@ -205,7 +217,7 @@ pub(crate) struct Array<'a, T> {
 impl<'a> Reader<'a> {
     pub(crate) fn array<T: Plain>(&mut self) -> Read<Array<'a, T>> {
         const CUT: &str = "it ends too early";
-        let (line, rest) = self.0.split_first_chunk::<LINE>().ok_or(CUT)?;
+        let (line, rest) = self.rest.split_first_chunk::<LINE>().ok_or(CUT)?;
         let crc = crc32fast::hash(&line[..8]).to_le_bytes();
         if line[8..12] != crc || line[12..].iter().any(|&byte| byte != 0) {
             return Err("the length of an array does not match its checksum");
@@ -213,9 +225,17 @@ impl<'a> Reader<'a> {
         let length = usize::try_from(u64_at(line, 0)).map_err(|_| CUT)?;
         let size = length.checked_add(LINE + 4).map(|_| body(length));
         let (body, rest) = size.and_then(|n| rest.split_at_checked(n)).ok_or(CUT)?;
-        self.0 = rest;
+        self.rest = rest;
         let numbers = numbers_of(&body[..length]).ok_or("an array of other numbers")?;
-        Ok(Array { body, numbers })
+        // A part may be cut off at the end of the array, but not in front of it.
+        let at = body.as_ptr().addr() - self.of.bytes().as_ptr().addr();
+        let of = self.of;
+        Ok(Array {
+            of,
+            at,
+            body,
+            numbers,
+        })
     }
 
     /// An array as it is.
@@ -248,6 +268,23 @@ impl<T: Plain> Array<'_, T> {
         self.numbers.len()
     }
 
+    /// Its bytes where they are, to be changed in memory, with room for so many in all; `None` where
+    /// the system cannot.
+    pub(crate) fn pages(&self, room: usize) -> Option<Pages> {
+        self.of.pages(self.at, size_of_val(self.numbers), room)
+    }
+
+    /// Whether these bytes are its own, as they were written.
+    pub(crate) fn matches(&self, bytes: &[u8]) -> Read<()> {
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(bytes);
+        crc.update(&self.body[bytes.len()..self.body.len() - 4]);
+        match self.body.ends_with(&crc.finalize().to_le_bytes()) {
+            true => Ok(()),
+            false => Err(DAMAGED),
+        }
+    }
+
     /// Hands out all numbers in pieces, and then says whether they were what was written.
     pub(crate) fn each(self, mut each: impl FnMut(&[T])) -> Read<()> {
         let (sums, end) = self.body.split_at(self.body.len() - 4);
@@ -263,7 +300,7 @@ impl<T: Plain> Array<'_, T> {
         crc.update(&sums[at..]);
         match crc.finalize().to_le_bytes() == end {
             true => Ok(()),
-            false => Err("an array does not match its checksum"),
+            false => Err(DAMAGED),
         }
     }
 }

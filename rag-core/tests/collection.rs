@@ -6,6 +6,7 @@ use rag_core::collection::{
 };
 use rag_core::retrieval::filter::Filter;
 use rag_core::steering::LearnOptions;
+use rag_core::store::Durability;
 use rag_core::{ErrorKind, Rng, Rows};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -643,4 +644,58 @@ fn readers_and_writers_on_many_threads_see_whole_batches() {
         }
     });
     assert_eq!(collection.len().unwrap(), 120);
+}
+
+#[test]
+fn what_was_opened_from_files_is_searched_added_to_and_changed_like_what_was_never_closed() {
+    let dir = TempDir::new("mapped");
+    let options = OpenOptions::default()
+        .dim(Some(DIM))
+        .durability(Durability::Os);
+    let mut rng = Rng::new(8);
+    let mut docs = |range: std::ops::Range<usize>| -> Vec<Doc> {
+        let doc = |i: usize| Doc {
+            id: format!("d{i:05}"),
+            text: format!("word{} and word{} of {i}", i % 17, i % 5),
+            vector: unit(&mut rng),
+            metadata: json!({"n": i}).as_object().cloned().unwrap(),
+        };
+        range.map(doc).collect()
+    };
+    let never = Collection::in_memory(None, Some(DIM)).unwrap();
+    let parts = [
+        docs(0..2600),
+        docs(2000..4000),
+        docs(3500..3900),
+        docs(4000..9000),
+    ];
+    for (i, part) in parts.iter().enumerate() {
+        let opened = Collection::open(dir.path(), None, &options).unwrap();
+        for collection in [&never, &opened] {
+            collection.upsert(batch(part)).unwrap();
+            let filter = filter(json!({"n": {"$gte": 100 * i, "$lt": 100 * i + 60}}));
+            assert_eq!(collection.delete_where(&filter).unwrap(), 60);
+        }
+        if i == 1 {
+            opened.compact().unwrap();
+        }
+        opened.close().unwrap();
+        let opened = Collection::open(dir.path(), None, &options.clone().read_only(true)).unwrap();
+        assert_eq!(opened.ids().unwrap(), never.ids().unwrap());
+        assert_eq!(opened.verify().unwrap().problems, [""; 0]);
+        for doc in parts[i].iter().step_by(97) {
+            for exact in [true, false] {
+                let mut query = Query::text(doc.text.as_str()).with_vector(doc.vector.clone());
+                query.options.exact = exact;
+                let (a, b) = (
+                    opened.search(&query).unwrap(),
+                    never.search(&query).unwrap(),
+                );
+                match exact {
+                    true => assert_eq!(a, b),
+                    false => assert_eq!(a[0], b[0]),
+                }
+            }
+        }
+    }
 }

@@ -12,6 +12,7 @@ use crate::kernel;
 use crate::matrix::Matrix;
 use crate::progress::Progress;
 use crate::retrieval::filter::Filter;
+use crate::steering::Steering;
 use crate::threads;
 use std::collections::HashSet;
 use std::sync::{Arc, MutexGuard, PoisonError, RwLockWriteGuard};
@@ -237,6 +238,12 @@ impl Collection {
         writer: &mut Writer,
         changes: impl Iterator<Item = &'c Change> + Clone,
     ) -> Result<()> {
+        // What is logged must apply, here and at every opening from then on.
+        for change in changes.clone() {
+            if let Change::Steering { set, .. } = change {
+                Steering::from_bytes(set)?;
+            }
+        }
         let mut places = Vec::new();
         if let Some(store) = &mut writer.store {
             let records: Vec<Vec<u8>> = changes.clone().map(Change::encode).collect();

@@ -13,6 +13,68 @@ use std::io;
 pub(super) struct Mapping {
     start: *const u8,
     len: usize,
+    file: File,
+}
+
+/// A part of a file that may be changed and added to in memory: the file stays as it is.
+#[derive(Debug)]
+pub(crate) struct Pages {
+    base: *mut libc::c_void,
+    span: usize,
+    /// Where the part begins behind `base`, and the room from there on.
+    skew: usize,
+    room: usize,
+}
+
+// SAFETY: the pages are the owner's alone.
+unsafe impl Send for Pages {}
+// SAFETY: they are changed through a mutable borrow of the owner only.
+unsafe impl Sync for Pages {}
+
+impl Pages {
+    /// `len` bytes from `at` on, which the file has, with room for so many in all.
+    fn new(file: &File, at: usize, len: usize, room: usize) -> Option<Self> {
+        use std::os::fd::AsRawFd;
+        // SAFETY: asks for a number.
+        let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).ok()?;
+        let skew = at % page;
+        let span = skew.checked_add(room)?.checked_next_multiple_of(page)?;
+        let offset = libc::off_t::try_from(at - skew).ok()?;
+        let both = libc::PROT_READ | libc::PROT_WRITE;
+        let fresh = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: the system chooses a place of its own for the pages.
+        let base = unsafe { libc::mmap(std::ptr::null_mut(), span, both, fresh, -1, 0) };
+        if base == libc::MAP_FAILED {
+            return None;
+        }
+        let pages = Self {
+            base,
+            span,
+            skew,
+            room,
+        };
+        let private = libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_NORESERVE;
+        // SAFETY: the first of the pages that were just mapped, which nobody uses yet, are replaced.
+        let mapped =
+            unsafe { libc::mmap(base, skew + len, both, private, file.as_raw_fd(), offset) };
+        (mapped != libc::MAP_FAILED && len <= room).then_some(pages)
+    }
+
+    pub(crate) fn start(&self) -> *mut u8 {
+        self.base.cast::<u8>().wrapping_add(self.skew)
+    }
+
+    /// Bytes from `start` on.
+    pub(crate) fn room(&self) -> usize {
+        self.room
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        // SAFETY: they were mapped by `new`, and no borrow of them is left.
+        unsafe { libc::munmap(self.base, self.span) };
+    }
 }
 
 // SAFETY: the pages are only ever read.
@@ -22,7 +84,7 @@ unsafe impl Sync for Mapping {}
 
 impl Mapping {
     /// The first `len` bytes of a file, of which there is at least one.
-    pub(super) fn new(file: &File, len: usize) -> io::Result<Self> {
+    pub(super) fn new(file: File, len: usize) -> io::Result<Self> {
         use std::os::fd::AsRawFd;
         // SAFETY: the system chooses a place of its own for the pages, so that no memory of the
         // process is touched; it keeps the file for as long as they are mapped.
@@ -41,6 +103,7 @@ impl Mapping {
             false => Ok(Self {
                 start: start.cast_const().cast(),
                 len,
+                file,
             }),
         }
     }
@@ -51,6 +114,11 @@ impl Bytes for Mapping {
         // SAFETY: the pages are mapped until this is dropped, and nobody changes what was written
         // of such a file.
         unsafe { std::slice::from_raw_parts(self.start, self.len) }
+    }
+
+    fn pages(&self, at: usize, len: usize, room: usize) -> Option<Pages> {
+        let inside = at.checked_add(len).is_some_and(|end| end <= self.len);
+        inside.then(|| Pages::new(&self.file, at, len, room))?
     }
 }
 

@@ -6,11 +6,15 @@
 
 #[cfg(unix)]
 mod map;
+#[cfg(not(unix))]
+#[path = "no_map.rs"]
+mod map;
 #[cfg(test)]
 pub(crate) mod simulated;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::plain::AlignedBytes;
+pub(crate) use map::Pages;
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -81,6 +85,12 @@ pub(crate) trait Output: Debug + Send + Sync {
 /// Bytes that stay as they are.
 pub(crate) trait Bytes: Debug + Send + Sync {
     fn bytes(&self) -> &[u8];
+
+    /// `len` of them from `at` on, to be changed in memory, with room for so many; `None` where the
+    /// system cannot.
+    fn pages(&self, _at: usize, _len: usize, _room: usize) -> Option<Pages> {
+        None
+    }
 }
 
 impl Bytes for AlignedBytes {
@@ -145,7 +155,7 @@ impl Disk for System {
         let len = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
         #[cfg(unix)]
         if len > 0 {
-            return Ok(Box::new(map::Mapping::new(&file, len)?));
+            return Ok(Box::new(map::Mapping::new(file, len)?));
         }
         let read = AlignedBytes::filled(len, |room| file.read_exact(room).map(|()| room.len()));
         Ok(Box::new(read?))

@@ -228,6 +228,9 @@ impl Store {
         replay: &mut dyn Replay,
     ) -> Result<Self> {
         options.check()?;
+        if directory.as_os_str().is_empty() {
+            return Err(Error::invalid("the path is empty; name a directory"));
+        }
         if !options.read_only {
             disk.make_directory(directory)
                 .map_err(|e| Error::io("cannot make", directory, e))?;

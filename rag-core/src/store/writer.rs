@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
 
 /// Bytes that are kept on disk for nothing but to be given up for a deletion when it is full.
-const SPARE: usize = 1 << 18;
+const SPARE: usize = 1 << 16;
 /// Bytes of a new log that are written in one go.
 const AT_ONCE: usize = 1 << 22;
 

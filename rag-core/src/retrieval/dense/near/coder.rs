@@ -6,7 +6,7 @@ use super::rotation::Rotation;
 use crate::bytes::Read;
 use crate::image::Array;
 use crate::kernel::codes::{BLOCK, BLOCK_BYTES, Decode, padded, prefetch};
-use crate::kernel::{self, Aligned, grow_large, large_room};
+use crate::kernel::{self, Large, grow_large, large_room};
 
 /// The middle of the sixteen levels.
 const MIDDLE: f32 = 7.5;
@@ -279,8 +279,8 @@ pub(in crate::retrieval::dense) struct Coded {
     /// The largest of the norms, and the widest step of the rests.
     longest: f32,
     widest: f32,
-    pub codes: Aligned<u8>,
-    pub rest: Vec<i8>,
+    pub codes: Large<u8>,
+    pub rest: Large<i8>,
     pub meanings: Vec<Meaning>,
 }
 
@@ -290,8 +290,8 @@ impl Coded {
             width,
             longest: 0.0,
             widest: 0.0,
-            codes: Aligned::default(),
-            rest: Vec::new(),
+            codes: Large::default(),
+            rest: Large::default(),
             meanings: Vec::new(),
         }
     }
@@ -306,35 +306,27 @@ impl Coded {
     }
 
     /// All codes at once; their lengths fit.
-    pub(super) fn set(
-        &mut self,
-        codes: &[u8],
-        rest: Vec<i8>,
-        meanings: Vec<Meaning>,
-        longest: f32,
-    ) {
-        self.codes = Aligned::default();
-        self.codes.grow(codes.len());
+    pub(super) fn set(&mut self, codes: &[u8], rest: &[i8], meanings: Vec<Meaning>, longest: f32) {
+        self.codes.grow(codes.len(), 0);
         self.codes.copy_from_slice(codes);
+        self.rest.grow(rest.len(), 0);
+        self.rest.copy_from_slice(rest);
         self.widest = meanings.iter().fold(0.0, |most, m| most.max(m.rest));
-        (self.rest, self.meanings, self.longest) = (rest, meanings, longest);
+        (self.meanings, self.longest) = (meanings, longest);
     }
 
-    /// Makes room for what is read from an image.
-    pub(super) fn begin(&mut self, slots: usize, longest: f32) {
+    /// Takes codes from an image, and makes room for their meanings.
+    pub(super) fn read(
+        &mut self,
+        codes: Array<'_, u8>,
+        rest: Array<'_, i8>,
+        slots: usize,
+        longest: f32,
+    ) -> Read<()> {
         self.longest = longest;
-        self.codes = Aligned::with_room(slots * self.width / 2);
-        self.rest = large_room(slots * self.width);
+        (self.codes, self.rest) = (Large::read(codes)?, Large::read(rest)?);
         self.meanings = large_room(slots);
-    }
-
-    pub(super) fn read_codes(&mut self, from: Array<'_, u8>) -> Read<()> {
-        // All pieces but the last end with a line.
-        from.each(|codes| self.codes.push_lines(codes))
-    }
-
-    pub(super) fn read_rest(&mut self, from: Array<'_, i8>) -> Read<()> {
-        from.each(|rest| self.rest.extend_from_slice(rest))
+        Ok(())
     }
 
     pub(super) fn push_meaning(&mut self, meaning: Meaning) {
@@ -344,8 +336,8 @@ impl Coded {
 
     fn grow(&mut self, len: usize) {
         if len > self.len() {
-            self.codes.grow(len * self.width / 2);
-            grow_large(&mut self.rest, len * self.width, 0);
+            self.codes.grow(len * self.width / 2, 0);
+            self.rest.grow(len * self.width, 0);
             grow_large(&mut self.meanings, len, Meaning::default());
         }
     }

@@ -3,9 +3,8 @@
 use super::coder::{Asking, Coded};
 use crate::bytes::Read;
 use crate::image::Array;
-use crate::kernel;
 use crate::kernel::codes::prefetch;
-use crate::kernel::grow_large;
+use crate::kernel::{self, Large};
 
 /// Most links of a slot.
 pub(super) const DEGREE: usize = 32;
@@ -44,27 +43,27 @@ impl<F: Fn(u32) -> bool + Sync> Keep for F {
     }
 }
 
-/// The links of a slot, in two cache lines.
-#[derive(Clone, Debug)]
-#[repr(align(64))]
-struct Row([u32; DEGREE]);
-
-/// Links of all slots.
+/// Links of all slots, of each in two cache lines.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Links(Vec<Row>);
+pub(super) struct Links(Large<u32>);
 
 impl Links {
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.0.len() / DEGREE
     }
 
     pub(super) fn grow(&mut self, slots: usize) {
-        grow_large(&mut self.0, slots, Row([NONE; DEGREE]));
+        self.0.grow(slots * DEGREE, NONE);
+    }
+
+    #[inline(always)]
+    fn row(&self, slot: u32) -> &[u32; DEGREE] {
+        &self.0.as_chunks::<DEGREE>().0[slot as usize]
     }
 
     #[inline(always)]
     pub(super) fn of(&self, slot: u32) -> &[u32] {
-        let row = &self.0[slot as usize].0;
+        let row = self.row(slot);
         let len = match row[DEGREE - 1] {
             NONE => row.iter().position(|&s| s == NONE).unwrap_or(DEGREE),
             _ => DEGREE,
@@ -73,37 +72,31 @@ impl Links {
     }
 
     pub(super) fn set(&mut self, slot: u32, links: &[u32]) {
-        let row = &mut self.0[slot as usize].0;
+        let row = &mut self.0.as_chunks_mut::<DEGREE>().0[slot as usize];
         row[..links.len()].copy_from_slice(links);
         row[links.len()..].fill(NONE);
     }
 
     #[inline(always)]
     fn ahead(&self, slot: u32) {
-        prefetch(&self.0[slot as usize].0);
+        prefetch(self.row(slot));
     }
 
     pub(super) fn bytes(&self) -> usize {
         size_of_val(&self.0[..])
     }
 
-    /// The links of each slot with what fills them up.
-    pub(super) fn rows(&self) -> impl Iterator<Item = &[u32]> + Clone {
-        self.0.iter().map(|row| &row.0[..])
+    /// All of them, with what fills them up.
+    pub(super) fn all(&self) -> &[u32] {
+        &self.0
     }
 
-    /// Takes over what [`Links::rows`] gave.
+    /// Takes over what [`Links::all`] gave.
     pub(super) fn read(&mut self, from: Array<'_, u32>) -> Read<()> {
         let slots = (from.len() / DEGREE) as u32;
-        self.0 = kernel::large_room(slots as usize);
-        let mut bad = false;
-        from.each(|numbers| {
-            for links in numbers.as_chunks::<DEGREE>().0 {
-                bad |= links.iter().any(|&to| to >= slots && to != NONE);
-                self.0.push(Row(*links));
-            }
-        })?;
-        match bad {
+        self.0 = Large::read(from)?;
+        let bad = |links: &[u32]| links.iter().any(|&to| to >= slots && to != NONE);
+        match self.0.chunks(DEGREE).any(bad) {
             true => Err("a link to a slot that does not exist"),
             false => Ok(()),
         }

@@ -16,7 +16,7 @@ impl Near {
         let meanings = self.coded.meanings.iter();
         let meanings = meanings.flat_map(|m| [m.scale, m.rest, m.norm, m.lift]);
         to.array(&meanings.collect::<Vec<f32>>())?;
-        to.pieces(self.links.rows())?;
+        to.array(self.links.all())?;
         for list in [&self.entries, &self.dead, &self.dying] {
             to.array(list)?;
         }
@@ -46,9 +46,7 @@ impl Near {
         {
             return Err("codes or links of another number of slots");
         }
-        near.coded.begin(count, longest_coded);
-        near.coded.read_codes(codes)?;
-        near.coded.read_rest(rest)?;
+        near.coded.read(codes, rest, count, longest_coded)?;
         let mut good = true;
         meanings.each(|numbers| {
             for four in numbers.as_chunks::<4>().0 {

@@ -156,9 +156,9 @@ impl Near {
         self.links.set(slot, &[]);
     }
 
-    /// Whether walks pass through slots that hold nothing.
-    pub(super) fn has_dead(&self) -> bool {
-        !(self.dead.is_empty() && self.dying.is_empty())
+    /// How many slots that hold nothing walks pass through.
+    pub(super) fn dead_slots(&self) -> usize {
+        self.dead.len() + self.dying.len()
     }
 
     /// A linked slot was removed: walks still pass through it.

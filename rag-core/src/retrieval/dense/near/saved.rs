@@ -42,7 +42,7 @@ impl Near {
             .checked_mul(width)
             .ok_or("more codes than there can be")?;
         let codes = from.bytes(bytes / 2)?;
-        let rest = from.bytes(bytes)?.iter().map(|&b| b as i8).collect();
+        let rest: Vec<i8> = from.bytes(bytes)?.iter().map(|&b| b as i8).collect();
         let mut meanings = Vec::with_capacity(count);
         for _ in 0..count {
             let four = from.floats(4)?;
@@ -56,7 +56,7 @@ impl Near {
                 lift: four[3],
             });
         }
-        near.coded.set(codes, rest, meanings, most[1]);
+        near.coded.set(codes, &rest, meanings, most[1]);
         near.links.grow(count);
         for slot in 0..count as u32 {
             let links = from.slots(count)?;

@@ -43,6 +43,9 @@ const PLACE: usize = 64;
 const LARGE: usize = 512;
 /// Codes that are scanned in the time that one of chosen rows is looked up and scored.
 const SPARSE: usize = 2;
+/// So many times as many dead slots as others are in the way of a walk: it may not come through. That
+/// many there are only until the next change, after a log with many deletions was read.
+const LOST: usize = 1;
 /// Vectors that were added and are not linked yet, up to which they are looked at one by one.
 const PENDING: usize = 1024;
 /// The pool of a walk where the caller names none: so much up to so many vectors, and for more of
@@ -500,7 +503,8 @@ impl<I: Copy + Ord + Hash + Into<u64> + Send + Sync> Slots<I> {
     ) -> Vec<(u32, f32)> {
         let keep = |slot: u32| self.alive.has(slot) && filter.is_none_or(|f| f.0(slot));
         let waiting = self.pending.len();
-        if way.exact || waiting > PENDING && waiting * 2 > self.count() {
+        let lost = near.dead_slots() > LOST * self.len();
+        if way.exact || lost || waiting > PENDING && waiting * 2 > self.count() {
             return near.scan_all(asking, k, &keep, threads);
         }
         let effort = way.effort.unwrap_or_else(|| self.effort()).max(k);
@@ -514,7 +518,7 @@ impl<I: Copy + Ord + Hash + Into<u64> + Send + Sync> Slots<I> {
             return near.scan_all(asking, k, &keep, threads);
         }
         let mut found = Vec::new();
-        if filter.is_none() && !near.has_dead() {
+        if filter.is_none() && near.dead_slots() == 0 {
             found = near.walk(asking, k, effort, &All);
         } else if passing {
             found = near.pass(asking, k, most, &keep);
