@@ -179,28 +179,18 @@ fn call(function: &Function, nouns: &BTreeSet<&str>) -> String {
     let arguments: Vec<String> = (0..function.parameters.len())
         .map(|i| format!("a{i}"))
         .collect();
-    line(
-        &mut text,
-        "// SAFETY: the arguments are as the header asks, or such that it promises an error."
-            .to_owned(),
-    );
-    line(
-        &mut text,
-        format!(
-            "let result = unsafe {{ {name}({}) }};",
-            arguments.join(", ")
-        ),
-    );
-    line(
-        &mut text,
-        match function.returns.as_str() {
-            "rag_status" => "let status = result;",
-            "const char *" => "read_text(result); let status = 0;",
-            _ => "let _ = result; let status = 0;",
-        }
-        .to_owned(),
-    );
-    format!("{text}{after}    status\n}}\n")
+    let safety =
+        "// SAFETY: the arguments are as the header asks, or such that it promises an error.";
+    line(&mut text, safety.to_owned());
+    let call = format!("unsafe {{ {name}({}) }}", arguments.join(", "));
+    let ends = match (function.returns.as_str(), after.is_empty()) {
+        ("rag_status", true) => call,
+        ("rag_status", false) => format!("let status = {call};\n{after}    status"),
+        ("const char *", _) => format!("let lent = {call};\n    read_text(lent);\n    OK"),
+        (_, _) => format!("let _ = {call};\n    OK"),
+    };
+    line(&mut text, ends);
+    text + "}\n"
 }
 
 /// An argument that is no handle, by its type and, where that does not tell, its name.

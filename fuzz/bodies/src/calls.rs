@@ -8,6 +8,7 @@
 #![allow(unsafe_code, reason = "a C interface is called")]
 
 mod driver;
+mod furnish;
 
 use crate::scratch::Scratch;
 use driver::{Driver, MOST};
@@ -45,11 +46,8 @@ pub(crate) fn run(data: &[u8]) {
     }
     driver.end();
     // SAFETY: it takes nothing.
-    assert_eq!(
-        unsafe { rag_handles_alive() },
-        0,
-        "handles that were given and never came out"
-    );
+    let alive = unsafe { rag_handles_alive() };
+    assert_eq!(alive, 0, "handles that were given and never came out");
 }
 
 fn one(call: &Call, driver: &mut Driver<'_>) {

@@ -37,6 +37,8 @@ pub(crate) struct Life {
     dials: BTreeSet<String>,
     /// Whether texts become vectors by themselves.
     embeds: bool,
+    /// How often very many have come at once, which takes its time.
+    floods: usize,
 }
 
 impl Life {
@@ -159,14 +161,15 @@ impl Life {
         } else {
             held.iter_mut()
                 .filter_map(|held| held.vector.as_mut())
-                .for_each(normalise);
+                .for_each(|vector| normalise(vector));
         }
         self.documents.extend(ids.into_iter().zip(held));
     }
 
     /// So many documents come, or all go, that rows are numbered anew.
     fn many(&mut self, collection: &Collection, choices: &mut Choices<'_>) {
-        if self.embeds || self.documents.len() > 1500 {
+        self.floods += 1;
+        if self.embeds || self.floods > 3 {
             let everything = Filter::parse(&json!({})).expect("a filter");
             let gone = collection
                 .delete_where(&everything)
@@ -193,7 +196,10 @@ impl Life {
         let batch = batch.vectors(&flat, DIM).expect("whole rows");
         collection.upsert(batch).expect("good documents");
         let mut held = held;
-        held.vector.as_mut().into_iter().for_each(normalise);
+        held.vector
+            .as_mut()
+            .into_iter()
+            .for_each(|vector| normalise(vector));
         self.documents
             .extend(ids.into_iter().map(|id| (id, held.clone())));
     }
@@ -218,8 +224,10 @@ impl Life {
         let known: BTreeSet<&String> = self.documents.keys().collect();
         assert_eq!(ids.iter().collect::<BTreeSet<_>>(), known);
         assert_eq!(ids.len(), known.len(), "an id twice");
-        let documents = collection.get(&ids).expect("open");
-        for (id, document) in ids.iter().zip(documents) {
+        // All of a few, some of many.
+        let some: Vec<&String> = ids.iter().step_by(1 + ids.len() / 64).collect();
+        let documents = collection.get(&some).expect("open");
+        for (id, document) in some.into_iter().zip(documents) {
             let document = document.expect("its id is here");
             let held = &self.documents[id];
             assert_eq!((&document.id, &document.text), (id, &held.text));
@@ -359,7 +367,7 @@ fn vector(choices: &mut Choices<'_>) -> Vec<f32> {
     vec![turn.cos() * 3.0, turn.sin() * 3.0, tilt]
 }
 
-fn normalise(vector: &mut Vec<f32>) {
+fn normalise(vector: &mut [f32]) {
     let norm = vector
         .iter()
         .map(|x| f64::from(*x).powi(2))

@@ -85,7 +85,7 @@ fn ask(collection: &Collection) {
 /// One record: any bytes, or a real one as it is, or with changes.
 fn record(choices: &mut Choices<'_>) -> Vec<u8> {
     let what = choices.byte();
-    if what % 8 == 0 {
+    if what.is_multiple_of(8) {
         let n = choices.below(200);
         return choices.bytes(n).to_vec();
     }

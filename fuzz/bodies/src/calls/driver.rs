@@ -1,5 +1,6 @@
 //! Picks arguments, and keeps what was given until it is let go.
 
+use super::furnish::furnish;
 use super::{NOUNS, OK, Pointer};
 use crate::choices::Choices;
 use crate::scratch::Scratch;
@@ -13,6 +14,8 @@ pub(super) const MOST: usize = 8;
 const ITEMS: usize = MOST * MOST;
 /// Items for which there is room in an output.
 const ROOM: usize = 1024;
+/// Outputs of one call, which must not overlap.
+const OUTPUTS: usize = 4;
 /// The largest item of the header, in words.
 const WORDS: usize = 16;
 /// Stands in a place until a call writes to it.
@@ -108,6 +111,7 @@ pub(super) struct Driver<'a> {
     pools: Vec<Pool>,
     paths: Vec<Vec<u8>>,
     output: Vec<u64>,
+    outputs: usize,
     /// What the arguments of the present call point to.
     lent: Vec<Box<[u64]>>,
     bad_handle: bool,
@@ -130,7 +134,8 @@ impl<'a> Driver<'a> {
             choices: Choices::new(data),
             pools: NOUNS.iter().map(|_| Pool::default()).collect(),
             paths,
-            output: vec![0; ROOM * WORDS],
+            output: vec![0; OUTPUTS * ROOM * WORDS],
+            outputs: 0,
             lent: Vec::new(),
             bad_handle: false,
             going: None,
@@ -156,14 +161,19 @@ impl<'a> Driver<'a> {
         }
         self.remember("rag_options", options);
         self.remember("rag_collection", collection);
+        let mask = self.choices.byte();
+        furnish(self, mask);
     }
 
-    fn remember(&mut self, noun: &str, handle: Pointer) {
+    /// Keeps what an honest call gave.
+    pub(super) fn remember(&mut self, noun: &str, handle: Pointer) {
         assert!(!handle.is_null(), "{noun}");
-        let noun = NOUNS.iter().position(|(name, _)| *name == noun);
-        self.pools[noun.expect("the header has it")]
-            .alive
-            .push(handle);
+        self.pools[number(noun)].alive.push(handle);
+    }
+
+    /// The first that is alive.
+    pub(super) fn first(&self, noun: &str) -> Pointer {
+        self.pools[number(noun)].alive[0]
     }
 
     /// Lets everything go.
@@ -198,21 +208,16 @@ impl<'a> Driver<'a> {
     }
 
     pub(super) fn keep_error(&mut self, error: Pointer) {
-        let noun = NOUNS.iter().position(|(name, _)| *name == "rag_error");
-        self.put(noun.expect("the header has errors"), error);
+        self.put(number("rag_error"), error);
     }
 
     fn put(&mut self, noun: usize, handle: Pointer) {
         let pool = &mut self.pools[noun];
         if pool.alive.len() >= MOST {
             let old = pool.alive.remove(0);
+            let (name, free) = NOUNS[noun];
             // SAFETY: the handle was given by the library and is of this type.
-            assert_eq!(
-                unsafe { NOUNS[noun].1(old) },
-                OK,
-                "{} that is alive",
-                NOUNS[noun].0
-            );
+            assert_eq!(unsafe { free(old) }, OK, "{name} that is alive");
             pool.freed.push(old);
         }
         pool.alive.push(handle);
@@ -419,7 +424,7 @@ impl<'a> Driver<'a> {
     // Numbers.
 
     pub(super) fn flag(&mut self) -> bool {
-        self.choices.byte() % 8 > 0
+        !self.choices.byte().is_multiple_of(8)
     }
 
     pub(super) fn count(&mut self) -> usize {
@@ -569,10 +574,9 @@ impl<'a> Driver<'a> {
         match self.choices.once_in(24) {
             true => null_mut(),
             false => {
-                // Four outputs of one call do not overlap.
-                let words = vec![0; ROOM];
-                self.lend(words);
-                self.output.as_mut_ptr().cast()
+                self.outputs += 1;
+                let at = self.outputs % OUTPUTS * ROOM * WORDS;
+                self.output[at..].as_mut_ptr().cast()
             }
         }
     }
@@ -599,6 +603,11 @@ impl<'a> Driver<'a> {
     }
 }
 
+fn number(noun: &str) -> usize {
+    let found = NOUNS.iter().position(|(name, _)| *name == noun);
+    found.expect("the header has it")
+}
+
 fn answer() -> u64 {
     let answers = ANSWERS.get().rotate_left(3);
     ANSWERS.set(answers);
@@ -607,13 +616,13 @@ fn answer() -> u64 {
 
 extern "C" fn on_progress(done: usize, total: usize, _: Pointer) -> bool {
     assert!(done <= total, "{done} of {total}");
-    answer() % 8 > 0
+    !answer().is_multiple_of(8)
 }
 
 extern "C" fn on_count(_: *const c_char, length: usize, _: Pointer) -> usize {
     match length {
         0 => 0,
-        _ if answer() % 64 == 0 => usize::MAX,
+        _ if answer().is_multiple_of(64) => usize::MAX,
         _ => 1 + (answer() % 3) as usize,
     }
 }
