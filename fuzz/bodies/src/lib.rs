@@ -10,6 +10,7 @@ mod collection;
 mod dense;
 mod filter;
 mod follow;
+mod image;
 mod lexical;
 mod life;
 mod metadata;
@@ -40,6 +41,7 @@ targets! {
     dense: "Additions, removals and searches of an index with a graph.";
     filter: "Any text as a filter over any metadata.";
     follow: "A writer and readers of one store.";
+    image: "A collection whose image or log was damaged.";
     lexical: "Any bytes as the file of a lexical index.";
     metadata: "Any bytes as the metadata of a document.";
     model: "A model folder with changes.";

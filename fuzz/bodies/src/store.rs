@@ -109,7 +109,7 @@ fn read(folder: &Path) -> Files {
             .expect("a name")
             .to_string_lossy()
             .into_owned();
-        if name != "lock" {
+        if name.starts_with("manifest") || name.starts_with("log-") {
             files.insert(name, std::fs::read(path).expect("a file"));
         }
     }

@@ -54,5 +54,5 @@ macro_rules! replayed {
 }
 
 replayed! {
-    calls, collection, dense, filter, follow, lexical, metadata, model, record, saved, store, text,
+    calls, collection, dense, filter, follow, image, lexical, metadata, model, record, saved, store, text,
 }
