@@ -41,7 +41,11 @@ struct Answers {
 pub(crate) fn run(data: &[u8]) {
     let mut choices = Choices::new(data);
     // The last one is large.
-    let sound = &sounds()[[0, 0, 0, 1, 1, 1, 1, 2][choices.below(8)]];
+    let sound = &sounds()[match choices.below(32) {
+        0..10 => 0,
+        10..31 => 1,
+        _ => 2,
+    }];
     let mut files = sound.files.clone();
     let (mut forged, mut logged) = (false, false);
     for _ in 0..1 + choices.below(4) {
@@ -64,30 +68,33 @@ pub(crate) fn run(data: &[u8]) {
     let folder = scratch.join("c");
     write(&folder, &files);
     match forged {
-        true => bear(&folder),
+        true => bear(&folder, &mut choices),
         false => compare(&folder, sound, logged),
     }
 }
 
 /// Everything may be refused and wrong, and nothing may panic.
-fn bear(folder: &Path) {
-    let options = options();
-    let _ = Collection::open(folder, None, &options.clone().read_only(true)).map(|c| ask(&c));
+fn bear(folder: &Path, choices: &mut Choices<'_>) {
+    let read_only = choices.once_in(4);
+    let options = options().read_only(read_only);
     let Ok(collection) = Collection::open(folder, None, &options) else {
         return;
     };
     ask(&collection);
+    if read_only {
+        return;
+    }
     let _ = collection.delete(&["d1", "d3"]);
     let batch = Batch::new(["d1", "new"]).texts(["moon", "iron"]);
     let batch = batch.vectors(&[0.5; 2 * DIM], DIM).expect("whole rows");
     let _ = collection.upsert(batch);
     let _ = collection.delete_where(&filters()[0]);
-    ask(&collection);
-    let _ = collection.checkpoint();
-    let _ = collection.compact();
-    ask(&collection);
+    let _ = match choices.once_in(2) {
+        true => collection.compact(),
+        false => collection.checkpoint(),
+    };
     drop(collection);
-    let _ = Collection::open(folder, None, &options).map(|c| ask(&c));
+    let _ = Collection::open(folder, None, &options).map(|collection| ask(&collection));
 }
 
 fn ask(collection: &Collection) {

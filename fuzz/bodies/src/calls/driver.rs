@@ -129,7 +129,7 @@ impl<'a> Driver<'a> {
     pub(super) fn new(data: &'a [u8], scratch: &Scratch) -> Self {
         let path = |name: &str| [scratch.join(name).as_os_str().as_bytes(), b"\0"].concat();
         let mut paths: Vec<Vec<u8>> = ["1", "2", "3", "no/such/folder"].map(path).to_vec();
-        paths.extend([b"\0".to_vec(), b"/proc/\xFF\0".to_vec()]);
+        paths.extend([path(&"long".repeat(100)), b"/proc/\xFF\0".to_vec()]);
         Self {
             choices: Choices::new(data),
             pools: NOUNS.iter().map(|_| Pool::default()).collect(),

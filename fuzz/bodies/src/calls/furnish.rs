@@ -5,9 +5,11 @@ use super::driver::Driver;
 use super::*;
 use std::ptr::null_mut;
 
+type Make = fn(&mut Driver<'_>);
+
 /// The kinds of furniture, a bit of the mask each.
 pub(super) fn furnish(driver: &mut Driver<'_>, mask: usize) {
-    let made: [(usize, fn(&mut Driver<'_>)); 8] = [
+    let made: [(usize, Make); 8] = [
         (1, documents),
         (2, dials),
         (4, bandit),
