@@ -21,6 +21,8 @@ const TEXTS: [&str; 7] = [
     "the and of",
 ];
 const DIM: usize = 3;
+/// How often very many documents may come in one life.
+const MOST_FLOODS: usize = 3;
 
 /// What is known of a document.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +50,11 @@ impl Life {
             embeds,
             ..Self::default()
         }
+    }
+
+    /// Lets only a few documents come at a time, so that a store's upkeep never begins by itself.
+    pub(crate) fn without_floods(&mut self) {
+        self.floods = MOST_FLOODS;
     }
 
     pub(crate) fn embeds(&self) -> bool {
@@ -169,7 +176,7 @@ impl Life {
     /// So many documents come, or all go, that rows are numbered anew.
     fn many(&mut self, collection: &Collection, choices: &mut Choices<'_>) {
         self.floods += 1;
-        if self.embeds || self.floods > 3 {
+        if self.embeds || self.floods > MOST_FLOODS {
             let everything = Filter::parse(&json!({})).expect("a filter");
             let gone = collection
                 .delete_where(&everything)
