@@ -14,7 +14,8 @@ pub(crate) fn run(data: &[u8]) {
         index.save(&path).unwrap();
         assert!(std::fs::read(&path).unwrap() == envelope);
         let queries = ["cat dog", "the w1 w2 w3", "stra\u{df}e", ""];
-        for hits in index.search(&queries, 10, None).unwrap() {
+        for query in queries {
+            let hits = index.search(&[query], 10, None).unwrap().remove(0);
             assert!(hits.keys.iter().all(|&key| index.contains(key)));
             assert!(hits.scores.iter().all(|&score| score > 0.0));
             index.remove(&hits.keys).unwrap();

@@ -21,7 +21,8 @@ pub(crate) fn run(data: &[u8]) {
         Some(_) => object(&mut Choices::new(data), 0),
     };
     let text = serde_json::to_string(&metadata).expect("what was JSON can be written");
-    let depth = metadata.values().map(depth).max().unwrap_or(0);
+    // The object itself is a level, and so is what stands innermost.
+    let depth = 1 + metadata.values().map(depth).max().unwrap_or(0);
     let good = depth <= MAX_METADATA_DEPTH && text.len() <= MAX_METADATA_BYTES;
 
     let scratch = Scratch::new("metadata");

@@ -99,11 +99,11 @@ impl Steering {
         if self.worker == Some(worker) {
             return;
         }
-        // Behind what this worker has counted: a number that stands twice is one rating.
+        // Behind what this worker has counted: a number that stands twice is one rating. What others
+        // have counted is no matter, so that a log that is replayed gives every number again.
         let events = self.histories.values().flat_map(|h| h.events());
         let counted = events.filter(|e| e.worker == worker).map(|e| e.sequence);
-        let next = counted.max().map_or(0, |last| last.saturating_add(1));
-        self.sequence = self.sequence.max(next);
+        self.sequence = counted.max().map_or(0, |last| last.saturating_add(1));
         self.worker = Some(worker);
     }
 
