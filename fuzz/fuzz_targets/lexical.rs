@@ -1,33 +1,3 @@
 #![no_main]
-//! Any bytes behind a sound envelope as the file of a lexical index.
-
 use libfuzzer_sys::fuzz_target;
-use rag_core::file;
-use rag_core::retrieval::lexical::LexicalIndex;
-
-fuzz_target!(|data: &[u8]| {
-    let name = format!("ragcore-fuzz-lexical-{}", std::process::id());
-    let path = std::env::temp_dir().join(name);
-    let envelope = file::wrap("lexical", 1, data);
-    // Not synced, as the library would: nothing here must outlive a crash.
-    std::fs::write(&path, &envelope).unwrap();
-    if let Ok(mut index) = LexicalIndex::open(&path) {
-        index.save(&path).unwrap();
-        assert!(std::fs::read(&path).unwrap() == envelope);
-        let queries = ["cat dog", "the w1 w2 w3", "stra\u{df}e", ""];
-        for hits in index.search(&queries, 10, None).unwrap() {
-            assert!(hits.keys.iter().all(|&key| index.contains(key)));
-            assert!(hits.scores.iter().all(|&score| score > 0.0));
-            index.remove(&hits.keys).unwrap();
-        }
-        if !index.contains(7) {
-            index.add(&[7], &["a cat and a dog"]).unwrap();
-            assert!(
-                index.search(&["cat"], 10_000, None).unwrap()[0]
-                    .keys
-                    .contains(&7)
-            );
-        }
-    }
-    let _ = std::fs::remove_file(&path);
-});
+fuzz_target!(|data: &[u8]| ragcore_fuzz_bodies::lexical(data));

@@ -474,3 +474,23 @@ fn threads_and_repetition_change_no_bit() {
     };
     assert_eq!(learn(), learn());
 }
+
+#[test]
+fn a_worker_goes_on_where_a_saved_set_left_off() {
+    let mut set = Steering::new();
+    set.set_worker(7);
+    for round in 0..3 {
+        // The same rating each time: only its number tells that it was given again.
+        set.feedback(&[1.0, 0.0], &[0.6, 0.8], 0.75, Some("u"), &[], Some(5.0))
+            .unwrap();
+        assert_eq!(set.events(), round + 1);
+        set = Steering::from_bytes(&set.to_bytes()).unwrap();
+        set.set_worker(7);
+    }
+    let mut copy = set.clone();
+    copy.set_worker(7);
+    copy.feedback(&[1.0, 0.0], &[0.6, 0.8], 0.75, Some("u"), &[], Some(5.0))
+        .unwrap();
+    assert_eq!(copy.events(), 4);
+    assert!(Steering::from_bytes(&copy.to_bytes()).is_ok());
+}

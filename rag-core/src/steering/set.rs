@@ -93,8 +93,17 @@ impl Steering {
     }
 
     /// Counts ratings under `worker` instead of a number drawn from the system's randomness, so
-    /// that saved bytes can be repeated. Sets that will be merged need different numbers.
+    /// that saved bytes can be repeated. Sets that will be merged need different numbers; a set that
+    /// was saved or copied in between may go on with its old one.
     pub fn set_worker(&mut self, worker: u64) {
+        if self.worker == Some(worker) {
+            return;
+        }
+        // Behind what this worker has counted: a number that stands twice is one rating. What others
+        // have counted is no matter, so that a log that is replayed gives every number again.
+        let events = self.histories.values().flat_map(|h| h.events());
+        let counted = events.filter(|e| e.worker == worker).map(|e| e.sequence);
+        self.sequence = counted.max().map_or(0, |last| last.saturating_add(1));
         self.worker = Some(worker);
     }
 
@@ -294,7 +303,7 @@ impl Steering {
         used.sort_by(|a, b| a.0.cmp(&b.0));
         let worker = *self.worker.get_or_insert_with(Rng::seed_from_system);
         let event = Event::new((worker, self.sequence), at, rating, used, residual);
-        self.sequence += 1;
+        self.sequence = self.sequence.saturating_add(1);
         self.record(user.map(str::to_owned), event);
         self.drop_oldest();
         Ok(())
