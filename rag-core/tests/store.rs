@@ -132,7 +132,7 @@ fn damage_a_missing_manifest_and_a_foreign_log_are_errors_never_an_empty_store()
     std::fs::write(&log, b"").unwrap();
     assert_eq!(refused(dir.path()).kind(), ErrorKind::Corrupt);
     std::fs::remove_file(&log).unwrap();
-    assert_eq!(refused(dir.path()).kind(), ErrorKind::NotFound);
+    assert_eq!(refused(dir.path()).kind(), ErrorKind::Corrupt);
 
     std::fs::write(&log, &whole).unwrap();
     std::fs::remove_file(dir.path().join("manifest")).unwrap();
