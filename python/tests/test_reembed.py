@@ -36,7 +36,9 @@ def test_all_vectors_are_of_the_new_model_and_stay_so(tmp_path: Path) -> None:
     assert not (tmp_path / "col" / "reembed").exists()
     again = rag.open(tmp_path / "col")
     assert again.search("what do banks do?", k=1).ids == ["loans"]
-    np.testing.assert_array_equal(again.get(["new"])[0].vector, model.encode(["Rain falls from clouds."])[0])
+    np.testing.assert_array_equal(
+        again.get(["new"])[0].vector, model.encode(["Rain falls from clouds."])[0]
+    )
 
 
 def test_what_was_learnt_and_what_has_no_text_are_not_given_up_unasked() -> None:
