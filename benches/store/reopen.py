@@ -6,9 +6,9 @@
 FILE.jsonl has a `text` a line and FILE.npy their float32 rows; beyond their number, documents are
 mixed of two each. A process of its own adds them a thousand a call and is killed by SIGKILL when
 the last call has returned. Then, in each round, the folder is copied, so that what one opening
-mends is not there for the next, brought to the disk, and a fresh process opens it and asks one question; its files are in
-the system's memory, as they are after a process has died. Printed are the medians and the greatest.
-With `--keep` what was built stays there, and is not built again.
+mends is not there for the next, and brought to the disk; a fresh process opens it and asks one
+question. Its files are in the system's memory, as they are after a process has died. Printed are
+the medians and the greatest. With `--keep` what was built stays there, and is not built again.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ else:
     opened = time.perf_counter()
     found = len(store.query(zvec.VectorQuery("vector", vector=row.tolist()), topk=10))
 done = time.perf_counter()
-print((opened - begun) * 1e3, (done - begun) * 1e3, (time.process_time() - used) * 1e3, count, found)
+used = time.process_time() - used
+print((opened - begun) * 1e3, (done - begun) * 1e3, used * 1e3, count, found)
 """
 
 

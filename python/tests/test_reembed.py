@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import resource
 import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
-
 import ragcore as rag
 
 TEXTS = ["The moon makes the tides.", "Yeast makes the dough rise.", "Banks lend money."]
@@ -57,6 +54,7 @@ def test_what_was_learnt_and_what_has_no_text_are_not_given_up_unasked() -> None
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_full_disk_is_its_own_error_and_deletions_go_on(tmp_path: Path) -> None:
     """A limit on the size of files stands for a full disk."""
+    resource = pytest.importorskip("resource")
     child = os.fork()
     if child == 0:
         code = 1
@@ -71,7 +69,7 @@ def test_a_full_disk_is_its_own_error_and_deletions_go_on(tmp_path: Path) -> Non
                     count += 1
             except rag.DiskFull as full:
                 code = 0 if isinstance(full, OSError) and full.kind == "disk_full" else 2
-                assert "make room" in str(full) and errno.EFBIG
+                assert "make room" in str(full)
             assert len(col) == count > 5
             assert col.search("x", vector=[1, 0], k=3).ids
         except BaseException:

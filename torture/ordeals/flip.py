@@ -28,7 +28,8 @@ def run(subject: Subject, plan: Plan) -> Iterator[Score]:
     documents, most = QUICK if plan.quick else FULL
     seen, true = build(small, home, documents)
     files = seen[-1]
-    names = sorted(files)
+    # Room that is put by says nothing.
+    names = sorted(name for name, held in files.items() if any(held))
     ends = list(accumulate(len(files[name]) for name in names))
 
     def make(number: int) -> Case:
@@ -46,8 +47,7 @@ def run(subject: Subject, plan: Plan) -> Iterator[Score]:
     numbers = range(plan.first, min(plan.first + plan.count(total, total), total))
     results = run_cases(small, home, make, numbers)
     classes: Counter[str] = Counter()
-    for _ in plan.each(score, len(numbers), len(numbers)):
-        result = next(results)
+    for _, result in zip(plan.each(score, len(numbers), len(numbers)), results, strict=False):
         classes[result.kind] += 1
         if result.kind in COLUMN:
             score.problem(COLUMN[result.kind], f"cycle {result.number}: {result.why}")

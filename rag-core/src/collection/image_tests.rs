@@ -317,3 +317,28 @@ fn a_log_is_rewritten_when_most_of_it_is_of_no_use() {
     assert_eq!(answers(&again).unwrap().documents, truth.documents);
     assert_eq!(again.verify().unwrap().problems, [""; 0]);
 }
+
+#[test]
+fn feedback_alone_does_not_let_the_log_grow_for_ever() {
+    let disk = Simulated::default();
+    let collection = open(&disk, false).unwrap();
+    let mut rng = Rng::new(2);
+    collection.add(batch(&mut rng, 0..3)).unwrap();
+    let steering = collection.steering();
+    for i in 0..6000 {
+        let (query, item) = (vector(&mut rng), vector(&mut rng));
+        let user = format!("user {}", i % 3);
+        steering
+            .feedback(&query, &item, 0.5, Some(&user), &[], Some(f64::from(i)))
+            .unwrap();
+    }
+    let stats = collection.stats().unwrap();
+    assert!(
+        stats.log_bytes < 3_000_000 && stats.image_bytes > 0,
+        "{stats:?}"
+    );
+    drop(collection);
+    let again = open(&disk, false).unwrap();
+    assert!(replayed(&again) < 1100, "{}", replayed(&again));
+    assert!(again.steering().forget("user 2").unwrap());
+}

@@ -146,7 +146,7 @@ impl Collection {
         })?;
         let calibrated = Calibrated { scale, curve };
         let mut writer = self.check_writable_and_lock()?;
-        self.commit(&mut writer, &calibrated.change())?;
+        self.commit_small(&mut writer, &calibrated.change())?;
         Ok(calibrated.curve)
     }
 
@@ -161,7 +161,7 @@ impl Collection {
         let mut writer = self.check_writable_and_lock()?;
         let held = self.read()?.calibrated.is_some();
         if held {
-            self.commit(&mut writer, &Change::Calibration(None))?;
+            self.commit_small(&mut writer, &Change::Calibration(None))?;
         }
         Ok(held)
     }

@@ -169,7 +169,7 @@ impl CollectionSteering<'_> {
         let dial = set.get(&name)?.clone();
         let set = set.to_bytes();
         self.collection
-            .commit(&mut writer, &Change::Steering { set, calibrated_on })?;
+            .commit_small(&mut writer, &Change::Steering { set, calibrated_on })?;
         Ok(dial)
     }
 
@@ -225,7 +225,7 @@ impl CollectionSteering<'_> {
             worker: self.collection.shared.worker,
         };
         self.collection
-            .commit(&mut writer, &Change::Feedback(feedback))
+            .commit_small(&mut writer, &Change::Feedback(feedback))
     }
 
     /// Learns users and dials again from the filtered history; see [`Steering::retrain`].
@@ -256,7 +256,7 @@ impl CollectionSteering<'_> {
             set: set.to_bytes(),
             calibrated_on: self.collection.read()?.calibrated_on,
         };
-        self.collection.commit(&mut writer, &change)?;
+        self.collection.commit_small(&mut writer, &change)?;
         Ok(result)
     }
 }

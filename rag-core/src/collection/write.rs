@@ -227,6 +227,14 @@ impl Collection {
         Ok(count)
     }
 
+    /// [`Collection::commit`] of a change that brings and takes no documents, and what upkeep it makes
+    /// due.
+    pub(super) fn commit_small(&self, writer: &mut Writer, change: &Change) -> Result<()> {
+        self.commit(writer, change)?;
+        self.keep_image_fresh(writer);
+        Ok(())
+    }
+
     /// Logs a change, then applies it. What is logged has been checked to apply.
     pub(super) fn commit(&self, writer: &mut Writer, change: &Change) -> Result<()> {
         self.commit_all(writer, std::iter::once(change))
