@@ -340,6 +340,29 @@ TEST(a_store_on_disk) {
   rag_collection_free(collection);
 }
 
+TEST(another_model_takes_over) {
+  const char *two[] = {"tides", "yeast"};
+  const char *said[] = {"The moon makes the tides.", "Yeast makes the dough rise."};
+  const float own[] = {1, 0, 0, 1};
+  rag_options *options = NULL;
+  rag_collection *collection = open_one(NULL, 2);
+  rag_embedder *model = NULL;
+  size_t embedded = 0, dim = 0;
+  OK(rag_collection_add(collection, two, said, NULL, 2, own, 2, NULL, NULL, NULL, &err));
+  OK(rag_embedder_open(NULL, NULL, &model, &err));
+  FAILS(RAG_STATUS_INVALID_HANDLE,
+        rag_collection_reembed(collection, (rag_embedder *)collection, NULL, NULL, NULL, NULL, &err));
+  OK(rag_options_new(&options, &err));
+  OK(rag_options_set_bool(options, RAG_OPT_FORGET_LEARNT, true, &err));
+  OK(rag_collection_reembed(collection, model, options, NULL, NULL, &embedded, &err));
+  OK(rag_embedder_dim(model, &dim, &err));
+  CHECK(embedded == 2 && dim > 2);
+  CHECK(best_is(collection, "why does bread rise?", NULL, "yeast"));
+  rag_options_free(options);
+  rag_embedder_free(model);
+  rag_collection_free(collection);
+}
+
 static bool stop(size_t done, size_t total, void *user) {
   (void)done, (void)total;
   ++*(int *)user;
@@ -471,6 +494,7 @@ int main(void) {
   RUN(many_questions_at_once);
   RUN(judged_questions_make_scores_probabilities);
   RUN(a_store_on_disk);
+  RUN(another_model_takes_over);
   RUN(a_progress_function_can_stop_and_nothing_is_kept);
   RUN(dials_and_users_live_in_the_collection);
   RUN(threads_search_while_one_writes_and_frees);

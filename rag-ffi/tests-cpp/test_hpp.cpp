@@ -221,6 +221,12 @@ static void collections() {
   col.close();
   THROWS("closed", col.size());
   CHECK(ragcore::collection("hpp-store").ids() == ragcore::texts{"yeast"});
+  ragcore::collection own(nullptr, {{"dim", 2}});
+  const std::vector<float> one{1, 0};
+  own.add({{"a"}, {"Yeast makes dough rise."}, ragcore::rows(one, 2)});
+  ragcore::embedder model;
+  THROWS("interrupted", own.reembed(model, {}, [](std::size_t, std::size_t) { return false; }));
+  CHECK(own.reembed(model) == 1 && own.get({"a"})[0]->vector.size() == model.dim());
 }
 
 static void bandit_and_router() {
