@@ -201,14 +201,16 @@ fn recall_stays_when_half_is_removed_and_when_all_is_replaced() {
 
 #[test]
 fn the_few_that_are_left_are_found_before_the_others_are_led_around() {
-    let vectors = texts(3000, 16, 4);
-    let mut slots = filled(Metric::Cosine, true, &vectors);
-    for id in (0..3000u64).filter(|id| id % 12 != 0) {
-        slots.remove(id);
-    }
-    for id in (0..3000u64).step_by(12) {
-        let found = search(&slots, &vectors[id as usize], 1, None, WALK);
-        assert_eq!(found[0].0, id);
+    for left in [2, 12] {
+        let vectors = texts(3000, 16, 4);
+        let mut slots = filled(Metric::Cosine, true, &vectors);
+        for id in (0..3000u64).filter(|id| id % left != 0) {
+            slots.remove(id);
+        }
+        for id in (0..3000u64).step_by(left as usize) {
+            let found = search(&slots, &vectors[id as usize], 1, None, WALK);
+            assert_eq!(found[0].0, id);
+        }
     }
 }
 

@@ -43,9 +43,9 @@ const PLACE: usize = 64;
 const LARGE: usize = 512;
 /// Codes that are scanned in the time that one of chosen rows is looked up and scored.
 const SPARSE: usize = 2;
-/// So many times as many dead slots as others are in the way of a walk: it may not come through. That
-/// many there are only until the next change, after a log with many deletions was read.
-const LOST: usize = 1;
+/// One dead slot for so many others is in the way of a walk: it may not come through. More than that
+/// there are only until the next change, after a log with many deletions was read.
+const LOST: usize = 10;
 /// Vectors that were added and are not linked yet, up to which they are looked at one by one.
 const PENDING: usize = 1024;
 /// The pool of a walk where the caller names none: so much up to so many vectors, and for more of
@@ -503,7 +503,7 @@ impl<I: Copy + Ord + Hash + Into<u64> + Send + Sync> Slots<I> {
     ) -> Vec<(u32, f32)> {
         let keep = |slot: u32| self.alive.has(slot) && filter.is_none_or(|f| f.0(slot));
         let waiting = self.pending.len();
-        let lost = near.dead_slots() > LOST * self.len();
+        let lost = near.dead_slots() * LOST > self.len();
         if way.exact || lost || waiting > PENDING && waiting * 2 > self.count() {
             return near.scan_all(asking, k, &keep, threads);
         }
