@@ -57,6 +57,19 @@ impl View<'_> {
         self.state.lexical.write(to)
     }
 
+    /// What writes an image of a log of the [`View::records`] that `taken` was told of, by where each
+    /// begins.
+    pub(super) fn image<'a>(
+        &'a self,
+        taken: &'a RefCell<Taken>,
+    ) -> impl FnOnce(&[u64], &mut Writer<'_>) -> io::Result<()> + 'a {
+        move |starts, to| {
+            let taken = taken.borrow();
+            let places = taken.places(self.state.rows.len(), starts);
+            self.write(to, &places, taken.logged)
+        }
+    }
+
     /// What is neither a document nor made of any.
     fn small(&self) -> impl Iterator<Item = &Change> {
         let rest = self.calibration.iter();

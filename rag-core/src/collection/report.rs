@@ -7,7 +7,6 @@ use super::packed::{self, Packed};
 use super::state::State;
 use super::{Collection, Writer};
 use crate::error::{ErrorKind, Result};
-use crate::image;
 use crate::store::Store;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -192,10 +191,7 @@ impl Collection {
         let state = self.read()?;
         let view = state.view();
         let taken = RefCell::new(Taken::default());
-        let image = |starts: &[u64], to: &mut image::Writer<'_>| {
-            let taken = taken.borrow();
-            view.write(to, &taken.places(state.rows.len(), starts), taken.logged)
-        };
+        let image = view.image(&taken);
         Store::write_new_with(path.as_ref(), view.records(&taken), Some(image))
     }
 
@@ -204,11 +200,12 @@ impl Collection {
         let held = self.shared.state.read();
         let held = held.unwrap_or_else(PoisonError::into_inner).len() as u64;
         let most = MOST_BEHIND.max(held / SHARE_BEHIND).max(writer.patience);
-        let wasteful = self.is_wasteful(writer) && writer.patience == 0;
-        if writer.store.is_none() || writer.behind <= most && !wasteful {
+        let wasteful = self.is_wasteful(writer);
+        let due = writer.behind > most || wasteful && writer.patience == 0;
+        if writer.store.is_none() || !due {
             return;
         }
-        let written = match self.is_wasteful(writer) {
+        let written = match wasteful {
             true => self.rewrite(writer),
             false => self.write_image(writer),
         };
@@ -266,18 +263,14 @@ impl Writer {
         let Some(store) = &mut self.store else {
             return Ok(None);
         };
-        let rows = view.state.rows.len();
         let taken = RefCell::new(Taken::default());
-        let image = |starts: &[u64], to: &mut image::Writer<'_>| {
-            let taken = taken.borrow();
-            view.write(to, &taken.places(rows, starts), taken.logged)
-        };
+        let image = view.image(&taken);
         let (starts, records) = store.rewrite_with(view.records(&taken), Some(image))?;
         (self.behind, self.patience) = (0, 0);
         let taken = taken.into_inner();
         Ok(Some(Moved {
             records,
-            places: taken.places(rows, &starts),
+            places: taken.places(view.state.rows.len(), &starts),
             logged: taken.logged,
         }))
     }

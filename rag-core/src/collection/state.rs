@@ -134,17 +134,13 @@ impl State {
 
     /// The rows that a filter keeps. Damage is noted.
     pub(crate) fn matching(&self, filter: &Filter) -> Bits {
-        let metadata = |row: u32| {
-            let found = self.rows.look(row, |seen| seen.metadata());
-            found.map(Cow::Owned)
-        };
         let kept = self.rows.kept();
         let before = kept.map(|kept| kept.met());
         let held = Held {
             rows: self.alive(),
             metadata: &|row| match self.rows.metadata(row) {
                 Some(held) => Some(Cow::Borrowed(held)),
-                None => metadata(row),
+                None => self.rows.look(row, |seen| seen.metadata()).map(Cow::Owned),
             },
             sound: &|| kept.map(|kept| kept.met()) == before,
         };
@@ -201,7 +197,8 @@ impl State {
             return Ok(change.weight());
         }
         let batch = Packed::new(payload).map_err(codec::malformed)?;
-        let (copied, dim);
+        let dim = batch.dim();
+        let copied;
         let vectors = match batch.vectors() {
             Some(vectors) => vectors,
             None => {
@@ -209,7 +206,6 @@ impl State {
                 &copied
             }
         };
-        dim = batch.dim();
         self.check_vectors(batch.len(), vectors.len())?;
         self.rows.keep(records);
         for i in 0..batch.len() {

@@ -252,7 +252,7 @@ impl Collection {
                 Steering::from_bytes(set)?;
             }
         }
-        let mut places = Vec::new();
+        let (mut places, mut bytes) = (Vec::new(), 0);
         if let Some(store) = &mut writer.store {
             let records: Vec<Vec<u8>> = changes.clone().map(Change::encode).collect();
             let payloads = || records.iter().map(Vec::as_slice);
@@ -267,12 +267,12 @@ impl Collection {
             }
             places = put?;
             writer.behind += changes.clone().map(Change::weight).sum::<u64>();
-            let mut state = self.state_to_write();
-            for (change, record) in changes.clone().zip(&records) {
-                state.logged.bytes += change.documents().min(1) as u64 * record.len() as u64;
-            }
+            let brought = changes.clone().zip(&records);
+            let brought = brought.filter(|(change, _)| change.documents() > 0);
+            bytes = brought.map(|(_, record)| record.len() as u64).sum();
         }
         let mut state = self.state_to_write();
+        state.logged.bytes += bytes;
         let places = places.into_iter().chain(std::iter::repeat(0));
         let mut changes = changes.zip(places);
         changes.try_for_each(|(change, at)| state.apply(change, at))

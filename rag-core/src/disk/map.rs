@@ -38,6 +38,10 @@ impl Pages {
         // SAFETY: asks for a number.
         let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).ok()?;
         let skew = at % page;
+        // What is mapped over the reserved pages must never reach beyond them.
+        if len > room {
+            return None;
+        }
         let span = skew.checked_add(room)?.checked_next_multiple_of(page)?;
         let offset = libc::off_t::try_from(at - skew).ok()?;
         let both = libc::PROT_READ | libc::PROT_WRITE;
@@ -57,7 +61,7 @@ impl Pages {
         // SAFETY: the first of the pages that were just mapped, which nobody uses yet, are replaced.
         let mapped =
             unsafe { libc::mmap(base, skew + len, both, private, file.as_raw_fd(), offset) };
-        (mapped != libc::MAP_FAILED && len <= room).then_some(pages)
+        (mapped != libc::MAP_FAILED).then_some(pages)
     }
 
     pub(crate) fn start(&self) -> *mut u8 {

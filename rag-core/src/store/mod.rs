@@ -168,8 +168,7 @@ impl OpenLog {
         (image::POSSIBLE && of == (store, generation)).then_some(image)
     }
 
-    /// Hands over what is in the image and the records behind it. What is in an image was on disk
-    /// before it.
+    /// Hands over what is in the image, which was on disk before it, and the records behind it.
     /// Answers what was found, and where the next record belongs.
     fn replay(
         &mut self,
@@ -383,8 +382,8 @@ impl Store {
         if let Some(writer) = self.writer.as_mut().filter(|w| w.settled < w.length) {
             let settled = writer.length;
             let told = Manifest { header, settled }.write(disk, directory);
-            writer.settled = writer.length;
             unless_full(told)?;
+            writer.settled = settled;
         }
         Ok(())
     }
@@ -411,21 +410,10 @@ impl Store {
         };
         let (disk, directory) = (&*self.disk, &self.directory);
         let path = log_path(directory, header.generation);
-        let made = NewLog::write(disk, &path, header, records).and_then(|new| {
-            if let Some(image) = image {
-                write_image(disk, directory, header, new.next, |to| {
-                    image(&new.places, to)
-                })?;
-            }
-            let map = disk.map(&path);
-            let bytes = map.map_err(|e| Error::io("cannot open", &path, e))?;
-            Ok((new, Arc::new(Records::new(bytes, header, path.clone()))))
-        });
-        let (new, records) = made.inspect_err(|_| {
-            // Best effort: files that nobody names cost disk, and the next rewrite replaces them.
-            let _ = disk.remove(&path);
-            let _ = disk.remove(&image_path(directory, header.generation));
-        })?;
+        let new = write_log(disk, directory, header, records, image)?;
+        let map = disk.map(&path);
+        let bytes = map.map_err(|e| Error::io("cannot open", &path, e))?;
+        let records = Arc::new(Records::new(bytes, header, path.clone()));
         let settled = new.next.at;
         if let Err(error) = (Manifest { header, settled }).write(disk, directory) {
             self.writer()?.poisoned = Some(error.to_string());
@@ -475,22 +463,16 @@ impl Store {
         let io = |e| Error::io("cannot make", directory, e);
         System.make_directory(directory).map_err(io)?;
         let lock = System.lock(&directory.join("lock"))?;
-        let (path, header) = (log_path(directory, 1), log::Header::new());
-        let made = NewLog::write(&System, &path, header, records).and_then(|new| {
-            if let Some(image) = image {
-                write_image(&System, directory, header, new.next, |to| {
-                    image(&new.places, to)
-                })?;
-            }
+        let header = log::Header::new();
+        let made = write_log(&System, directory, header, records, image).and_then(|new| {
             // Until this is there it is no store, and certainly not an empty one.
             let settled = new.next.at;
-            Manifest { header, settled }.write(&System, directory)
+            let made = Manifest { header, settled }.write(&System, directory);
+            made.inspect_err(|_| remove_log(&System, directory, header))
         });
         drop(lock);
         made.inspect_err(|_| {
-            for path in [path, image_path(directory, 1), directory.join("lock")] {
-                let _ = System.remove(&path);
-            }
+            let _ = System.remove(&directory.join("lock"));
         })
     }
 
@@ -577,6 +559,32 @@ impl Drop for Store {
 }
 
 type NoImage = fn(&[u64], &mut image::Writer<'_>) -> io::Result<()>;
+
+/// Writes a log with an image of what it comes to, if one is wanted: both, or neither.
+fn write_log(
+    disk: &dyn Disk,
+    directory: &Path,
+    header: log::Header,
+    records: impl Iterator<Item = Result<Vec<u8>>>,
+    image: Option<impl FnOnce(&[u64], &mut image::Writer<'_>) -> io::Result<()>>,
+) -> Result<NewLog> {
+    let path = log_path(directory, header.generation);
+    let made = NewLog::write(disk, &path, header, records).and_then(|new| {
+        if let Some(image) = image {
+            write_image(disk, directory, header, new.next, |to| {
+                image(&new.places, to)
+            })?;
+        }
+        Ok(new)
+    });
+    made.inspect_err(|_| remove_log(disk, directory, header))
+}
+
+/// Best effort: files that nobody names cost disk, and the next rewrite replaces them.
+fn remove_log(disk: &dyn Disk, directory: &Path, header: log::Header) {
+    let _ = disk.remove(&log_path(directory, header.generation));
+    let _ = disk.remove(&image_path(directory, header.generation));
+}
 
 /// Writes the image of a log up to `next`.
 fn write_image(
