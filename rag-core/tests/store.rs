@@ -91,7 +91,9 @@ fn a_log_cut_at_any_byte_by_a_crash_opens_with_its_whole_records_and_keeps_the_r
         store.append(payload).unwrap();
     }
     let whole = std::fs::read(dir.path().join("log-1")).unwrap();
-    for cut in (64..=whole.len()).step_by(3) {
+    let records = store.log_bytes() as usize;
+    let room = [records + 1, records + 4096, whole.len()];
+    for cut in (64..=records).step_by(3).chain(room) {
         let dir = killed(&store, "cut-killed");
         let log = dir.path().join("log-1");
         std::fs::write(&log, &whole[..cut]).unwrap();
@@ -104,7 +106,7 @@ fn a_log_cut_at_any_byte_by_a_crash_opens_with_its_whole_records_and_keeps_the_r
         drop(store);
         let (_, found) = open(dir.path(), &defaults()).unwrap();
         assert_eq!(found.last().unwrap(), b"after");
-        let aside = log.with_extension(format!("{}.torn", cut as u64 - torn));
+        let aside = log.with_extension(format!("{}.torn", 64 + 128 * expected));
         assert_eq!(aside.exists(), torn > 0);
     }
 }
@@ -155,6 +157,7 @@ fn a_store_that_ended_in_order_loses_nothing_in_silence() {
     let dir = TempDir::new("mark");
     let (mut store, _) = open(dir.path(), &defaults()).unwrap();
     store.append(b"only").unwrap();
+    let records = store.log_bytes() as usize;
     store.close().unwrap();
     let log = dir.path().join("log-1");
     let whole = std::fs::read(&log).unwrap();
@@ -163,11 +166,20 @@ fn a_store_that_ended_in_order_loses_nothing_in_silence() {
         let error = open(dir.path(), &defaults().read_only(true)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "byte {at}");
     };
-    for at in 0..whole.len() {
+    for at in 0..records {
         let mut bad = whole.clone();
         bad[at] ^= 0x20;
         refused(&bad, at);
         refused(&whole[..at], at);
+    }
+    // Behind the records is room that holds nothing.
+    for at in [records, records + 100, whole.len() - 1] {
+        let mut bad = whole.clone();
+        bad[at] ^= 0x20;
+        std::fs::write(&log, bad).unwrap();
+        assert_eq!(open(dir.path(), &defaults()).unwrap().1, [b"only"]);
+        std::fs::write(&log, &whole[..at]).unwrap();
+        assert_eq!(open(dir.path(), &defaults()).unwrap().1, [b"only"]);
     }
 }
 

@@ -219,7 +219,9 @@ fn a_full_disk_refuses_a_batch_as_a_whole_and_searches_go_on() {
         disk.steps() + 1,
         io::ErrorKind::StorageFull,
     )));
-    let refused = collection.add(batch(&ids(&["c", "d"]), 1)).unwrap_err();
+    // More than a log has room for that is there already.
+    let many: Vec<String> = (0..1000).map(|i| format!("m{i}")).collect();
+    let refused = collection.add(batch(&many, 1)).unwrap_err();
     assert!(refused.message().contains("cannot write"), "{refused}");
     assert_eq!(collection.len().unwrap(), 2);
     assert_eq!(

@@ -181,7 +181,7 @@ impl Collection {
     pub fn compact(&self) -> Result<()> {
         let mut writer = self.check_writable_and_lock()?;
         self.state_to_write().rebuild()?;
-        self.settle(&mut writer, usize::MAX);
+        self.link(0, usize::MAX);
         self.rewrite(&mut writer)
     }
 

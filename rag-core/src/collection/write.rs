@@ -13,6 +13,7 @@ use crate::matrix::Matrix;
 use crate::progress::Progress;
 use crate::retrieval::filter::Filter;
 use crate::steering::Steering;
+use crate::store::{Durability, Store};
 use crate::threads;
 use std::collections::HashSet;
 use std::sync::{Arc, MutexGuard, PoisonError, RwLockWriteGuard};
@@ -22,6 +23,8 @@ const MAX_BATCH_FLOATS: usize = u32::MAX as usize;
 
 /// Vectors that any write links of those that wait, beyond twice what it brings.
 const LINKED: usize = 512;
+/// Vectors that are left to be linked while the disk is busy with the next write.
+const LEFT: usize = 64;
 
 /// A batch that was checked on its own, with the vectors of its texts.
 #[derive(Debug)]
@@ -256,7 +259,9 @@ impl Collection {
         if let Some(store) = &mut writer.store {
             let records: Vec<Vec<u8>> = changes.clone().map(Change::encode).collect();
             let payloads = || records.iter().map(Vec::as_slice);
-            let mut put = store.put_all(payloads());
+            // What the change before has left to do is done while the disk is busy with this one.
+            let link = || self.link(0, LEFT);
+            let mut put = store.put_all_while(payloads(), self.waits().then_some(&link));
             // Deletions make room in the end: for them some is kept.
             let frees = changes
                 .clone()
@@ -289,13 +294,37 @@ impl Collection {
     /// Makes what was put quick to find, step by step, while others search, and some of what waits
     /// from before: after opening that is everything, and no single write should do it all. What is
     /// not done yet is found as well.
-    pub(super) fn settle(&self, _writer: &mut Writer, written: usize) {
+    pub(super) fn settle(&self, writer: &mut Writer, written: usize) {
+        let syncs = |store: &Store| store.durability() == Durability::Sync;
+        let left = writer.store.as_ref().is_some_and(syncs);
+        let left = if left { LEFT } else { 0 };
+        self.link(left, written.saturating_mul(2).saturating_add(LINKED));
+    }
+
+    /// Whether something was left to be done while the disk is busy.
+    fn waits(&self) -> bool {
+        let state = self.shared.state.read();
+        let state = state.unwrap_or_else(PoisonError::into_inner);
+        state
+            .dense
+            .as_ref()
+            .is_some_and(|dense| dense.waiting() > 0)
+    }
+
+    /// Links vectors that wait, some `most` of them, until no more than `left` are left. For one who
+    /// has the writer's lock.
+    pub(super) fn link(&self, left: usize, most: usize) {
         let step = || {
             let state = self.shared.state.read();
             let state = state.unwrap_or_else(PoisonError::into_inner);
-            state.dense.as_ref()?.upkeep(threads::available())
+            let dense = state.dense.as_ref()?;
+            let enough = (1..=left).contains(&dense.waiting());
+            if enough {
+                None
+            } else {
+                dense.upkeep(threads::available())
+            }
         };
-        let most = written.saturating_mul(2).saturating_add(LINKED);
         let mut linked = 0;
         while linked < most
             && let Some(step) = step()

@@ -116,7 +116,8 @@ impl Mapping {
 impl Bytes for Mapping {
     fn bytes(&self) -> &[u8] {
         // SAFETY: the pages are mapped until this is dropped, and nobody changes what was written
-        // of such a file.
+        // of such a file. Behind that may be zeros over which a writer writes: whoever looks there
+        // believes nothing without its checksum, and only while looking for the end.
         unsafe { std::slice::from_raw_parts(self.start, self.len) }
     }
 

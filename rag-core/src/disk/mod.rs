@@ -4,6 +4,11 @@
 //! What is written survives a crash of the process at once, and a power cut once it was synced: a
 //! file's bytes by [`Output::sync`], its name by [`Disk::sync_directory`].
 
+#[cfg(target_os = "linux")]
+mod begin;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_begin.rs"]
+mod begin;
 #[cfg(unix)]
 mod map;
 #[cfg(not(unix))]
@@ -34,13 +39,14 @@ pub(crate) trait Disk: Debug + Send + Sync {
     /// A number that is another one when another file has taken the place of this one.
     fn stamp(&self, path: &Path) -> io::Result<u128>;
     /// The bytes of a file as it is now, read as they are looked at where the system can; they begin
-    /// at a multiple of 64. Only for a file of which nothing is cut off or written over in place.
+    /// at a multiple of 64. Only for a file of which nothing is cut off or written over in place but
+    /// zeros at its end.
     fn map(&self, path: &Path) -> io::Result<Box<dyn Bytes>>;
-    /// What stands in a file from a place on.
-    fn read_from(&self, path: &Path, at: u64) -> io::Result<Vec<u8>>;
+    /// What stands in a file from a place on, at most so many bytes.
+    fn read_from(&self, path: &Path, at: u64, most: u64) -> io::Result<Vec<u8>>;
     /// A new, empty file, in the place of an older one.
     fn create(&self, path: &Path) -> io::Result<Box<dyn Output>>;
-    /// A file that is there, to be written at its end.
+    /// A file that is there, to be written to.
     fn extend(&self, path: &Path) -> io::Result<Box<dyn Output>>;
     /// Gives a file another name, in the place of one that has it.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
@@ -69,16 +75,19 @@ pub(crate) trait Disk: Debug + Send + Sync {
     }
 }
 
-/// A file that is written at its end.
+/// A file that is written.
 pub(crate) trait Output: Debug + Send + Sync {
-    /// Writes all the bytes or fails, after which some of them may be there.
+    /// Writes all the bytes behind those that were written last, or fails, after which some of them
+    /// may be there.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// Writes once more what stands at the end of the file already. After a sync that failed the
-    /// system may show bytes that it will never bring to the disk unless they are written again.
-    fn write_again(&mut self, at: u64, bytes: &[u8]) -> io::Result<()>;
+    /// The same from a place on that is in the file or at its end.
+    fn write_at(&mut self, at: u64, bytes: &[u8]) -> io::Result<()>;
+    /// Has the system begin to bring what was written between two places to the disk, and does not
+    /// wait. Best effort: only `sync` says that it is there.
+    fn begin_sync(&mut self, _from: u64, _to: u64) {}
     /// Makes what was written durable.
     fn sync(&mut self) -> io::Result<()>;
-    /// Cuts the file off; writing goes on there.
+    /// Cuts the file off.
     fn cut(&mut self, length: u64) -> io::Result<()>;
 }
 
@@ -161,11 +170,11 @@ impl Disk for System {
         Ok(Box::new(read?))
     }
 
-    fn read_from(&self, path: &Path, at: u64) -> io::Result<Vec<u8>> {
+    fn read_from(&self, path: &Path, at: u64, most: u64) -> io::Result<Vec<u8>> {
         let mut file = File::open(path)?;
         file.seek(SeekFrom::Start(at))?;
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
+        file.take(most).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 
@@ -174,8 +183,7 @@ impl Disk for System {
     }
 
     fn extend(&self, path: &Path) -> io::Result<Box<dyn Output>> {
-        let mut file = OpenOptions::new().write(true).open(path)?;
-        file.seek(SeekFrom::End(0))?;
+        let file = OpenOptions::new().write(true).open(path)?;
         Ok(Box::new(file))
     }
 
@@ -237,9 +245,13 @@ impl Output for File {
         self.write_all(bytes)
     }
 
-    fn write_again(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+    fn write_at(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
         self.seek(SeekFrom::Start(at))?;
         self.write_all(bytes)
+    }
+
+    fn begin_sync(&mut self, from: u64, to: u64) {
+        begin::begin_sync(self, from, to);
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -247,8 +259,7 @@ impl Output for File {
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.set_len(length)?;
-        self.seek(SeekFrom::Start(length)).map(drop)
+        self.set_len(length)
     }
 }
 

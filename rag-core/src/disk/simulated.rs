@@ -258,7 +258,7 @@ impl Disk for Simulated {
     }
 
     fn map(&self, path: &Path) -> io::Result<Box<dyn Bytes>> {
-        let now = self.read_from(path, 0)?;
+        let now = self.read_from(path, 0, u64::MAX)?;
         let copied = AlignedBytes::filled(now.len(), |room| {
             room.copy_from_slice(&now);
             Ok::<usize, io::Error>(now.len())
@@ -266,10 +266,11 @@ impl Disk for Simulated {
         Ok(Box::new(copied?))
     }
 
-    fn read_from(&self, path: &Path, at: u64) -> io::Result<Vec<u8>> {
+    fn read_from(&self, path: &Path, at: u64, most: u64) -> io::Result<Vec<u8>> {
         let files = self.files();
         let bytes = &files.inodes[files.find(path)?].now;
-        Ok(bytes.get(at as usize..).unwrap_or_default().to_vec())
+        let from = bytes.get(at as usize..).unwrap_or_default();
+        Ok(from[..from.len().min(most as usize)].to_vec())
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn Output>> {
@@ -349,7 +350,14 @@ impl Disk for Simulated {
 
 impl Output for Open {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let end = self.files.files().inodes[self.inode].now.len();
+        self.write_at(end as u64, bytes)
+    }
+
+    fn write_at(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
         let mut files = self.files.files();
+        let length = files.inodes[self.inode].now.len();
+        let over = bytes.len().min(length - at as usize);
         if let Some(Fault::Room(most)) = files.fault {
             let used: usize = files
                 .names
@@ -357,32 +365,23 @@ impl Output for Open {
                 .map(|&i| files.inodes[i].now.len())
                 .sum();
             let left = most.saturating_sub(used as u64) as usize;
-            if bytes.len() > left {
-                files.inodes[self.inode].write(&bytes[..left]);
+            if bytes.len() - over > left {
+                files.inodes[self.inode].write(at, &bytes[..over + left]);
                 return Err(io::ErrorKind::StorageFull.into());
             }
         }
-        let on = match files.step(true) {
+        let on = match files.step(over < bytes.len()) {
             Ok(on) => on,
             Err(error) => {
                 // A write that fails may have written some of its bytes.
                 if !files.off {
                     let some = bytes.len() / 2;
-                    files.inodes[self.inode].write(&bytes[..some]);
+                    files.inodes[self.inode].write(at, &bytes[..some]);
                 }
                 return Err(error);
             }
         };
-        files.inodes[self.inode].write(bytes);
-        if on { Ok(()) } else { Err(dark()) }
-    }
-
-    fn write_again(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
-        let mut files = self.files.files();
-        let on = files.step(false)?;
-        let inode = &mut files.inodes[self.inode];
-        assert_eq!(&inode.now[at as usize..], bytes, "what stands there");
-        inode.unsynced.push(Unsynced::Write(at, bytes.to_vec()));
+        files.inodes[self.inode].write(at, bytes);
         if on { Ok(()) } else { Err(dark()) }
     }
 
@@ -415,9 +414,10 @@ impl Output for Open {
 }
 
 impl Inode {
-    fn write(&mut self, bytes: &[u8]) {
-        let at = self.now.len() as u64;
-        self.now.extend_from_slice(bytes);
+    fn write(&mut self, at: u64, bytes: &[u8]) {
+        let (from, end) = (at as usize, at as usize + bytes.len());
+        self.now.resize(self.now.len().max(end), 0);
+        self.now[from..end].copy_from_slice(bytes);
         self.unsynced.push(Unsynced::Write(at, bytes.to_vec()));
     }
 }

@@ -28,7 +28,7 @@ pub(crate) struct Replaced(OpenLog);
 impl Store {
     /// Hands to `take` what a writer, here or in another process, has added since this store was opened
     /// for reading or this was last asked; answers whether there was something. Costs a look at two
-    /// files, without reading them.
+    /// files, of which it reads no more than a line.
     ///
     /// A store that vanished has no news; one that was damaged is `Corrupt`. What `take` refuses is
     /// handed to it again the next time.
@@ -119,11 +119,11 @@ impl Store {
     /// The records behind those that were read.
     fn added(&mut self) -> Result<Option<Followed>> {
         let look = |e| Error::io("cannot read", &self.log, e);
-        if self.disk.length(&self.log).map_err(look)? == self.seen.at {
+        let read = |most| self.disk.read_from(&self.log, self.seen.at, most);
+        if log::written(&read(log::RECORD as u64).map_err(look)?) == 0 {
             return Ok(None);
         }
-        let bytes = self.disk.read_from(&self.log, self.seen.at);
-        let bytes = bytes.map_err(look)?;
+        let bytes = read(u64::MAX).map_err(look)?;
         let found = log::whole_records(&bytes, self.header, self.seen);
         self.seen = found.next;
         let records = found.records.into_iter();

@@ -8,7 +8,7 @@
 //! 60 bytes `u32`), the payload, and zeros up to a multiple of 64. Sequences ascend by one, so that a
 //! missing record is noticed; with its place and its store a record tells by itself that it stands
 //! where it belongs. Where the top bit of the length is set, the next record belongs to this one:
-//! they are there together or not at all.
+//! they are there together or not at all. Behind the last one there may be zeros, as room for more.
 //!
 //! `synced` is how much of the log was on disk when the record was written. So a crash and damage
 //! are told apart: what a later record, or the manifest, calls synced was whole once; what neither
@@ -214,6 +214,18 @@ pub(super) fn payload_at(bytes: &[u8], header: Header, at: u64) -> Option<(&[u8]
     let padded = bytes[RECORD..].get(..end)?;
     let good = crc32fast::hash(padded) == u32_at(head, 56);
     good.then_some((&padded[..payload], length & MORE != 0))
+}
+
+/// How many bytes stand before the zeros at the end: the room that a log has for its next records.
+pub(super) fn written(bytes: &[u8]) -> usize {
+    let zeros = bytes
+        .rchunks(LINE)
+        .take_while(|line| *line == &[0; LINE][..line.len()]);
+    let lines: usize = zeros.map(<[u8]>::len).sum();
+    let rest = &bytes[..bytes.len() - lines];
+    rest.iter()
+        .rposition(|&byte| byte != 0)
+        .map_or(0, |last| last + 1)
 }
 
 /// The length of the payload of a record that is known to be whole.

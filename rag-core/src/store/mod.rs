@@ -32,7 +32,7 @@ use manifest::{MANIFEST, Manifest, image_path, log_path};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use writer::{NewLog, Writer};
+use writer::{Meanwhile, NewLog, Writer};
 
 option_enum! {
     /// When a write counts as done.
@@ -152,11 +152,12 @@ impl OpenLog {
     }
 
     fn recovery(&self, found: &log::Found<'_>) -> Recovery {
-        let bytes = self.records.bytes().len() as u64;
+        let next = found.next.at;
+        let torn_bytes = log::written(&self.records.bytes()[next as usize..]) as u64;
         Recovery {
             records: found.records.len(),
-            bytes,
-            torn_bytes: bytes - found.next.at,
+            bytes: next + torn_bytes,
+            torn_bytes,
         }
     }
 
@@ -280,19 +281,22 @@ impl Store {
         let Manifest { header, settled } = open.manifest;
         let (bytes, next) = (open.records.bytes(), self.seen);
         let whole = next.at as usize;
-        if whole < bytes.len() {
+        let torn = log::written(&bytes[whole..]);
+        if torn > 0 {
             let aside = self.log.with_extension(format!("{whole}.torn"));
-            let kept = file::replace_on(&*self.disk, &aside, &bytes[whole..]);
+            let kept = file::replace_on(&*self.disk, &aside, &bytes[whole..][..torn]);
             unless_full(kept)?;
         }
         let mut file = self.disk.extend(&self.log).map_err(io)?;
-        if whole < bytes.len() {
+        if torn > 0 {
             file.cut(next.at).map_err(io)?;
         }
-        if settled < next.at || whole < bytes.len() {
+        if settled < next.at || torn > 0 {
             // What a crash has left is what there is: from now on none of it is lost in silence.
+            // It is written once more: after a sync that failed the system may show bytes that it
+            // will not bring to the disk otherwise.
             let rest = &bytes[settled as usize..whole];
-            file.write_again(settled, rest)
+            file.write_at(settled, rest)
                 .and_then(|()| file.sync())
                 .map_err(io)?;
             let settled = next.at;
@@ -307,6 +311,11 @@ impl Store {
             header,
             sequence: next.sequence,
             length: next.at,
+            end: if torn > 0 {
+                next.at
+            } else {
+                bytes.len() as u64
+            },
             synced: next.at,
             settled: next.at,
             unwritten: Vec::new(),
@@ -337,6 +346,16 @@ impl Store {
         &mut self,
         payloads: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<Vec<u64>> {
+        self.put_all_while(payloads, None)
+    }
+
+    /// [`Store::put_all`] with something to be done while the disk is busy: at durability `sync`, and
+    /// not at all at another.
+    pub(crate) fn put_all_while<'a>(
+        &mut self,
+        payloads: impl IntoIterator<Item = &'a [u8]>,
+        meanwhile: Option<Meanwhile<'_>>,
+    ) -> Result<Vec<u64>> {
         let durability = self.durability;
         let writer = self.writer()?;
         let (before, sequence) = (writer.unwritten.len(), writer.sequence);
@@ -344,7 +363,7 @@ impl Store {
         let written = match durability {
             Durability::Memory => Ok(()),
             Durability::Os => writer.flush(),
-            Durability::Sync => writer.sync(),
+            Durability::Sync => writer.sync_while(meanwhile),
         };
         if let Err(error) = written {
             writer.unwritten.truncate(before);
@@ -426,7 +445,7 @@ impl Store {
         let writer = self.writer()?;
         (writer.path, writer.file, writer.header) = (path, new.file, header);
         (writer.length, writer.sequence) = (settled, new.next.sequence);
-        (writer.synced, writer.settled) = (settled, settled);
+        (writer.end, writer.synced, writer.settled) = (settled, settled, settled);
         writer.unwritten.clear();
         Ok((new.places, records))
     }
@@ -503,6 +522,11 @@ impl Store {
     /// What opening found.
     pub fn recovery(&self) -> &Recovery {
         &self.recovery
+    }
+
+    /// When a write counts as done.
+    pub(crate) fn durability(&self) -> Durability {
+        self.durability
     }
 
     /// Bytes in the log, those not yet handed to the operating system included.

@@ -3,7 +3,9 @@
 //! The truth is a list: what was acknowledged, and what the operation under way would make of it.
 //! Whatever is found afterwards must be one of the two.
 
+use super::manifest::log_path;
 use super::{Durability, Payloads, Store, StoreOptions};
+use crate::disk::Disk;
 use crate::disk::simulated::{Fault, Simulated};
 use crate::error::{ErrorKind, Result};
 use crate::rng::Rng;
@@ -223,15 +225,43 @@ fn a_full_disk_refuses_a_write_and_takes_the_next() {
     let disk = Simulated::default();
     let (mut store, _) = open(&disk, Durability::Sync).unwrap();
     store.append(b"before").unwrap();
-    disk.let_fail(Some(Fault::Once(
-        disk.steps() + 1,
-        io::ErrorKind::StorageFull,
-    )));
-    let refused = store.append(&[7; 5000]).unwrap_err();
+    disk.let_fail(Some(Fault::Room(0)));
+    let refused = store.append(&[7; 50_000]).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::DiskFull);
+    disk.let_fail(None);
     store.append(b"after").unwrap();
     let (_, records) = open(&disk.after_the_cut(1), Durability::Sync).unwrap();
     assert_eq!(records, [&b"before"[..], b"after"]);
+}
+
+#[test]
+fn a_log_has_room_for_its_next_records_where_the_disk_has() {
+    let disk = Simulated::default();
+    let log = log_path(Path::new(DIRECTORY), 1);
+    let length = || disk.length(&log).unwrap();
+    let (mut store, _) = open(&disk, Durability::Sync).unwrap();
+    store.append(b"first").unwrap();
+    let before = length();
+    assert!(before > store.log_bytes());
+    disk.let_fail(Some(Fault::Room(0)));
+    store.append(b"second").unwrap();
+    assert_eq!(length(), before, "that was written into the room");
+    let much = (length() - store.log_bytes()) as usize;
+    disk.let_fail(Some(Fault::Room(u64::MAX)));
+    for _ in 0..2 {
+        store.append(&vec![7; much / 2]).unwrap();
+    }
+    disk.let_fail(None);
+    assert!(length() > store.log_bytes());
+    drop(store);
+    let (store, records) = open(&disk, Durability::Sync).unwrap();
+    assert_eq!(records.len(), 4);
+    assert_eq!(
+        store.recovery().torn_bytes,
+        0,
+        "room is nothing that was torn"
+    );
+    assert_eq!(store.recovery().bytes, store.log_bytes());
 }
 
 #[test]

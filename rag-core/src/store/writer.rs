@@ -5,8 +5,15 @@ use crate::disk::{Disk, Held, Output};
 use crate::error::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
 
+/// What can be done while the disk is busy.
+pub(crate) type Meanwhile<'a> = &'a dyn Fn();
+
 /// Bytes that are kept on disk for nothing but to be given up for a deletion when it is full.
 const SPARE: usize = 1 << 16;
+/// The least and the most room for records that is made at once.
+const ROOM: (u64, u64) = (1 << 14, 1 << 20);
+/// What file systems share out.
+const PAGE: u64 = 4096;
 /// Bytes of a new log that are written in one go.
 const AT_ONCE: usize = 1 << 22;
 
@@ -19,6 +26,9 @@ pub(super) struct Writer {
     /// Bytes of the log that were handed to the operating system, and that are on disk.
     pub(super) length: u64,
     pub(super) synced: u64,
+    /// Bytes of the file: behind the records are zeros. To write over what is there already is
+    /// quicker to sync than to make a file longer.
+    pub(super) end: u64,
     pub(super) unwritten: Vec<u8>,
     /// Bytes that the manifest calls synced.
     pub(super) settled: u64,
@@ -56,24 +66,51 @@ impl Writer {
         if self.unwritten.is_empty() {
             return Ok(());
         }
-        if let Err(error) = self.file.write(&self.unwritten) {
+        let records = self.unwritten.len();
+        let room = room_behind(self.next().at, self.end, records);
+        match self.write(room) {
+            Err(error) if room > 0 && error.kind() == ErrorKind::DiskFull => self.write(0),
+            written => written,
+        }?;
+        self.length += records as u64;
+        self.unwritten.clear();
+        Ok(())
+    }
+
+    /// Writes what is unwritten with so many zeros behind it.
+    fn write(&mut self, room: usize) -> Result<()> {
+        let records = self.unwritten.len();
+        self.unwritten.resize(records + room, 0);
+        let written = self.file.write_at(self.length, &self.unwritten);
+        let end = self.length + self.unwritten.len() as u64;
+        self.unwritten.truncate(records);
+        if let Err(error) = written {
             // Without what the write may have left, the log is what it was before.
             let cut = self.file.cut(self.length);
+            self.end = self.length;
             let told = Error::io("cannot write", &self.path, error);
             if cut.is_err() || told.kind() != ErrorKind::DiskFull {
                 self.poisoned = Some(told.to_string());
             }
             return Err(told);
         }
-        self.length += self.unwritten.len() as u64;
-        self.unwritten.clear();
+        self.end = self.end.max(end);
         Ok(())
     }
 
     pub(super) fn sync(&mut self) -> Result<()> {
+        self.sync_while(None)
+    }
+
+    /// [`Writer::sync`] with something to be done while the disk is busy.
+    pub(super) fn sync_while(&mut self, meanwhile: Option<Meanwhile<'_>>) -> Result<()> {
         self.flush()?;
         if self.synced == self.length {
             return Ok(());
+        }
+        if let Some(meanwhile) = meanwhile {
+            self.file.begin_sync(self.synced, self.length);
+            meanwhile();
         }
         self.file.sync().map_err(|error| {
             // What is on disk now cannot be known, and asking again would not tell.
@@ -83,6 +120,17 @@ impl Writer {
         self.synced = self.length;
         Ok(())
     }
+}
+
+/// Bytes of zeros to be written behind a log's records up to `next` of a file that ends at `end`: an
+/// eighth of the log, so that a small store stays small, and none behind much that is written at once.
+fn room_behind(next: u64, end: u64, written: usize) -> usize {
+    let room = (next / 8).clamp(ROOM.0, ROOM.1);
+    if next <= end || written as u64 >= room {
+        return 0;
+    }
+    let behind = (next + room).next_multiple_of(PAGE) - next;
+    behind as usize
 }
 
 /// A new log that is on disk, to go on with.

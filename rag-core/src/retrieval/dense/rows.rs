@@ -118,6 +118,11 @@ impl DenseRows {
         self.0.remove(row)
     }
 
+    /// How many rows were put and are not yet quick to find.
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.waiting()
+    }
+
     /// The next step of what makes finding quick, if there is one: computed while others search,
     /// for [`DenseRows::carry_out`].
     pub(crate) fn upkeep(&self, threads: usize) -> Option<Upkeep> {

@@ -395,6 +395,11 @@ impl<I: Copy + Ord + Hash + Into<u64> + Send + Sync> Slots<I> {
         }
     }
 
+    /// Slots that are not linked yet.
+    pub(super) fn waiting(&self) -> usize {
+        self.pending.len()
+    }
+
     /// The next step of linking what was put and of leading around what was removed; `None` when
     /// all is done. It takes milliseconds, while searches go on.
     pub(super) fn upkeep(&self, threads: usize) -> Option<Upkeep> {
