@@ -28,7 +28,7 @@ from pathlib import Path
 
 from ours import Ours
 from sqlite import Sqlite
-from table import Plan, Score, markdown, remarks, table
+from table import Plan, Score, markdown, remarks, table, together
 
 SUBJECTS = {"ours": Ours, "sqlite": Sqlite}
 ORDEALS = [
@@ -49,6 +49,10 @@ LONG = ["reopen"]
 
 def main() -> int:
     asked = _arguments()
+    if asked.of:
+        scores = together(Path(name) for name in asked.of)
+        _tell(asked, scores)
+        return 1 if _broken(scores) else 0
     if not hasattr(os, "fork"):
         print("the torture run needs fork and kill; there is none here")
         return 2
@@ -63,23 +67,30 @@ def main() -> int:
             for name in asked.ordeals or ORDEALS:
                 for key in asked.subject or SUBJECTS:
                     _one(name, key, plan, scores)
+                    if asked.json:
+                        rows = [asdict(s) | {"violations": s.violations} for s in scores]
+                        Path(asked.json).write_text(json.dumps(rows, indent=1))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    _tell(asked, scores)
+    return 1 if _broken(scores) else 0
+
+
+def _broken(scores: list[Score]) -> int:
+    return sum(score.violations for score in scores if score.subject == Ours.name)
+
+
+def _tell(asked: argparse.Namespace, scores: list[Score]) -> None:
     print("\n" + table(scores))
     if asked.markdown:
-        # The folder had another name in every run.
-        told = markdown(scores).replace(str(folder), "FOLDER")
-        Path(asked.markdown).write_text(f"{_heading(asked)}\n{told}")
-    if asked.json:
-        rows = [asdict(score) | {"violations": score.violations} for score in scores]
-        Path(asked.json).write_text(json.dumps(rows, indent=1))
-    broken = sum(s.violations for s in scores if s.subject == Ours.name)
-    print(f"{broken} violations of {Ours.name}")
-    return 1 if broken else 0
+        Path(asked.markdown).write_text(f"{_heading(asked)}\n{markdown(scores)}")
+    print(f"{_broken(scores)} violations of {Ours.name}")
 
 
 def _one(name: str, key: str, plan: Plan, scores: list[Score]) -> None:
     for score in import_module(f"ordeals.{name}").run(SUBJECTS[key](), plan):
+        # The folder has another name in every run.
+        score.problems = [told.replace(str(plan.folder), "FOLDER") for told in score.problems]
         scores.append(score)
         found = score.skipped or f"{score.cycles:,} cycles, {score.violations} violations"
         print(f"{score.ordeal}, {score.subject}: {found}, {score.seconds:.1f} s", flush=True)
@@ -115,6 +126,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--folder", help="where to work; a folder in it is made and removed")
     parser.add_argument("--markdown", metavar="FILE", help="the table goes here too")
     parser.add_argument("--json", metavar="FILE", help="every figure")
+    told = "run nothing; one table of what --json kept of earlier runs"
+    parser.add_argument("--of", nargs="+", metavar="FILE", help=told)
     asked = parser.parse_args()
     for name in asked.ordeals:
         if name not in ORDEALS + LONG:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,6 +78,24 @@ class Plan:
 
     def count(self, full: int, quick: int) -> int:
         return self.cycles or (quick if self.quick else full)
+
+
+def together(files: Iterable[Path]) -> list[Score]:
+    """What earlier runs found, those of one ordeal and store as one."""
+    scores: dict[tuple[str, str], Score] = {}
+    for row in (row for file in files for row in json.loads(file.read_text())):
+        del row["violations"]
+        score = Score(**row)
+        known = scores.setdefault((score.ordeal, score.subject), score)
+        if known is score:
+            continue
+        known.cycles += score.cycles
+        known.seconds += score.seconds
+        for column, count in score.found.items():
+            known.found[column] += count
+        known.problems += score.problems
+        known.notes += score.notes
+    return list(scores.values())
 
 
 def table(scores: list[Score]) -> str:

@@ -347,7 +347,7 @@ impl State {
 
     /// The order of hits: score descending, then id ascending.
     pub(super) fn order(&self, a: (u32, f32), b: (u32, f32)) -> Ordering {
-        let id = |row: u32| self.rows.look(row, |seen| Ok(seen.id().to_owned()));
-        b.1.total_cmp(&a.1).then_with(|| id(a.0).cmp(&id(b.0)))
+        b.1.total_cmp(&a.1)
+            .then_with(|| self.rows.order_of_ids(a.0, b.0))
     }
 }

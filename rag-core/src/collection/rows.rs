@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::image::{Reader, Writer};
 use crate::retrieval::bits::Bits;
 use crate::store::Records;
+use std::cmp::Ordering;
 use std::io;
 use std::sync::Arc;
 
@@ -185,6 +186,16 @@ impl Rows {
         }
         let (kept, place) = self.place(row)?;
         kept.look(place, |seen| look(&Look::Seen(seen)))
+    }
+
+    /// The order of two rows' ids; those of documents that are damaged come first.
+    pub(super) fn order_of_ids(&self, a: u32, b: u32) -> Ordering {
+        let there = |row| self.look(row, |_| Ok(()));
+        let order = self.look(a, |a| {
+            let order = self.look(b, |b| Ok(a.id().cmp(b.id())));
+            Ok(order.unwrap_or(Ordering::Greater))
+        });
+        order.unwrap_or_else(|| None.cmp(&there(b)))
     }
 
     /// Reads a little of what is held under a row; changes nothing but time.
