@@ -10,7 +10,8 @@ one turn of each kind, in shuffled order, in a fresh folder. Durability is what 
 - ragcore: `durability="sync"`, one fdatasync or more before a call returns;
 - SQLite: WAL, `synchronous=FULL`, an FTS5 table beside the rows, one transaction a call;
 - LanceDB: writes files and renames them, without a sync; its index of words is made later;
-- zvec: no sync that can be asked for.
+- zvec: no sync that can be asked for;
+- Chroma: its own files over SQLite; no durability that can be asked for.
 
 Every row is counted after opening again.
 """
@@ -146,7 +147,31 @@ class Zvec:
         return int(self.index.stats.doc_count)
 
 
-STORES: list[Any] = [Ragcore, Sqlite, Lance, Zvec]
+class Chroma:
+    """Chroma"""
+
+    threads = True
+
+    def __init__(self, folder: str, dim: int) -> None:
+        import chromadb
+
+        self.folder = folder
+        client = chromadb.PersistentClient(folder)
+        self.store = client.create_collection("documents", embedding_function=None)
+
+    def add(self, ids: list[str], texts: list[str], rows: np.ndarray) -> None:
+        numbers: Any = [{"n": 1}] * len(ids)
+        self.store.add(ids, embeddings=rows, metadatas=numbers, documents=texts)
+
+    def count(self) -> int:
+        import chromadb
+        from chromadb.api.shared_system_client import SharedSystemClient
+
+        SharedSystemClient.clear_system_cache()
+        return chromadb.PersistentClient(self.folder).get_collection("documents").count()
+
+
+STORES: list[Any] = [Ragcore, Sqlite, Chroma, Lance, Zvec]
 
 
 def turn(make: Any, documents: Any, seconds: float, batch: int, threads: int) -> tuple[float, int]:
@@ -180,7 +205,10 @@ def main() -> None:
     parser.add_argument("--vectors", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--stores", help="only those whose names begin so, with commas between")
     asked = parser.parse_args()
+    begin = tuple((asked.stores or "").split(","))
+    stores = [make for make in STORES if make.__doc__.startswith(begin)]
     with asked.texts.open(encoding="utf-8") as file:
         texts = [json.loads(line)["text"] for line in file]
     rows = np.load(asked.vectors, mmap_mode="r")
@@ -189,7 +217,7 @@ def main() -> None:
     rates: dict[tuple[str, str], list[float]] = {}
     missing: dict[str, int] = {}
     turns: list[tuple[Any, str]] = [
-        (make, kind) for make in STORES for kind in kinds if make.threads or kind != "8 threads"
+        (make, kind) for make in stores for kind in kinds if make.threads or kind != "8 threads"
     ]
     rng = random.Random(3)
     run: Callable[..., tuple[float, int]] = turn
@@ -201,7 +229,7 @@ def main() -> None:
             missing[make.__doc__] = missing.get(make.__doc__, 0) + lost
     print(f"| documents a second | {' | '.join(kinds)} | missing |")
     print("|---" * (len(kinds) + 2) + "|")
-    for make in STORES:
+    for make in stores:
         name = make.__doc__
         found = [rates.get((name, kind)) for kind in kinds]
         cells = [f"{median(rate):,.0f}" if rate else "-" for rate in found]

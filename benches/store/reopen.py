@@ -42,6 +42,8 @@ elif kind == "LanceDB":
     import lancedb
 elif kind == "zvec":
     import zvec
+elif kind == "Chroma":
+    import chromadb
 begun, used = time.perf_counter(), time.process_time()
 if kind == "ragcore":
     store = ragcore.open(f"{folder}/store", dim=dim)
@@ -60,6 +62,11 @@ elif kind == "LanceDB":
     count = store.count_rows()
     opened = time.perf_counter()
     found = len(store.search(row).limit(10).to_list())
+elif kind == "Chroma":
+    store = chromadb.PersistentClient(folder).get_collection("documents")
+    count = store.count()
+    opened = time.perf_counter()
+    found = len(store.query(query_embeddings=[row], n_results=10)["ids"][0])
 else:
     store = zvec.open(f"{folder}/store")
     count = store.stats.doc_count
