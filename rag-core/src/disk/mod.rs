@@ -9,6 +9,7 @@ mod begin;
 #[cfg(not(target_os = "linux"))]
 #[path = "no_begin.rs"]
 mod begin;
+mod lock;
 #[cfg(unix)]
 mod map;
 #[cfg(not(unix))]
@@ -17,18 +18,15 @@ mod map;
 #[cfg(test)]
 pub(crate) mod simulated;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::plain::AlignedBytes;
+#[cfg(test)]
+pub(crate) use lock::locked;
 pub(crate) use map::Pages;
 use std::fmt::Debug;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-/// How often, and how far apart, one who finds a lock taken looks for who has it.
-const LOOKS: usize = 20;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
 /// A file system.
 pub(crate) trait Disk: Debug + Send + Sync {
@@ -217,26 +215,7 @@ impl Disk for System {
     }
 
     fn lock(&self, path: &Path) -> Result<Box<dyn Held>> {
-        let io = |e| Error::io("cannot lock", path, e);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(held(&mut file, path)),
-            Err(TryLockError::Error(e)) => return Err(io(e)),
-        }
-        file.set_len(0).map_err(io)?;
-        file.seek(SeekFrom::Start(0)).map_err(io)?;
-        writeln!(file, "{}", std::process::id()).map_err(io)?;
-        Ok(Box::new(Lock {
-            file,
-            pid: std::process::id(),
-        }))
+        lock::take(path)
     }
 }
 
@@ -260,60 +239,5 @@ impl Output for File {
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
         self.set_len(length)
-    }
-}
-
-/// The kernel drops the lock with the file, and so with the process: none is ever stale. A forked
-/// child has the file too: it must neither keep the lock when its parent lets go nor give it away.
-#[derive(Debug)]
-struct Lock {
-    file: File,
-    pid: u32,
-}
-
-impl Held for Lock {}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        if self.pid == std::process::id() {
-            // If this fails, the file is closed all the same.
-            let _ = self.file.unlock();
-        }
-    }
-}
-
-fn held(file: &mut File, path: &Path) -> Error {
-    let mut look = || {
-        let mut text = String::new();
-        let read = file
-            .seek(SeekFrom::Start(0))
-            .and_then(|_| file.take(32).read_to_string(&mut text));
-        read.ok().and_then(|_| text.trim().parse::<u32>().ok())
-    };
-    // Who has just taken the lock writes its id in a moment, and until then there may be that of
-    // one before: what stands there twice is it. The lock is what counts.
-    let mut last = None;
-    for _ in 0..LOOKS {
-        let found = look();
-        if found.is_some() && found == last {
-            break;
-        }
-        last = found;
-        std::thread::sleep(BETWEEN_LOOKS);
-    }
-    locked(path, last)
-}
-
-/// What a second writer is told.
-pub(crate) fn locked(path: &Path, pid: Option<u32>) -> Error {
-    let holder = pid.map_or_else(|| "another process".to_owned(), |p| format!("process {p}"));
-    let message = format!(
-        "{} is held by {holder}; close it there, or open with read_only",
-        path.parent().unwrap_or(path).display()
-    );
-    let error = Error::new(ErrorKind::Locked, message);
-    match pid {
-        Some(pid) => error.with_pid(pid),
-        None => error,
     }
 }
