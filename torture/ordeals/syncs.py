@@ -2,7 +2,8 @@
 
 With one thread at the durability "sync" a call that returns has synced; with eight threads a sync
 may be shared, but one that began after a call began has ended before that call returns. At "os"
-no call syncs. A cycle is one call. Needs strace (`apt-get install strace`).
+no call syncs, only upkeep does now and then. What only begins to write (sync_file_range) is none.
+A cycle is one call. Needs strace (`apt-get install strace`).
 """
 
 from __future__ import annotations
