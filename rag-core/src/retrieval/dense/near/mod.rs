@@ -51,6 +51,8 @@ struct Sieve {
     /// What a score must reach.
     floor: f32,
     held: Vec<(f32, u32)>,
+    /// How many are held before those below the floor are shaken out.
+    full: usize,
 }
 
 impl Sieve {
@@ -60,6 +62,7 @@ impl Sieve {
             doubt,
             floor: f32::NEG_INFINITY,
             held: Vec::with_capacity(4 * k.min(SCAN)),
+            full: 4 * k.max(SCAN / 4),
         }
     }
 
@@ -67,8 +70,10 @@ impl Sieve {
     fn push(&mut self, score: f32, slot: u32) {
         if score >= self.floor {
             self.held.push((score, slot));
-            if self.held.len() >= 4 * self.k.max(SCAN / 4) {
+            if self.held.len() >= self.full {
                 self.shake();
+                // Of scores that are nearly all alike few are shaken out, and not at every step.
+                self.full = self.full.max(2 * self.held.len());
             }
         }
     }
@@ -345,5 +350,24 @@ impl Near {
     /// Bytes of codes and links.
     pub(super) fn bytes(&self) -> usize {
         self.coded.bytes() + self.links.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_that_are_all_alike_are_not_gone_through_at_every_step() {
+        let mut sieve = Sieve::new(10, 0.1);
+        (0..10_000).for_each(|slot| sieve.push(1.0, slot));
+        assert_eq!(sieve.held.len(), 10_000);
+        assert!(sieve.full > 10_000, "the next time is far off");
+        (0..10_000).for_each(|slot| sieve.push(2.0, slot));
+        assert_eq!(
+            sieve.finish().len(),
+            10_000,
+            "those that cannot be among the best are gone"
+        );
     }
 }
