@@ -14,7 +14,7 @@ pub(crate) mod simulated;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::plain::AlignedBytes;
-pub(crate) use map::Pages;
+pub(crate) use map::{Pages, expect};
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
