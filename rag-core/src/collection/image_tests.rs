@@ -378,6 +378,7 @@ fn a_filter_is_answered_by_the_image() {
     let again = open(&damaged, false).unwrap();
     assert_eq!(again.get(&["d0"]).unwrap_err().kind(), ErrorKind::Corrupt);
     assert_eq!(counts(&again), truth);
+    drop(again);
     // What was not asked about is written once more.
     let again = open(&damaged, false).unwrap();
     again.checkpoint().unwrap();

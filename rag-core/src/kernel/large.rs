@@ -76,13 +76,7 @@ impl<T: Plain> Large<T> {
             false => array.pages(room * size_of::<T>()),
         };
         let Some(pages) = pages else {
-            let mut heap = Aligned::with_room(len);
-            // All pieces but the last end with a line.
-            sum.check(numbers, |piece| {
-                heap.push_lines(piece);
-                Ok(())
-            })?;
-            return Ok(Self::of(heap));
+            return Self::apart(array, |_| Ok(()));
         };
         Ok(Self {
             start: pages.start().cast(),
@@ -92,7 +86,23 @@ impl<T: Plain> Large<T> {
         })
     }
 
-    /// The same, checked; `good` is asked about all of the numbers in pieces.
+    /// What is in an array of an image, checked, in memory of its own: for numbers that are changed here
+    /// and there, where every page that is changed would be copied with all threads told of it.
+    pub(crate) fn apart(
+        array: &Array<'_, T>,
+        mut good: impl FnMut(&[T]) -> Read<()>,
+    ) -> Read<Self> {
+        let (numbers, sum) = array.unchecked()?;
+        let mut heap = Aligned::with_room(numbers.len());
+        // All pieces but the last end with a line.
+        sum.check(numbers, |piece| {
+            heap.push_lines(piece);
+            good(piece)
+        })?;
+        Ok(Self::of(heap))
+    }
+
+    /// What [`Large::read`] answers, checked; `good` is asked about all of the numbers in pieces.
     pub(crate) fn checked(
         array: &Array<'_, T>,
         mut good: impl FnMut(&[T]) -> Read<()>,

@@ -154,7 +154,7 @@ impl Table {
         const WRONG: &str = "a table leads to what is not there, or twice to the same";
         let mut seen = Bits::default();
         let (mut used, mut len) = (0, 0);
-        let places = Large::checked(&from.array()?, |places| {
+        let places = Large::apart(&from.array()?, |places| {
             for &number in places.iter().filter(|&&number| number != EMPTY) {
                 used += 1;
                 if number == REMOVED {
