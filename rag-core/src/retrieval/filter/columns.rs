@@ -101,6 +101,9 @@ impl Rows {
     }
 }
 
+/// Hands out rows, ascending.
+type HandOut<'a> = dyn Fn(&mut dyn FnMut(u32)) + 'a;
+
 /// What stands at the end of one path, over all rows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Column {
@@ -130,7 +133,7 @@ impl Column {
     }
 
     /// Hands out every plain value in order, with what hands out its rows in order.
-    pub(super) fn for_each(&self, each: &mut dyn FnMut(&Value, &dyn Fn(&mut dyn FnMut(u32)))) {
+    pub(super) fn for_each(&self, each: &mut dyn FnMut(&Value, &HandOut<'_>)) {
         let mut added = self.plain.iter().peekable();
         let saved = self.saved.as_deref();
         for i in 0..saved.map_or(0, Saved::len) {
