@@ -9,6 +9,10 @@
 //! these `u32` at the end of a line. Last line: magic `RAGIMEND`, where each of the [`PARTS`] begins
 //! `u64`, the length of the file `u64`, zeros, CRC-32 of the first 60 bytes `u32`.
 
+mod work;
+
+pub(crate) use work::{Sum, Work};
+
 use crate::bytes::Read;
 use crate::disk::{Bytes, Disk, Output, Pages};
 use crate::plain::{Plain, bytes_of, numbers_of};
@@ -238,6 +242,11 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Goes past so many arrays.
+    pub(crate) fn skip(&mut self, arrays: usize) -> Read<()> {
+        (0..arrays).try_for_each(|_| self.array::<u8>().map(drop))
+    }
+
     /// An array as it is.
     pub(crate) fn vec<T: Plain>(&mut self) -> Read<Vec<T>> {
         let array = self.array()?;
@@ -272,17 +281,6 @@ impl<T: Plain> Array<'_, T> {
     /// the system cannot.
     pub(crate) fn pages(&self, room: usize) -> Option<Pages> {
         self.of.pages(self.at, size_of_val(self.numbers), room)
-    }
-
-    /// Whether these bytes are its own, as they were written.
-    pub(crate) fn matches(&self, bytes: &[u8]) -> Read<()> {
-        let mut crc = crc32fast::Hasher::new();
-        crc.update(bytes);
-        crc.update(&self.body[bytes.len()..self.body.len() - 4]);
-        match self.body.ends_with(&crc.finalize().to_le_bytes()) {
-            true => Ok(()),
-            false => Err(DAMAGED),
-        }
     }
 
     /// Hands out all numbers in pieces, and then says whether they were what was written.

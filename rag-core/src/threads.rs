@@ -106,6 +106,24 @@ pub fn map<T: Send>(threads: usize, tasks: usize, body: &(dyn Fn(usize) -> T + S
         .collect()
 }
 
+/// Two things, at once if there may be two threads.
+pub(crate) fn both<A: Send, B: Send>(
+    threads: usize,
+    first: impl FnOnce() -> A + Send,
+    second: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    let (first, second) = (Mutex::new(Some(first)), Mutex::new(Some(second)));
+    let (a, b) = (Mutex::new(None), Mutex::new(None));
+    parallel(threads, 2, &|i| match i {
+        0 => *lock(&a) = lock(&first).take().map(|task| task()),
+        _ => *lock(&b) = lock(&second).take().map(|task| task()),
+    });
+    let a = a.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let b = b.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let both = a.zip(b);
+    both.expect("parallel returns only after every task has run")
+}
+
 struct Job {
     body: *const (dyn Fn(usize) + Sync),
     tasks: usize,

@@ -354,6 +354,10 @@ fn sound(which: usize) -> Sound {
     let older = image(&read(&folder));
     add(&collection, count..count + 10, with.is_some());
     collection.delete(&["d3"]).expect("it is there");
+    // What filters have asked about is in the image.
+    for filter in filters() {
+        collection.count(&filter).expect("sound");
+    }
     collection.checkpoint().expect("room for files");
     // Behind the image, some more.
     add(&collection, 7..8, with.is_some());

@@ -3,6 +3,7 @@
 
 use crate::bytes::Read;
 use crate::image::{Reader, Writer};
+use crate::kernel::Large;
 use crate::retrieval::table::{Seed, Table};
 use std::io;
 
@@ -11,12 +12,17 @@ pub(super) struct Ids {
     seed: Seed,
     table: Table,
     /// The lower half of the hash of each row's id.
-    hashes: Vec<u32>,
+    hashes: Large<u32>,
 }
 
 impl Ids {
     pub(super) fn len(&self) -> usize {
         self.table.len()
+    }
+
+    /// How many rows were given, those that are forgotten included.
+    pub(super) fn rows(&self) -> usize {
+        self.hashes.len()
     }
 
     /// The row with this id; `same` is asked about the few rows that may be it.
@@ -45,9 +51,9 @@ impl Ids {
 
     /// Keeps the rows that are held, numbered anew in their order.
     pub(super) fn renumber(&mut self, held: impl Iterator<Item = u32>) {
-        let hashes: Vec<u32> = held.map(|row| self.hashes[row as usize]).collect();
+        let hashes: Large<u32> = held.map(|row| self.hashes[row as usize]).collect();
         self.table = Table::default();
-        for (row, &hash) in (0..).zip(&hashes) {
+        for (row, &hash) in (0..).zip(hashes.iter()) {
             let of = |row: u32| u64::from(hashes[row as usize]);
             self.table.insert(u64::from(hash), row, of);
         }
@@ -71,11 +77,11 @@ impl Ids {
         self.table.write(to)
     }
 
-    /// Reads what [`Ids::write`] wrote of so many rows.
-    pub(super) fn read(from: &mut Reader<'_>, rows: usize) -> Read<Self> {
+    /// Reads what [`Ids::write`] wrote.
+    pub(super) fn read(from: &mut Reader<'_>) -> Read<Self> {
         let seed = Seed::read(from)?;
-        let hashes = from.exactly(rows)?;
-        let end = u32::try_from(rows).map_err(|_| "more rows than there can be")?;
+        let hashes = Large::checked(&from.array()?, |_| Ok(()))?;
+        let end = u32::try_from(hashes.len()).map_err(|_| "more rows than there can be")?;
         let table = Table::read(from, 0..end)?;
         Ok(Self {
             seed,

@@ -7,12 +7,15 @@ use super::packed::{Room, pack};
 use super::relevance::Calibrated;
 use super::rows::Rows;
 use super::state::{Logged, State};
+use super::tail;
 use crate::bytes::{self, Read};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::image::{Image, Writer};
 use crate::retrieval::dense::{DenseRows, Lender, Metric};
+use crate::retrieval::filter::Columns;
 use crate::retrieval::lexical::{LexicalOptions, LexicalRows};
 use crate::store::{Records, Replay};
+use crate::threads;
 use std::cell::RefCell;
 use std::io;
 use std::iter::Peekable;
@@ -38,7 +41,7 @@ impl View<'_> {
     pub(super) fn write(
         &self,
         to: &mut Writer<'_>,
-        places: &[Place],
+        places: &[u64],
         logged: Logged,
     ) -> io::Result<()> {
         to.part();
@@ -50,11 +53,14 @@ impl View<'_> {
         self.state.ids.write(to)?;
         to.part();
         if let Some(dense) = self.dense {
-            let place = |row: u32| places.get(row as usize).map_or(0, |place| place.0);
+            let place = |row: u32| places.get(row as usize).copied().unwrap_or(0);
             dense.write(to, place)?;
         }
         to.part();
-        self.state.lexical.write(to)
+        self.state.lexical.write(to)?;
+        let rows = self.state.rows.len();
+        self.state
+            .with_columns(|columns, held| columns.write(to, rows, held))
     }
 
     /// What writes an image of a log of the [`View::records`] that `taken` was told of, by where each
@@ -170,31 +176,28 @@ impl State {
             bytes,
             rest,
         };
-        state.rows = Rows::read(&mut from, records)?;
-        state.ids = Ids::read(&mut from, state.rows.len())?;
-        let lender = state
-            .rows
-            .kept()
-            .map(|kept| Arc::clone(kept) as Arc<dyn Lender>);
-        let dim = state.dim;
-        // One after the other they would take as long as both.
-        let (dense, lexical) = std::thread::scope(|scope| {
-            let lexical = std::thread::Builder::new().spawn_scoped(scope, || {
-                let options = LexicalOptions::default();
-                LexicalRows::restored(&options, &mut image.part(LEXICAL))
-            });
-            let dense = dim.zip(lender).map(|(dim, lender)| {
-                DenseRows::restored(dim, Metric::Cosine, &mut image.part(DENSE), lender)
-            });
-            let lexical = lexical.map_err(|_| "there is no thread to read it on");
-            let lexical = lexical.map(|thread| thread.join().unwrap_or(Err(BROKEN)));
-            (dense, lexical)
+        let mut ids = from.clone();
+        ids.skip(Rows::ARRAYS)?;
+        let (rows, ids) = threads::both(
+            threads::available(),
+            || Rows::read(&mut from, records),
+            || Ids::read(&mut ids),
+        );
+        (state.rows, state.ids) = (rows?, ids?);
+        let lender = state.rows.kept();
+        let lender = lender.map(|kept| Arc::clone(kept) as Arc<dyn Lender>);
+        let dense = state.dim.zip(lender).map(|(dim, lender)| {
+            DenseRows::restored(dim, Metric::Cosine, &mut image.part(DENSE), lender)
         });
         state.dense = dense.transpose()?;
-        state.lexical = lexical??;
+        let options = LexicalOptions::default();
+        let mut from = image.part(LEXICAL);
+        state.lexical = LexicalRows::restored(&options, &mut from)?;
+        state.columns = Columns::read(&mut from, state.rows.len());
         let texts = state.alive().iter().filter(|&row| state.rows.has_text(row));
         let texts = texts.count();
-        match state.ids.len() == state.alive().count() && state.lexical.len() == texts {
+        let rows = state.ids.rows() == state.rows.len();
+        match rows && state.ids.len() == state.alive().count() && state.lexical.len() == texts {
             true => Ok(state),
             false => Err("documents and postings that do not agree"),
         }
@@ -211,11 +214,11 @@ pub(super) struct Taken {
 
 impl Taken {
     /// Where the documents of so many rows are, if the records begin at `starts`.
-    pub(super) fn places(&self, rows: usize, starts: &[u64]) -> Vec<Place> {
-        let mut places = vec![Place::default(); rows];
+    pub(super) fn places(&self, rows: usize, starts: &[u64]) -> Vec<u64> {
+        let mut places = vec![Place::default().0; rows];
         for (batch, &at) in self.batches.iter().zip(starts) {
             for (i, &row) in batch.iter().enumerate() {
-                places[row as usize] = Place::new(at, i);
+                places[row as usize] = Place::new(at, i).0;
             }
         }
         places
@@ -226,7 +229,7 @@ impl Taken {
 pub(super) struct Moved {
     pub(super) records: Arc<Records>,
     /// By row.
-    pub(super) places: Vec<Place>,
+    pub(super) places: Vec<u64>,
     pub(super) logged: Logged,
 }
 
@@ -256,7 +259,16 @@ impl Replay for Opening {
     }
 
     fn replay(&mut self, at: u64, payload: &[u8], records: &Arc<Records>) -> Result<()> {
-        self.replayed += self.state.replay(at, payload, records)?;
+        let taken = self.replay_all(&[(at, payload)], records);
+        taken.map_err(|(_, error)| error)
+    }
+
+    fn replay_all(
+        &mut self,
+        all: &[(u64, &[u8])],
+        records: &Arc<Records>,
+    ) -> Result<(), (usize, Error)> {
+        self.replayed += tail::replay(&mut self.state, all, records)?;
         Ok(())
     }
 }

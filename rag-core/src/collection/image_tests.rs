@@ -344,3 +344,58 @@ fn feedback_alone_does_not_let_the_log_grow_for_ever() {
     assert!(replayed(&again) < 1100, "{}", replayed(&again));
     assert!(again.steering().forget("user 2").unwrap());
 }
+
+#[test]
+fn a_filter_is_answered_by_the_image() {
+    let filters = [
+        serde_json::json!({ "kind": "tide" }),
+        serde_json::json!({ "i": { "$gte": 5, "$lt": 21 } }),
+        serde_json::json!({ "$not": { "kind": { "$in": ["moon", "tide"] } } }),
+    ]
+    .map(|filter| Filter::parse(&filter));
+    let filters: Vec<Filter> = filters.into_iter().flatten().collect();
+    let counts = |collection: &Collection| -> Vec<usize> {
+        let counts = filters.iter().map(|filter| collection.count(filter));
+        counts.collect::<Result<_>>().unwrap()
+    };
+    let disk = Simulated::default();
+    let mut rng = Rng::new(3);
+    let collection = open(&disk, false).unwrap();
+    collection.add(batch(&mut rng, 0..12)).unwrap();
+    counts(&collection);
+    collection.delete(&["d3", "d4"]).unwrap();
+    collection.checkpoint().unwrap();
+    collection.add(batch(&mut rng, 20..23)).unwrap();
+    collection.delete(&["d21"]).unwrap();
+    let truth = counts(&collection);
+    collection.close().unwrap();
+    // The metadata of the documents that the image knows cannot be read any more.
+    let log = file(&disk, "log");
+    let good = disk.read(&log, 1 << 20).unwrap();
+    let mut bad = good.clone();
+    let at = bad.windows(4).position(|four| four == b"yeas").unwrap();
+    bad[at] ^= 1;
+    let damaged = disk.copy();
+    overwrite(&damaged, &log, &bad);
+    let again = open(&damaged, false).unwrap();
+    assert_eq!(again.get(&["d0"]).unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(counts(&again), truth);
+    drop(again);
+    // What was not asked about is written once more.
+    let again = open(&damaged, false).unwrap();
+    again.checkpoint().unwrap();
+    drop(again);
+    assert_eq!(counts(&open(&damaged, true).unwrap()), truth);
+    // Each byte of the columns may be another one.
+    let image = file(&disk, "image");
+    let whole = disk.read(&image, 1 << 20).unwrap();
+    let at = whole.windows(4).rposition(|four| four == b"kind").unwrap();
+    for at in at - 2000.min(at)..whole.len() {
+        let mut bad = whole.clone();
+        bad[at] ^= 1 << (at % 8);
+        let damaged = disk.copy();
+        overwrite(&damaged, &image, &bad);
+        let again = open(&damaged, at % 2 == 0).unwrap();
+        assert_eq!(counts(&again), truth, "byte {at}");
+    }
+}

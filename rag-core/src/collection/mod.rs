@@ -29,6 +29,7 @@ mod report;
 mod rows;
 mod search;
 mod state;
+mod tail;
 mod teach;
 mod waiting;
 mod write;

@@ -157,7 +157,7 @@ impl Collection {
         }
         for (id, &place) in log {
             let held = state.find(id)?.map(|row| state.rows.places()[row as usize]);
-            if held != Some(place) {
+            if held != Some(place.0) {
                 let problem = format!("the document \"{id}\" is not the last one of that id");
                 report.problems.push(problem);
             }

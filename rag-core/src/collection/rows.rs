@@ -10,6 +10,7 @@ use super::packed::Seen;
 use crate::bytes::Read;
 use crate::error::Result;
 use crate::image::{Reader, Writer};
+use crate::kernel::Large;
 use crate::retrieval::bits::Bits;
 use crate::store::Records;
 use std::cmp::Ordering;
@@ -19,15 +20,15 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     kept: Option<Arc<Kept>>,
-    /// Where each row's document is in the log; nowhere without a log.
-    places: Vec<Place>,
+    /// Where each row's document is in the log, as [`Place`] has it; nowhere without a log.
+    places: Large<u64>,
     /// The rows that hold a document.
     alive: Bits,
     /// How many rows stand in the log alone, and the documents of the others.
     lent: usize,
     held: Vec<Option<Arc<Stored>>>,
     /// Bytes of each row's text; `NO_TEXT` for a document without one.
-    texts: Vec<u32>,
+    texts: Large<u32>,
 }
 
 /// Longer than any text.
@@ -38,16 +39,19 @@ fn text_length(text: Option<&str>) -> u32 {
 }
 
 impl Rows {
-    pub(super) fn write(&self, to: &mut Writer<'_>, places: &[Place]) -> io::Result<()> {
-        to.array(&places.iter().map(|place| place.0).collect::<Vec<u64>>())?;
+    /// How many arrays [`Rows::write`] writes.
+    pub(super) const ARRAYS: usize = 3;
+
+    pub(super) fn write(&self, to: &mut Writer<'_>, places: &[u64]) -> io::Result<()> {
+        to.array(places)?;
         to.array(&self.texts)?;
         to.array(self.alive.words())
     }
 
     /// Reads what [`Rows::write`] wrote: rows of which all stand in the log.
     pub(super) fn read(from: &mut Reader<'_>, records: &Arc<Records>) -> Read<Self> {
-        let places: Vec<Place> = from.vec()?.into_iter().map(Place).collect();
-        let texts = from.exactly(places.len())?;
+        let places = Large::checked(&from.array()?, |_| Ok(()))?;
+        let texts = Large::exactly(&from.array()?, places.len())?;
         let alive = Bits::from_words(from.vec()?, places.len());
         Ok(Self {
             kept: Some(Kept::new(records)),
@@ -72,14 +76,14 @@ impl Rows {
         self.kept.as_ref()
     }
 
-    pub(super) fn places(&self) -> &[Place] {
+    pub(super) fn places(&self) -> &[u64] {
         &self.places
     }
 
     /// Adds the next row, of a document that is held.
     pub(super) fn push(&mut self, place: Place, document: Arc<Stored>) {
         self.alive.set(self.len() as u32, true);
-        self.places.push(place);
+        self.places.push(place.0);
         self.texts.push(text_length(document.text.as_deref()));
         self.held.push(Some(document));
     }
@@ -93,14 +97,14 @@ impl Rows {
     pub(super) fn lend(&mut self, place: Place, text: Option<&str>) {
         debug_assert!(self.held.is_empty() && self.kept.is_some());
         self.alive.set(self.len() as u32, true);
-        self.places.push(place);
+        self.places.push(place.0);
         self.texts.push(text_length(text));
         self.lent = self.places.len();
     }
 
     pub(super) fn remove(&mut self, row: u32) {
         self.alive.set(row, false);
-        self.places[row as usize] = Place::default();
+        self.places[row as usize] = Place::default().0;
         if let Some(held) = (row as usize).checked_sub(self.lent) {
             self.held[held] = None;
         }
@@ -122,14 +126,14 @@ impl Rows {
     }
 
     /// The documents lie elsewhere from now on.
-    pub(super) fn replace(&mut self, records: &Arc<Records>, places: &[Place]) {
+    pub(super) fn replace(&mut self, records: &Arc<Records>, places: &[u64]) {
         self.kept = Some(Kept::new(records));
         self.places.copy_from_slice(places);
     }
 
     /// Where the document of a full row is, if it stands in the log alone.
     pub(super) fn lent_place(&self, row: u32) -> Option<Place> {
-        let place = *self.places.get(row as usize)?;
+        let place = Place(*self.places.get(row as usize)?);
         ((row as usize) < self.lent && self.alive.has(row)).then_some(place)
     }
 

@@ -9,7 +9,7 @@ use super::document::{Document, Metadata, Stored};
 use super::ids::Ids;
 use super::image::Moved;
 use super::kept::{Kept, Place};
-use super::packed::{self, Packed};
+use super::packed::Seen;
 use super::relevance::Calibrated;
 use super::rows::Rows;
 use crate::calibration::Calibration;
@@ -19,7 +19,6 @@ use crate::retrieval::dense::{DenseRows, Lender, Metric};
 use crate::retrieval::filter::{Columns, Filter, Held};
 use crate::retrieval::lexical::{LexicalOptions, LexicalRows};
 use crate::steering::Steering;
-use crate::store::Records;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -34,7 +33,7 @@ pub(crate) struct State {
     /// Name and fingerprint of the model whose vectors lie here.
     pub(crate) embedder: Option<(String, String)>,
     pub(super) rows: Rows,
-    columns: Columns,
+    pub(super) columns: Columns,
     pub(super) ids: Ids,
     pub(crate) dense: Option<DenseRows>,
     pub(crate) lexical: LexicalRows,
@@ -134,6 +133,11 @@ impl State {
 
     /// The rows that a filter keeps. Damage is noted.
     pub(crate) fn matching(&self, filter: &Filter) -> Bits {
+        self.with_columns(|columns, held| columns.matching(filter, held))
+    }
+
+    /// The columns of filters, and what they are made of.
+    pub(super) fn with_columns<T>(&self, body: impl FnOnce(&Columns, &Held<'_, '_>) -> T) -> T {
         let kept = self.rows.kept();
         let before = kept.map(|kept| kept.met());
         let held = Held {
@@ -144,7 +148,7 @@ impl State {
             },
             sound: &|| kept.map(|kept| kept.met()) == before,
         };
-        self.columns.matching(filter, &held)
+        body(&self.columns, &held)
     }
 
     /// Takes in a change; `at` is where its record begins in the log, 0 without one.
@@ -183,57 +187,6 @@ impl State {
         Ok(())
     }
 
-    /// Takes in a record of the log as it was when it was opened: documents stay there. Answers how
-    /// many documents, deletions or other changes that was.
-    pub(super) fn replay(
-        &mut self,
-        at: u64,
-        payload: &[u8],
-        records: &Arc<Records>,
-    ) -> Result<u64> {
-        if payload.first() != Some(&packed::TAG) {
-            let change = Change::decode(payload)?;
-            self.apply(&change, at)?;
-            return Ok(change.weight());
-        }
-        let batch = Packed::new(payload).map_err(codec::malformed)?;
-        let dim = batch.dim();
-        let copied;
-        let vectors = match batch.vectors() {
-            Some(vectors) => vectors,
-            None => {
-                copied = batch.copied_vectors().map_err(codec::malformed)?;
-                &copied
-            }
-        };
-        self.check_vectors(batch.len(), vectors.len())?;
-        self.rows.keep(records);
-        for i in 0..batch.len() {
-            let seen = batch.document(i).map_err(codec::malformed)?;
-            self.remove(seen.id)?;
-            let (row, place) = (self.next_row()?, Place::new(at, i));
-            if let (Some(dense), Some(kept)) = (&mut self.dense, self.rows.kept())
-                && dim > 0
-            {
-                let lender: Arc<dyn Lender> = Arc::<Kept>::clone(kept);
-                dense.lend(row, &vectors[i * dim..][..dim], place.0, &lender)?;
-            }
-            if let Some(text) = seen.text {
-                self.lexical.insert(row, text)?;
-            }
-            if !self.columns.is_empty() {
-                let metadata = seen.metadata().map_err(codec::malformed)?;
-                self.columns.push(row, &metadata);
-            }
-            self.ids.push(seen.id);
-            self.rows.lend(place, seen.text);
-        }
-        self.logged.documents += batch.len() as u64;
-        self.logged.bytes += payload.len() as u64;
-        self.renumber_if_sparse();
-        Ok(batch.len() as u64)
-    }
-
     fn set_dim(&mut self, dim: Option<usize>) -> Result<()> {
         let Some(dim) = dim else { return Ok(()) };
         match self.dim {
@@ -248,7 +201,7 @@ impl State {
     }
 
     /// Whether so many floats are vectors for so many documents here.
-    fn check_vectors(&mut self, documents: usize, floats: usize) -> Result<()> {
+    pub(super) fn check_vectors(&mut self, documents: usize, floats: usize) -> Result<()> {
         if floats == 0 || documents == 0 {
             return Ok(());
         }
@@ -260,7 +213,7 @@ impl State {
         }
     }
 
-    fn next_row(&self) -> Result<u32> {
+    pub(super) fn next_row(&self) -> Result<u32> {
         let next = u32::try_from(self.rows.len());
         next.map_err(|_| Error::invalid("a collection holds at most 2^32 rows"))
     }
@@ -294,12 +247,29 @@ impl State {
         let Some(row) = self.find(id)? else {
             return Ok(());
         };
-        self.ids.remove(row);
+        self.forget(row);
         if let Some(dense) = &mut self.dense {
             dense.remove(row);
         }
         self.lexical.remove(row);
+        Ok(())
+    }
+
+    /// Forgets whose a row was; of its words and its vector others are told.
+    pub(super) fn forget(&mut self, row: u32) {
+        self.ids.remove(row);
         self.rows.remove(row);
+    }
+
+    /// Gives the next row to a document that stays in the log; of its words and its vector others are
+    /// told.
+    pub(super) fn lend(&mut self, place: Place, seen: &Seen<'_>) -> Result<()> {
+        if !self.columns.is_empty() {
+            let metadata = seen.metadata().map_err(codec::malformed)?;
+            self.columns.push(self.next_row()?, &metadata);
+        }
+        self.ids.push(seen.id);
+        self.rows.lend(place, seen.text);
         Ok(())
     }
 
@@ -308,13 +278,18 @@ impl State {
         self.rows.replace(&moved.records, &moved.places);
         if let (Some(dense), Some(kept)) = (&mut self.dense, self.rows.kept()) {
             let lender: Arc<dyn Lender> = Arc::<Kept>::clone(kept);
-            dense.relend(&lender, |row| moved.places[row as usize].0);
+            dense.relend(&lender, |row| moved.places[row as usize]);
         }
         self.logged = moved.logged;
     }
 
-    fn renumber_if_sparse(&mut self) {
-        if self.rows.len() > 2 * self.len() + SPARE_ROWS {
+    /// Whether there are so many empty rows that the others are better numbered anew.
+    pub(super) fn is_sparse(&self) -> bool {
+        self.rows.len() > 2 * self.len() + SPARE_ROWS
+    }
+
+    pub(super) fn renumber_if_sparse(&mut self) {
+        if self.is_sparse() {
             self.renumber();
         }
     }

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::plain::AlignedBytes;
 #[cfg(test)]
 pub(crate) use lock::locked;
-pub(crate) use map::Pages;
+pub(crate) use map::{Pages, expect};
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};

@@ -26,7 +26,7 @@ const LARGE: usize = 4 << 20;
 
 /// Makes a vector `len` long, if it is shorter, and asks the system to keep a large one in large
 /// pages: who reads here and there in it then waits less for the page table.
-pub(crate) fn grow_large<T: Clone>(vector: &mut Vec<T>, len: usize, fill: T) {
+pub(super) fn grow_large<T: Clone>(vector: &mut Vec<T>, len: usize, fill: T) {
     if len > vector.capacity() {
         vector.reserve(len - vector.len());
         large_pages(vector);
@@ -37,7 +37,7 @@ pub(crate) fn grow_large<T: Clone>(vector: &mut Vec<T>, len: usize, fill: T) {
 }
 
 /// An empty vector with room for `len`, in large pages if that is much.
-pub(crate) fn large_room<T>(len: usize) -> Vec<T> {
+pub(super) fn large_room<T>(len: usize) -> Vec<T> {
     let vector = Vec::with_capacity(len);
     large_pages(&vector);
     vector

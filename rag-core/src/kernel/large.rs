@@ -5,13 +5,15 @@
 use super::aligned::Aligned;
 use crate::bytes::Read;
 use crate::disk::Pages;
-use crate::image::Array;
-use crate::plain::{Plain, bytes_of};
+use crate::image::{Array, Sum};
+use crate::plain::Plain;
 use std::ops::{Deref, DerefMut};
 
 /// Room that is put by for more numbers than a file holds, as a share of them, and in any case.
 const SPARE: usize = 4;
 const LEAST: usize = 1 << 20;
+/// Bytes below which an array is copied: pages of its own would take longer.
+const SMALL: usize = 1 << 16;
 
 /// An array that begins at a cache line.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub(crate) struct Large<T: Plain> {
     start: *mut T,
     len: usize,
     owner: Owner<T>,
+    /// What pages of a file must be checked against before they are relied on.
+    unchecked: Option<Sum>,
 }
 
 #[derive(Debug)]
@@ -41,38 +45,97 @@ impl<T: Plain> Default for Large<T> {
 
 impl<T: Plain> Clone for Large<T> {
     fn clone(&self) -> Self {
-        let mut copy = Aligned::with_room(self.len);
-        copy.push_lines(self);
-        Self::of(copy)
+        Self::copied(self)
     }
 }
 
 impl<T: Plain> Large<T> {
+    fn copied(numbers: &[T]) -> Self {
+        let mut copy = Aligned::with_room(numbers.len());
+        copy.push_lines(numbers);
+        Self::of(copy)
+    }
+
     fn of(mut heap: Aligned<T>) -> Self {
         Self {
             start: heap.as_mut_ptr(),
             len: heap.len(),
             owner: Owner::Heap(heap),
+            unchecked: None,
         }
     }
 
-    /// What is in an array of an image, where it is if the system can.
-    pub(crate) fn read(array: Array<'_, T>) -> Read<Self> {
-        let len = array.len();
+    /// What is in an array of an image, where it is if the system can and there is much of it. It is
+    /// not relied on before it was checked against [`Large::unchecked`].
+    pub(crate) fn read(array: &Array<'_, T>) -> Read<Self> {
+        let (numbers, sum) = array.unchecked()?;
+        let len = numbers.len();
         let room = len + (len / SPARE).max(LEAST);
-        let Some(pages) = array.pages(room * size_of::<T>()) else {
-            let mut heap = Aligned::with_room(len);
-            // All pieces but the last end with a line.
-            array.each(|numbers| heap.push_lines(numbers))?;
-            return Ok(Self::of(heap));
+        let pages = match size_of_val(numbers) < SMALL {
+            true => None,
+            false => array.pages(room * size_of::<T>()),
         };
-        let new = Self {
+        let Some(pages) = pages else {
+            return Self::apart(array, |_| Ok(()));
+        };
+        Ok(Self {
             start: pages.start().cast(),
             len,
             owner: Owner::File(pages),
-        };
-        array.matches(bytes_of(&new))?;
+            unchecked: Some(sum),
+        })
+    }
+
+    /// What is in an array of an image, checked, in memory of its own: for numbers that are changed here
+    /// and there, where every page that is changed would be copied with all threads told of it.
+    pub(crate) fn apart(
+        array: &Array<'_, T>,
+        mut good: impl FnMut(&[T]) -> Read<()>,
+    ) -> Read<Self> {
+        let (numbers, sum) = array.unchecked()?;
+        let mut heap = Aligned::with_room(numbers.len());
+        // All pieces but the last end with a line.
+        sum.check(numbers, |piece| {
+            heap.push_lines(piece);
+            good(piece)
+        })?;
+        Ok(Self::of(heap))
+    }
+
+    /// What [`Large::read`] answers, checked; `good` is asked about all of the numbers in pieces.
+    pub(crate) fn checked(
+        array: &Array<'_, T>,
+        mut good: impl FnMut(&[T]) -> Read<()>,
+    ) -> Read<Self> {
+        let new = Self::read(array)?;
+        match new.unchecked {
+            Some(sum) => sum.check(&new, good)?,
+            None => good(&new)?,
+        }
         Ok(new)
+    }
+
+    /// The same of exactly so many numbers.
+    pub(crate) fn exactly(array: &Array<'_, T>, count: usize) -> Read<Self> {
+        match array.len() == count {
+            true => Self::checked(array, |_| Ok(())),
+            false => Err("an array of another length"),
+        }
+    }
+
+    /// What pages of a file are to be checked against.
+    pub(crate) fn unchecked(&self) -> Option<Sum> {
+        self.unchecked
+    }
+
+    /// Appends a number.
+    pub(crate) fn push(&mut self, number: T) {
+        self.grow(self.len + 1, number);
+    }
+
+    /// Forgets the first numbers, and gives back all room that is not needed.
+    pub(crate) fn drop_front(&mut self, count: usize) {
+        *self = Self::copied(self.get(count..).unwrap_or_default());
     }
 
     /// Makes it `len` long, if it is shorter, by `fill`. Growing little by little costs no more than
@@ -95,6 +158,14 @@ impl<T: Plain> Large<T> {
         }
         self.len = len;
         self[old..].fill(fill);
+    }
+}
+
+impl<T: Plain> FromIterator<T> for Large<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(numbers: I) -> Self {
+        let mut new = Self::default();
+        numbers.into_iter().for_each(|number| new.push(number));
+        new
     }
 }
 
@@ -121,7 +192,7 @@ impl<T: Plain> DerefMut for Large<T> {
 mod tests {
     use super::*;
     use crate::disk::{Disk, System};
-    use crate::image::{Head, Image, Writer};
+    use crate::image::{Head, Image, Work, Writer};
 
     #[test]
     fn pages_of_a_file_grow_and_change_and_the_file_stays() {
@@ -146,7 +217,11 @@ mod tests {
             let image = Image::open(&System, &path).unwrap();
             let mut part = image.part(0);
             part.array::<u8>().unwrap();
-            Large::<u32>::read(part.array().unwrap()).unwrap()
+            let large = Large::<u32>::read(&part.array().unwrap()).unwrap();
+            let mut work = Work::default();
+            work.check_large(&large, |_| Ok(()));
+            work.run().unwrap();
+            large
         };
         let mut large = read();
         assert_eq!(*large, truth);

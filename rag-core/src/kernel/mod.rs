@@ -19,6 +19,7 @@ mod lanes;
 mod large;
 pub mod linalg;
 mod low;
+mod meaning;
 mod nonlinearity;
 mod packed;
 mod scalar;
@@ -31,13 +32,14 @@ mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 
-pub(crate) use aligned::{Aligned, grow_large, large_room};
+pub(crate) use aligned::Aligned;
 pub use bf16::Bf16;
 pub use gemm::Epilogue;
 pub(crate) use gemm::{Gemm, pack, pack_transposed, packed_len};
 pub(crate) use large::Large;
 pub(crate) use low::{LowAttention, LowGemm, LowNorm, LowScratch, NormTo, Then};
 pub use low::{LowKind, PackedLow};
+pub(crate) use meaning::Meaning;
 pub use nonlinearity::Nonlinearity;
 pub use packed::PackedB;
 pub use sheet::{Activation, Sheet};

@@ -36,11 +36,19 @@ impl Bits {
 
     /// The rows, ascending.
     pub(crate) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        (0u32..).zip(&self.0).flat_map(|(at, &word)| {
+        self.iter_from(0)
+    }
+
+    /// The rows from one on, ascending.
+    pub(crate) fn iter_from(&self, first: u32) -> impl Iterator<Item = u32> + '_ {
+        let words = self.0.get(first as usize / 64..).unwrap_or_default();
+        let start = first / 64 * 64;
+        let rows = (0u32..).zip(words).flat_map(move |(at, &word)| {
             let next = |word: &u64| Some(word & (word - 1)).filter(|&word| word != 0);
             let words = std::iter::successors(Some(word).filter(|&word| word != 0), next);
-            words.map(move |word| at * 64 + word.trailing_zeros())
-        })
+            words.map(move |word| start + at * 64 + word.trailing_zeros())
+        });
+        rows.skip_while(move |&row| row < first)
     }
 
     /// As they are kept: row `64 * i + j` is bit `j` of word `i`.

@@ -5,6 +5,7 @@
 use super::bits::Bits;
 use crate::bytes::Read;
 use crate::image::{Reader, Writer};
+use crate::kernel::Large;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::ops::Range;
@@ -71,7 +72,7 @@ impl Seed {
 /// Numbers by hash.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    places: Vec<u32>,
+    places: Large<u32>,
     /// Places that are not empty, removed ones among them.
     used: usize,
     len: usize,
@@ -83,7 +84,7 @@ impl Table {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.places.capacity() * 4
+        size_of_val(&self.places[..])
     }
 
     fn place(&self, hash: u64, same: impl Fn(u32) -> bool) -> Option<usize> {
@@ -130,9 +131,10 @@ impl Table {
 
     fn grow(&mut self, hash_of: impl Fn(u32) -> u64) {
         let size = ((self.len + 1) * 3 / 2).next_power_of_two().max(SMALLEST);
-        let old = std::mem::replace(&mut self.places, vec![EMPTY; size]);
+        let old = std::mem::take(&mut self.places);
+        self.places.grow(size, EMPTY);
         (self.used, self.len) = (0, 0);
-        for number in old.into_iter().filter(|&number| number < LIMIT) {
+        for &number in old.iter().filter(|&&number| number < LIMIT) {
             self.put(hash_of(number), number);
         }
     }
@@ -149,20 +151,23 @@ impl Table {
 
     /// Reads what [`Table::write`] wrote of numbers in a range, each of them there once at most.
     pub(crate) fn read(from: &mut Reader<'_>, all: Range<u32>) -> Read<Self> {
-        let places: Vec<u32> = from.vec()?;
+        const WRONG: &str = "a table leads to what is not there, or twice to the same";
         let mut seen = Bits::default();
         let (mut used, mut len) = (0, 0);
-        for &number in places.iter().filter(|&&number| number != EMPTY) {
-            used += 1;
-            if number == REMOVED {
-                continue;
+        let places = Large::apart(&from.array()?, |places| {
+            for &number in places.iter().filter(|&&number| number != EMPTY) {
+                used += 1;
+                if number == REMOVED {
+                    continue;
+                }
+                if !all.contains(&number) || seen.has(number) {
+                    return Err(WRONG);
+                }
+                seen.set(number, true);
+                len += 1;
             }
-            if !all.contains(&number) || seen.has(number) {
-                return Err("a table leads to what is not there, or twice to the same");
-            }
-            seen.set(number, true);
-            len += 1;
-        }
+            Ok(())
+        })?;
         // Looking goes on until an empty place comes.
         let whole = places.is_empty() || places.len().is_power_of_two() && used < places.len();
         match whole {

@@ -74,6 +74,17 @@ pub(crate) trait Replay {
     fn restore(&mut self, image: &Image, records: &Arc<Records>) -> bool;
     /// Takes in one record, which begins at `at` in the log.
     fn replay(&mut self, at: u64, payload: &[u8], records: &Arc<Records>) -> Result<()>;
+    /// Takes in several, one after the other; says which of them it was that could not be taken in.
+    fn replay_all(
+        &mut self,
+        all: &[(u64, &[u8])],
+        records: &Arc<Records>,
+    ) -> Result<(), (usize, Error)> {
+        for (i, &(at, payload)) in all.iter().enumerate() {
+            self.replay(at, payload, records).map_err(|e| (i, e))?;
+        }
+        Ok(())
+    }
 }
 
 /// One who only wants the payloads.
@@ -185,11 +196,11 @@ impl OpenLog {
         });
         self.manifest.settled = self.manifest.settled.max(from.at);
         let found = self.found(from)?;
-        for (sequence, &(at, record)) in (from.sequence..).zip(&found.records) {
-            let place = || format!("{} record {sequence}", self.path.display());
-            let replayed = replay.replay(at, record, &self.records);
-            replayed.map_err(|e| e.context(place()))?;
-        }
+        let replayed = replay.replay_all(&found.records, &self.records);
+        replayed.map_err(|(i, error)| {
+            let sequence = from.sequence + i as u64;
+            error.context(format!("{} record {sequence}", self.path.display()))
+        })?;
         Ok((self.recovery(&found), found.next))
     }
 }

@@ -24,6 +24,7 @@
 mod columns;
 mod parse;
 mod path;
+mod saved;
 #[cfg(test)]
 mod tests;
 mod value;

@@ -1,6 +1,9 @@
 //! Limits, messages, and laws that hold for every filter.
 
 use super::*;
+use crate::disk::Disk;
+use crate::disk::simulated::Simulated;
+use crate::image::{Head, Image, Writer};
 use crate::retrieval::bits::Bits;
 use proptest::prelude::*;
 use serde_json::json;
@@ -135,6 +138,23 @@ fn filters() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Columns as an image gives them back.
+fn written_and_read(columns: &Columns, rows: usize, held: &Held<'_, '_>) -> Columns {
+    let (disk, path) = (Simulated::default(), std::path::Path::new("image"));
+    let head = Head {
+        store: 1,
+        generation: 1,
+        covered: 64,
+        next: 0,
+    };
+    let mut out = disk.create(path).unwrap();
+    let mut to = Writer::new(&mut *out, &head);
+    (0..crate::image::PARTS).for_each(|_| to.part());
+    columns.write(&mut to, rows, held).unwrap();
+    to.finish().unwrap();
+    Columns::read(&mut Image::open(&disk, path).unwrap().part(0), rows)
+}
+
 proptest! {
     #[test]
     fn columns_answer_what_every_document_answers(
@@ -142,6 +162,7 @@ proptest! {
         filters in prop::collection::vec(filters(), 1..4),
         gone in prop::collection::vec(0u32..30, 0..5),
         early in 0usize..30,
+        saved in 0usize..10,
     ) {
         let documents: Vec<Map<String, Value>> = documents
             .into_iter()
@@ -159,6 +180,10 @@ proptest! {
                 for filter in &filters {
                     columns.matching(filter, &Held { rows: &rows, metadata: &metadata, sound: &|| true });
                 }
+            }
+            if row as usize == early || row as usize == early + saved {
+                let held = Held { rows: &rows, metadata: &metadata, sound: &|| true };
+                columns = written_and_read(&columns, row as usize + 1, &held);
             }
         }
         gone.iter().for_each(|&row| rows.set(row, false));

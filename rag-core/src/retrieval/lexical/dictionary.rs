@@ -74,6 +74,9 @@ impl Dictionary {
         Ok(new)
     }
 
+    /// How many arrays [`Dictionary::write`] writes.
+    pub(super) const ARRAYS: usize = 5;
+
     pub(super) fn write(&self, to: &mut Writer<'_>) -> io::Result<()> {
         self.seed.write(to)?;
         self.table.write(to)?;

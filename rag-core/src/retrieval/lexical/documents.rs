@@ -6,7 +6,9 @@
 
 use super::postings::{Reader, VARINT, encode};
 use crate::bytes::Read;
-use crate::image;
+use crate::image::{self, Work};
+use crate::kernel::Large;
+use crate::plain::Plain;
 use crate::retrieval::table::{LIMIT, Seed, Table};
 use std::io;
 
@@ -16,12 +18,12 @@ pub(super) const DEAD: u32 = u32::MAX;
 const FEW: usize = 1024;
 
 /// An id that the caller hands out: a row or a key.
-pub(super) trait Id: Copy + Ord + std::fmt::Debug + Into<u64> {}
+pub(super) trait Id: Plain + Ord + std::fmt::Debug + Into<u64> {}
 impl Id for u32 {}
 impl Id for u64 {}
 
 #[derive(Debug)]
-pub(super) struct Documents<I> {
+pub(super) struct Documents<I: Plain> {
     seed: Seed,
     /// Slots by id.
     table: Table,
@@ -29,29 +31,32 @@ pub(super) struct Documents<I> {
     base: u32,
     /// Elements in front of which all are dead.
     head: usize,
-    ids: Vec<I>,
+    ids: Large<I>,
     /// Terms in the document, repeats included; `DEAD` for a removed one.
-    lengths: Vec<u32>,
+    lengths: Large<u32>,
     /// Where the contents of each document end, counted from the first ever written.
-    ends: Vec<u64>,
-    /// Term numbers and frequencies of each document: what a removal must visit.
+    ends: Large<u64>,
+    /// Term numbers and frequencies of each document: what a removal must visit. Those that an image
+    /// holds stay there, and those that came later are in `contents`.
+    held: Large<u8>,
     contents: Vec<u8>,
-    /// What was dropped before the first byte of `contents`.
+    /// What was dropped before the first byte of both.
     dropped: u64,
     /// The greatest length ever held.
     longest: u32,
 }
 
-impl<I> Default for Documents<I> {
+impl<I: Plain> Default for Documents<I> {
     fn default() -> Self {
         Self {
             seed: Seed::default(),
             table: Table::default(),
             base: 0,
             head: 0,
-            ids: Vec::new(),
-            lengths: Vec::new(),
-            ends: Vec::new(),
+            ids: Large::default(),
+            lengths: Large::default(),
+            ends: Large::default(),
+            held: Large::default(),
             contents: Vec::new(),
             dropped: 0,
             longest: 0,
@@ -69,9 +74,9 @@ impl<I: Id> Documents<I> {
     ) -> Read<Self> {
         let mut new = Self {
             longest: lengths.iter().copied().max().unwrap_or(0),
-            ids,
-            lengths,
-            ends,
+            ids: ids.into_iter().collect(),
+            lengths: lengths.into_iter().collect(),
+            ends: ends.into_iter().collect(),
             contents: contents.to_vec(),
             ..Self::default()
         };
@@ -119,10 +124,10 @@ impl<I: Id> Documents<I> {
     }
 
     pub(super) fn heap_bytes(&self) -> [usize; 2] {
-        let forward = self.contents.capacity() + self.ends.capacity() * 8;
-        let ids = self.table.heap_bytes()
-            + self.ids.capacity() * size_of::<I>()
-            + self.lengths.capacity() * 4;
+        let contents = self.held.len() + self.contents.capacity();
+        let forward = contents + size_of_val(&self.ends[..]);
+        let ids =
+            self.table.heap_bytes() + size_of_val(&self.ids[..]) + size_of_val(&self.lengths[..]);
         [ids, forward]
     }
 
@@ -167,13 +172,14 @@ impl<I: Id> Documents<I> {
         self.ids.push(id);
         self.lengths.push(length);
         self.longest = self.longest.max(length);
-        self.ends.push(self.dropped + self.contents.len() as u64);
+        let contents = self.held.len() + self.contents.len();
+        self.ends.push(self.dropped + contents as u64);
         self.enter(id, slot);
     }
 
     /// The slots of the documents held, ascending.
     pub(super) fn slots_held(&self) -> impl Iterator<Item = u32> {
-        let places = (self.base..).zip(&self.lengths);
+        let places = (self.base..).zip(&self.lengths[..]);
         places.filter_map(|(slot, &length)| (length != DEAD).then_some(slot))
     }
 
@@ -182,7 +188,14 @@ impl<I: Id> Documents<I> {
         let at = (slot - self.base) as usize;
         let start = at.checked_sub(1).map_or(self.dropped, |i| self.ends[i]);
         let range = (start - self.dropped) as usize..(self.ends[at] - self.dropped) as usize;
-        Reader::new(&self.contents[range], 0)
+        let held = self.held.len();
+        Reader::new(
+            match range.start < held {
+                true => &self.held[range],
+                false => &self.contents[range.start - held..range.end - held],
+            },
+            0,
+        )
     }
 
     /// Marks a document as removed and answers its length.
@@ -200,20 +213,20 @@ impl<I: Id> Documents<I> {
         }
         let head = self.head;
         if head > FEW && 2 * head > self.lengths.len() {
-            self.ids.drain(..head);
-            self.lengths.drain(..head);
             let end = self.ends[head - 1];
-            self.ends.drain(..head);
-            self.contents.drain(..(end - self.dropped) as usize);
+            self.ids.drop_front(head);
+            self.lengths.drop_front(head);
+            self.ends.drop_front(head);
+            let bytes = (end - self.dropped) as usize;
+            let of_new = bytes.saturating_sub(self.held.len());
+            self.held.drop_front(bytes);
+            self.contents.drain(..of_new);
+            if self.contents.capacity() > 4 * self.contents.len() + FEW {
+                self.contents.shrink_to(2 * self.contents.len());
+            }
             self.dropped = end;
             self.base += head as u32;
             self.head = 0;
-            if self.lengths.capacity() > 4 * self.lengths.len() + FEW {
-                self.ids.shrink_to(2 * self.lengths.len());
-                self.ends.shrink_to(2 * self.lengths.len());
-                self.contents.shrink_to(2 * self.contents.len());
-                self.lengths.shrink_to(2 * self.lengths.len());
-            }
         }
         let slot = self.base + self.head as u32;
         (self.head < self.lengths.len()).then_some(slot)
@@ -259,7 +272,7 @@ impl Documents<u32> {
         to.array(&self.ids)?;
         to.array(&self.lengths)?;
         to.array(&self.ends)?;
-        to.array(&self.contents)
+        to.pieces([&self.held[..], &self.contents].into_iter())
     }
 
     /// Reads what [`Documents::write`] wrote.
@@ -268,30 +281,43 @@ impl Documents<u32> {
         let mut table = from.clone();
         from.array::<u32>()?;
         let [base, longest, head, dropped] = from.fixed::<u64, 4>()?;
-        let ids: Vec<u32> = from.vec()?;
-        let lengths: Vec<u32> = from.exactly(ids.len())?;
-        let ends: Vec<u64> = from.exactly(ids.len())?;
-        let contents: Vec<u8> = from.vec()?;
-        let end = base.checked_add(ids.len() as u64);
-        let end = end.filter(|&end| end <= u64::from(LIMIT) && head <= ids.len() as u64);
+        let (ids, lengths) = (from.array::<u32>()?, from.array()?);
+        let (ends, contents) = (from.array()?, from.array()?);
+        let count = ids.len();
+        let end = base.checked_add(count as u64);
+        let end = end.filter(|&end| end <= u64::from(LIMIT) && head <= count as u64);
         let end = end.ok_or("more documents than there can be")? as u32;
-        let new = Self {
+        let mut new = Self {
             seed,
-            table: Table::read(&mut table, base as u32..end)?,
             base: base as u32,
             head: head as usize,
-            ids,
-            lengths,
-            ends,
-            contents,
+            held: Large::read(&contents)?,
             dropped,
             longest: u32::try_from(longest).unwrap_or(u32::MAX),
+            ..Self::default()
         };
-        let ends = std::iter::once(&dropped).chain(&new.ends);
-        let last = new.ends.last().unwrap_or(&dropped);
-        if !ends.is_sorted() || last - dropped != new.contents.len() as u64 {
-            return Err("contents of documents that do not end where they should");
-        }
+        let mut work = Work::default();
+        work.job(|| {
+            new.table = Table::read(&mut table, base as u32..end)?;
+            Ok(())
+        });
+        work.job(|| {
+            new.ids = Large::exactly(&ids, count)?;
+            new.lengths = Large::exactly(&lengths, count)?;
+            Ok(())
+        });
+        let size = new.held.len() as u64;
+        work.job(|| {
+            new.ends = Large::exactly(&ends, count)?;
+            let ends = std::iter::once(&dropped).chain(&new.ends[..]);
+            let last = new.ends.last().unwrap_or(&dropped);
+            match ends.is_sorted() && last - dropped == size {
+                true => Ok(()),
+                false => Err("contents of documents that do not end where they should"),
+            }
+        });
+        work.check_large(&new.held, |_| Ok(()));
+        work.run()?;
         let held = new.lengths.iter().filter(|&&length| length != DEAD);
         let greatest = held.clone().max().copied().unwrap_or(0);
         match held.count() == new.table.len() && greatest <= new.longest {

@@ -11,6 +11,7 @@ use super::postings::Postings;
 use super::rows::LexicalRows;
 use crate::bytes::Read;
 use crate::image::{Reader, Writer};
+use crate::threads;
 use std::io;
 
 impl LexicalRows {
@@ -26,8 +27,14 @@ impl LexicalRows {
     /// Reads what [`LexicalRows::write`] wrote of an index with these options.
     pub(crate) fn restored(options: &LexicalOptions, from: &mut Reader<'_>) -> Read<Self> {
         let mut index = Inverted::new(options).map_err(|_| "options that no index has")?;
-        index.dictionary = Dictionary::read(from)?;
-        index.documents = Documents::read(from)?;
+        let mut terms = from.clone();
+        from.skip(Dictionary::ARRAYS)?;
+        let (dictionary, documents) = threads::both(
+            threads::available(),
+            || Dictionary::read(&mut terms),
+            || Documents::read(from),
+        );
+        (index.dictionary, index.documents) = (dictionary?, documents?);
         [index.total_length] = from.fixed()?;
         let slots = index.documents.base() as u64 + index.documents.slots() as u64;
         let mut postings = Postings::read_all(from, slots)?;

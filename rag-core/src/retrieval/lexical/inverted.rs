@@ -12,6 +12,7 @@ use super::documents::{Documents, Id, length};
 use super::postings::Postings;
 use super::scratch::Pool;
 use crate::error::{Error, Result};
+use crate::plain::Plain;
 use crate::text::Analyzer;
 
 /// Below this many dead slots or unused terms nothing is tidied.
@@ -20,7 +21,7 @@ const FEW: usize = 1024;
 const MOVED: usize = 8;
 
 #[derive(Debug)]
-pub(super) struct Inverted<I> {
+pub(super) struct Inverted<I: Plain> {
     pub(super) options: LexicalOptions,
     pub(super) analyzer: Analyzer,
     pub(super) dictionary: Dictionary,

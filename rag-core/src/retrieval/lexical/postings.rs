@@ -4,13 +4,15 @@
 //! block.
 //! A block remembers, for classes of frequencies, the shortest document: what one posting can add
 //! to a score is then bounded whatever the mean length has become since (Ding and Suel 2011 keep
-//! the bound itself, which every change of the statistics would falsify). Next: `cursor`.
+//! the bound itself, which every change of the statistics would falsify). `image` is the form in an
+//! image. Next: `cursor`.
+
+mod image;
 
 use super::packed::{self, BLOCK};
 use super::saturation::Saturation;
-use crate::bytes::Read;
-use crate::image::{Reader as Reading, Writer};
-use std::io;
+use crate::kernel::Large;
+use std::sync::Arc;
 
 /// No document of the class is in the block.
 const ABSENT: u16 = u16::MAX;
@@ -18,8 +20,6 @@ const ABSENT: u16 = u16::MAX;
 const INLINE: usize = 6;
 /// Distances from this one on take three units.
 const FAR: u32 = 0x7fff;
-/// What stands in an image where a list has no room of its own.
-const NO_BLOCKS: u32 = u32::MAX;
 /// The most units of one posting.
 const MOST: usize = 5;
 
@@ -47,18 +47,6 @@ impl Front {
         let least = &mut self.lengths[class];
         *least = (*least).min(length.min(u32::from(ABSENT) - 1) as u16);
         self.most = self.most.max(frequency);
-    }
-
-    /// As numbers, for an image.
-    fn numbers(&self) -> [u32; 3] {
-        let [a, b, c, d] = self.lengths.map(u32::from);
-        [a << 16 | b, c << 16 | d, self.most]
-    }
-
-    /// What [`Front::numbers`] answered.
-    fn of([first, second, most]: [u32; 3]) -> Self {
-        let lengths = [first >> 16, first, second >> 16, second].map(|length| length as u16);
-        Self { lengths, most }
     }
 
     /// What no posting of the block exceeds, before rounding and before the weight.
@@ -107,10 +95,36 @@ enum Body {
 #[derive(Debug)]
 struct Many {
     blocks: Vec<Block>,
+    /// Words of the first blocks, and of the others.
+    held: Held,
     words: Vec<u32>,
     tail: Vec<u16>,
     tail_count: u8,
     tail_front: Front,
+}
+
+/// Words that lie in an image, beside those of other lists.
+#[derive(Debug, Default)]
+struct Held {
+    all: Option<Arc<Large<u32>>>,
+    start: usize,
+    len: usize,
+}
+
+impl Held {
+    /// So many from `start` on; `None` if there are not as many.
+    fn of(all: &Arc<Large<u32>>, start: usize, len: usize) -> Option<Self> {
+        all.get(start..)?.get(..len)?;
+        let all = (len > 0).then(|| Arc::clone(all));
+        Some(Self { all, start, len })
+    }
+
+    fn words(&self) -> &[u32] {
+        match &self.all {
+            Some(all) => &all[self.start..][..self.len],
+            None => &[],
+        }
+    }
 }
 
 impl Default for Postings {
@@ -143,7 +157,7 @@ impl Postings {
             Body::Many(many) => {
                 size_of::<Many>()
                     + many.blocks.capacity() * size_of::<Block>()
-                    + many.words.capacity() * 4
+                    + (many.held.len + many.words.capacity()) * 4
                     + many.tail.capacity() * 2
             }
         }
@@ -169,6 +183,7 @@ impl Postings {
             }
             let mut many = Many {
                 blocks: Vec::new(),
+                held: Held::default(),
                 words: Vec::new(),
                 tail: Vec::with_capacity(2 * INLINE),
                 tail_count: *count,
@@ -213,62 +228,6 @@ impl Postings {
         new
     }
 
-    /// Writes the lists of all terms.
-    pub(super) fn write_all(all: &[Self], to: &mut Writer<'_>) -> io::Result<()> {
-        let heads = all.iter().flat_map(|list| {
-            let (count, used, blocks) = match &list.body {
-                Body::Few { count, used, .. } => (*count, usize::from(*used), NO_BLOCKS),
-                Body::Many(many) => (many.tail_count, many.tail.len(), many.blocks.len() as u32),
-            };
-            let tail = u32::from(count) << 16 | used as u32;
-            [list.alive, list.last, tail, blocks]
-        });
-        to.array(&heads.collect::<Vec<u32>>())?;
-        let many = || {
-            all.iter().filter_map(|list| match &list.body {
-                Body::Few { .. } => None,
-                Body::Many(many) => Some(many),
-            })
-        };
-        let tails = all.iter().map(|list| match &list.body {
-            Body::Few { used, units, .. } => &units[..usize::from(*used)],
-            Body::Many(many) => &many.tail,
-        });
-        to.pieces(tails)?;
-        let fronts = many().flat_map(|many| many.tail_front.numbers());
-        to.array(&fronts.collect::<Vec<u32>>())?;
-        let blocks = many().flat_map(|many| &many.blocks);
-        let blocks = blocks.flat_map(|block| {
-            let [a, b, most] = block.front.numbers();
-            let bits = u32::from(block.gap_bits) << 8 | u32::from(block.frequency_bits);
-            [block.last, a, b, most, bits]
-        });
-        to.array(&blocks.collect::<Vec<u32>>())?;
-        to.pieces(many().map(|many| &many.words[..]))
-    }
-
-    /// Reads what [`Postings::write_all`] wrote of documents whose slots are below `slots`.
-    pub(super) fn read_all(from: &mut Reading<'_>, slots: u64) -> Read<Vec<Self>> {
-        let heads: Vec<u32> = from.vec()?;
-        let units: Vec<u16> = from.vec()?;
-        let fronts: Vec<u32> = from.vec()?;
-        let blocks: Vec<u32> = from.vec()?;
-        let words: Vec<u32> = from.vec()?;
-        let mut rest = Parts {
-            units: &units,
-            fronts: fronts.as_chunks().0,
-            blocks: blocks.as_chunks().0,
-            words: &words,
-        };
-        let heads = heads.as_chunks::<4>().0.iter();
-        let lists = heads.map(|head| rest.list(head, slots));
-        let lists = lists.collect::<Option<Vec<Self>>>();
-        let done = rest.units.is_empty() && rest.blocks.is_empty() && rest.words.is_empty();
-        lists
-            .filter(|_| done)
-            .ok_or("postings that do not fit together")
-    }
-
     /// Forgets the postings, but not how many documents have the term.
     pub(super) fn clear(&mut self) {
         *self = Self {
@@ -280,37 +239,6 @@ impl Postings {
     /// The slot of the newest posting.
     pub(super) fn last(&self) -> u32 {
         self.last
-    }
-
-    /// Whether the slots of all postings ascend, are below `slots` and end where the list and its
-    /// blocks say, and the tail has as many as it says, fewer than a block.
-    fn is_sound(&self, tail: usize, slots: u64) -> bool {
-        let mut gaps = [0; BLOCK];
-        let mut end = 0u64;
-        for block in 0..self.blocks().len() {
-            let Some((sealed, words)) = self.sealed(block) else {
-                return false;
-            };
-            packed::unpack(words, sealed.gap_bits, &mut gaps);
-            let zeros = gaps.iter().filter(|&&gap| gap == 0).count();
-            // Only the very first posting may be no further than where counting begins.
-            let first = usize::from(block == 0 && gaps[0] == 0);
-            end += gaps.iter().map(|&gap| u64::from(gap)).sum::<u64>();
-            if zeros > first || end != u64::from(sealed.last) {
-                return false;
-            }
-        }
-        let mut units = self.tail();
-        let (mut count, mut next) = (0, end + u64::from(!self.blocks().is_empty()));
-        while let Some((slot, _)) = units.next() {
-            if u64::from(slot) < next {
-                return false;
-            }
-            (count, end, next) = (count + 1, u64::from(slot), u64::from(slot) + 1);
-        }
-        let some = count + self.blocks().len() > 0;
-        // A list that was emptied may still know where it ended.
-        count == tail && tail < BLOCK && (!some || end == u64::from(self.last) && end < slots)
     }
 
     /// Every posting, in order of slots.
@@ -370,7 +298,14 @@ impl Postings {
             return None;
         };
         let found = many.blocks.get(block)?;
-        Some((found, &many.words[found.at as usize..]))
+        let at = found.at as usize;
+        Some((
+            found,
+            match at < many.held.len {
+                true => &many.held.words()[at..],
+                false => &many.words[at - many.held.len..],
+            },
+        ))
     }
 
     /// Reads the postings of a block and tells how many there are.
@@ -426,71 +361,6 @@ impl Postings {
     }
 }
 
-/// What lists are made of, as far as it was not taken.
-struct Parts<'a> {
-    units: &'a [u16],
-    fronts: &'a [[u32; 3]],
-    blocks: &'a [[u32; 5]],
-    words: &'a [u32],
-}
-
-impl Parts<'_> {
-    /// The next list; `None` if it cannot be one.
-    fn list(&mut self, &[alive, last, tail, blocks]: &[u32; 4], slots: u64) -> Option<Postings> {
-        let (count, used) = ((tail >> 16) as u8, (tail & 0xffff) as usize);
-        let (tail, rest) = self.units.split_at_checked(used)?;
-        self.units = rest;
-        let mut list = Postings {
-            alive,
-            last,
-            body: Body::Few {
-                count,
-                used: used as u8,
-                units: [0; INLINE],
-            },
-        };
-        match &mut list.body {
-            Body::Few { units, .. } if blocks == NO_BLOCKS => {
-                units.get_mut(..used)?.copy_from_slice(tail);
-            }
-            body => *body = Body::Many(Box::new(self.many(tail, count, blocks as usize)?)),
-        }
-        list.is_sound(usize::from(count), slots).then_some(list)
-    }
-
-    fn many(&mut self, tail: &[u16], count: u8, blocks: usize) -> Option<Many> {
-        let (front, rest) = self.fronts.split_first()?;
-        self.fronts = rest;
-        let (heads, rest) = self.blocks.split_at_checked(blocks)?;
-        self.blocks = rest;
-        let mut sealed = Vec::with_capacity(blocks);
-        let mut size = 0usize;
-        for &[last, a, b, most, bits] in heads {
-            let block = Block {
-                last,
-                at: u32::try_from(size).ok()?,
-                front: Front::of([a, b, most]),
-                gap_bits: (bits >> 8) as u8,
-                frequency_bits: bits as u8,
-            };
-            if bits >> 16 != 0 || block.gap_bits > 32 || block.frequency_bits > 31 {
-                return None;
-            }
-            size += packed::words(block.gap_bits) + packed::words(block.frequency_bits);
-            sealed.push(block);
-        }
-        let (words, rest) = self.words.split_at_checked(size)?;
-        self.words = rest;
-        Some(Many {
-            blocks: sealed,
-            words: words.to_vec(),
-            tail: tail.to_vec(),
-            tail_count: count,
-            tail_front: Front::of(*front),
-        })
-    }
-}
-
 impl Many {
     /// Makes a block of the tail, which holds exactly one.
     fn seal(&mut self, last: u32) {
@@ -505,7 +375,7 @@ impl Many {
         }
         let block = Block {
             last,
-            at: self.words.len() as u32,
+            at: (self.held.len + self.words.len()) as u32,
             front: self.tail_front,
             gap_bits: packed::width(&gaps),
             frequency_bits: packed::width(&more),

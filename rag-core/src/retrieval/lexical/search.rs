@@ -12,6 +12,7 @@ use super::documents::Id;
 use super::inverted::Inverted;
 use super::saturation::Saturation;
 use super::scratch::{Candidate, QueryTerm, Scratch, WINDOW};
+use crate::plain::Plain;
 use std::cmp::Reverse;
 
 /// Queries of more terms are scored in one piece.
@@ -47,7 +48,7 @@ pub(super) enum Allowed<'a, I> {
 }
 
 /// Where a search stands.
-pub(super) struct Run<'a, I> {
+pub(super) struct Run<'a, I: Plain> {
     pub(super) index: &'a Inverted<I>,
     saturation: Saturation,
     pub(super) k: usize,

@@ -3,10 +3,8 @@
 
 use super::super::Metric;
 use super::rotation::Rotation;
-use crate::bytes::Read;
-use crate::image::Array;
 use crate::kernel::codes::{BLOCK, BLOCK_BYTES, Decode, padded, prefetch};
-use crate::kernel::{self, Large, grow_large, large_room};
+use crate::kernel::{self, Large, Meaning};
 
 /// The middle of the sixteen levels.
 const MIDDLE: f32 = 7.5;
@@ -26,17 +24,6 @@ const SHORT: usize = 64;
 fn round(x: f32) -> f32 {
     const SHIFT: f32 = 12_582_912.0;
     (x + SHIFT) - SHIFT
-}
-
-/// What codes of a vector mean: number `i` is `scale * (code - 7.5) + rest * remainder`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(in crate::retrieval::dense) struct Meaning {
-    pub scale: f32,
-    pub rest: f32,
-    /// The squared length of the centred vector.
-    pub norm: f32,
-    /// What lifts vectors of all lengths to one under the inner product; else 0.
-    pub lift: f32,
 }
 
 /// How vectors become codes, fixed by the first ones.
@@ -277,11 +264,11 @@ impl Coder {
 pub(in crate::retrieval::dense) struct Coded {
     width: usize,
     /// The largest of the norms, and the widest step of the rests.
-    longest: f32,
+    pub longest: f32,
     widest: f32,
     pub codes: Large<u8>,
     pub rest: Large<i8>,
-    pub meanings: Vec<Meaning>,
+    pub meanings: Large<Meaning>,
 }
 
 impl Coded {
@@ -292,7 +279,7 @@ impl Coded {
             widest: 0.0,
             codes: Large::default(),
             rest: Large::default(),
-            meanings: Vec::new(),
+            meanings: Large::default(),
         }
     }
 
@@ -311,34 +298,25 @@ impl Coded {
         self.codes.copy_from_slice(codes);
         self.rest.grow(rest.len(), 0);
         self.rest.copy_from_slice(rest);
-        self.widest = meanings.iter().fold(0.0, |most, m| most.max(m.rest));
-        (self.meanings, self.longest) = (meanings, longest);
+        self.meanings = meanings.into_iter().collect();
+        self.complete(longest);
     }
 
-    /// Takes codes from an image, and makes room for their meanings.
-    pub(super) fn read(
-        &mut self,
-        codes: Array<'_, u8>,
-        rest: Array<'_, i8>,
-        slots: usize,
-        longest: f32,
-    ) -> Read<()> {
+    /// After codes and meanings were read; the largest of the norms is told.
+    pub(super) fn complete(&mut self, longest: f32) {
         self.longest = longest;
-        (self.codes, self.rest) = (Large::read(codes)?, Large::read(rest)?);
-        self.meanings = large_room(slots);
-        Ok(())
+        self.look_for_widest();
     }
 
-    pub(super) fn push_meaning(&mut self, meaning: Meaning) {
-        self.widest = self.widest.max(meaning.rest);
-        self.meanings.push(meaning);
+    pub(super) fn look_for_widest(&mut self) {
+        self.widest = self.meanings.iter().fold(0.0, |most, m| most.max(m.rest));
     }
 
     fn grow(&mut self, len: usize) {
         if len > self.len() {
             self.codes.grow(len * self.width / 2, 0);
             self.rest.grow(len * self.width, 0);
-            grow_large(&mut self.meanings, len, Meaning::default());
+            self.meanings.grow(len, Meaning::default());
         }
     }
 
@@ -363,6 +341,7 @@ impl Coded {
         self.codes[at * half..][..half].copy_from_slice(of.code(from));
         self.rest[at * self.width..][..self.width].copy_from_slice(of.rest(from));
         self.longest = self.longest.max(self.meanings[at].norm);
+        self.widest = self.widest.max(self.meanings[at].rest);
     }
 
     /// The standard deviation that the error of a rough score has at most.

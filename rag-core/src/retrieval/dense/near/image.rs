@@ -1,10 +1,13 @@
 //! Codes and graph in an image.
 
-use super::coder::Meaning;
+use super::graph::{DEGREE, Links, NONE};
 use super::{Metric, Near};
 use crate::bytes::Read;
-use crate::image::{Reader, Writer};
+use crate::image::{Reader, Work, Writer};
+use crate::kernel::{Large, Meaning};
 use std::io;
+
+const UNFIT: &str = "a graph that cannot be walked";
 
 impl Near {
     pub(in crate::retrieval::dense) fn write_image(&self, to: &mut Writer<'_>) -> io::Result<()> {
@@ -13,9 +16,7 @@ impl Near {
         to.array(&[longest, self.coded.longest()])?;
         to.array(&self.coded.codes)?;
         to.array(&self.coded.rest)?;
-        let meanings = self.coded.meanings.iter();
-        let meanings = meanings.flat_map(|m| [m.scale, m.rest, m.norm, m.lift]);
-        to.array(&meanings.collect::<Vec<f32>>())?;
+        to.array(&self.coded.meanings)?;
         to.array(self.links.all())?;
         for list in [&self.entries, &self.dead, &self.dying] {
             to.array(list)?;
@@ -23,6 +24,8 @@ impl Near {
         to.array(&[self.linked, self.chosen_for, self.cursor, self.owed].map(|n| n as u64))
     }
 
+    /// Reads what [`Near::write_image`] wrote. The large arrays are not looked at yet:
+    /// [`Near::check`] does that.
     pub(in crate::retrieval::dense) fn read_image(
         metric: Metric,
         dim: usize,
@@ -35,32 +38,20 @@ impl Near {
         let mean = from.exactly::<f32>(dim)?;
         let [longest, longest_coded] = from.fixed::<f32, 2>()?;
         near.coder.set_learnt(mean, longest);
-        let codes = from.array::<u8>()?;
-        let rest = from.array::<i8>()?;
-        let meanings = from.array::<f32>()?;
-        let links = from.array::<u32>()?;
-        if codes.len() != count * width / 2
-            || rest.len() != count * width
-            || meanings.len() != count * 4
-            || links.len() != count * super::graph::DEGREE
+        near.coded.codes = Large::read(&from.array()?)?;
+        near.coded.rest = Large::read(&from.array()?)?;
+        near.coded.meanings = Large::read(&from.array()?)?;
+        near.coded.longest = longest_coded;
+        near.links = Links::read(&from.array()?)?;
+        if near.coded.codes.len() != count * width / 2
+            || near.coded.rest.len() != count * width
+            || near.coded.meanings.len() != count
+            || near.links.all().len() != count * DEGREE
         {
             return Err("codes or links of another number of slots");
         }
-        near.coded.read(codes, rest, count, longest_coded)?;
-        let mut good = true;
-        meanings.each(|numbers| {
-            for four in numbers.as_chunks::<4>().0 {
-                good &= four.iter().all(|x| x.is_finite()) && four[2] >= 0.0;
-                near.coded.push_meaning(Meaning {
-                    scale: four[0],
-                    rest: four[1],
-                    norm: four[2],
-                    lift: four[3],
-                });
-            }
-        })?;
-        near.links.read(links)?;
         let all = 0..count as u32;
+        let mut good = true;
         for list in [&mut near.entries, &mut near.dead, &mut near.dying] {
             *list = from.vec()?;
             good &= list.iter().all(|slot| all.contains(slot));
@@ -74,7 +65,37 @@ impl Near {
         let entered = !near.entries.is_empty() || near.linked == 0;
         match good && entered && near.linked >= near.dying.len() {
             true => Ok(near),
-            false => Err("a graph that cannot be walked"),
+            false => Err(UNFIT),
         }
+    }
+
+    /// After everything was found good.
+    pub(in crate::retrieval::dense) fn complete(&mut self) {
+        self.coded.look_for_widest();
+    }
+
+    /// Tells what must be found good before a search.
+    pub(in crate::retrieval::dense) fn check<'a>(&'a self, work: &mut Work<'a>) {
+        work.check_large(&self.coded.meanings, |meanings| {
+            let good = |m: &Meaning| {
+                let all = [m.scale, m.rest, m.norm, m.lift];
+                all.iter().all(|x| x.is_finite()) && m.norm >= 0.0
+            };
+            match meanings.iter().all(good) {
+                true => Ok(()),
+                false => Err(UNFIT),
+            }
+        });
+        work.check_large(&self.coded.codes, |_| Ok(()));
+        work.check_large(&self.coded.rest, |_| Ok(()));
+        let slots = self.links.len() as u32;
+        work.check_large(self.links.all(), move |links| {
+            let bad = |&to: &u32| to >= slots && to != NONE;
+            // Without a way out in between, so that the machine looks at many at once.
+            match links.iter().fold(false, |found, to| found | bad(to)) {
+                true => Err("a link to a slot that does not exist"),
+                false => Ok(()),
+            }
+        });
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! Everything here only looks and answers; `upkeep` decides what is asked and sets the links.
 
-use super::coder::{Coded, Coder, Meaning};
+use super::coder::{Coded, Coder};
 use super::graph::{DEGREE, Keep, Links, NONE, Walk};
 use super::scratch::Pool;
 use crate::kernel;
+use crate::kernel::Meaning;
 
 /// Candidates among which a new slot's links are chosen.
 pub(super) const CANDIDATES: usize = 72;

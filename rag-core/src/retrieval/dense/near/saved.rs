@@ -1,8 +1,8 @@
 //! The graph's part of a file.
 
 use super::super::saved::{Reader, Writer};
-use super::coder::Meaning;
 use super::{Keep, Metric, Near};
+use crate::kernel::Meaning;
 use crate::retrieval::bits::Bits;
 
 impl Near {
@@ -12,7 +12,7 @@ impl Near {
         to.floats(&[longest, self.coded.longest()]);
         to.bytes(&self.coded.codes);
         to.bytes(&self.coded.rest.iter().map(|&b| b as u8).collect::<Vec<_>>());
-        for meaning in &self.coded.meanings {
+        for meaning in self.coded.meanings.iter() {
             to.floats(&[meaning.scale, meaning.rest, meaning.norm, meaning.lift]);
         }
         for slot in 0..self.links.len() as u32 {

@@ -14,8 +14,9 @@ use super::among::Among;
 use super::near::{All, Asking, Coded, Near, Step};
 use super::{MAX_DIM, MAX_MAGNITUDE, Metric};
 use crate::error::{Error, Result};
-use crate::kernel::{self, Kernels};
+use crate::kernel::{self, Kernels, Large};
 use crate::matrix::Rows;
+use crate::plain::Plain;
 use crate::retrieval::bits::Bits;
 use crate::retrieval::topk::{Scored, TopK};
 use crate::threads;
@@ -93,13 +94,13 @@ impl Keeping {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Slots<I> {
+pub(super) struct Slots<I: Plain> {
     dim: usize,
     metric: Metric,
     how: Keeping,
     vectors: Vectors,
     /// What a slot holds or held.
-    ids: Vec<I>,
+    ids: Large<I>,
     alive: Bits,
     slot_of: Places<I>,
     /// Slots that hold nothing and to which nothing leads.
@@ -146,7 +147,7 @@ fn passing_pool(k: usize, effort: usize, share: f32) -> usize {
     (effort as f32 * share.powf(WIDER)).max((k + k / 2) as f32 / share) as usize
 }
 
-impl<I: Copy + Ord + Hash + Into<u64> + Send + Sync> Slots<I> {
+impl<I: Plain + Ord + Hash + Into<u64>> Slots<I> {
     pub(super) fn new(dim: usize, metric: Metric, how: Keeping) -> Result<Self> {
         if !(1..=MAX_DIM).contains(&dim) {
             return Err(Error::invalid(format!(
@@ -158,7 +159,7 @@ impl<I: Copy + Ord + Hash + Into<u64> + Send + Sync> Slots<I> {
             metric,
             how,
             vectors: Vectors::new(dim),
-            ids: Vec::new(),
+            ids: Large::default(),
             alive: Bits::default(),
             slot_of: Places::default(),
             free: Vec::new(),
@@ -203,7 +204,7 @@ impl<I: Copy + Ord + Hash + Into<u64> + Send + Sync> Slots<I> {
 
     /// The slots that hold something, with their ids.
     pub(super) fn held(&self) -> impl Iterator<Item = (u32, I)> + '_ {
-        let all = (0u32..).zip(&self.ids);
+        let all = (0u32..).zip(&self.ids[..]);
         all.filter(|&(slot, _)| self.alive.has(slot))
             .map(|(slot, &id)| (slot, id))
     }

@@ -5,15 +5,16 @@ use super::super::near::Near;
 use super::super::saved::{Reader, Writer};
 use super::vectors::Vectors;
 use super::{Keeping, Slots};
+use crate::plain::Plain;
 use std::hash::Hash;
 
-impl<I: Copy + Ord + Hash + Into<u64> + Send + Sync> Slots<I> {
+impl<I: Plain + Ord + Hash + Into<u64>> Slots<I> {
     /// What a file holds of an index with codes; `None` without.
     pub(in crate::retrieval::dense) fn to_bytes(&self, to: &mut Writer) -> bool {
         let Some(near) = &self.near else {
             return false;
         };
-        for (slot, &id) in (0u32..).zip(&self.ids) {
+        for (slot, &id) in (0u32..).zip(&self.ids[..]) {
             to.long(id.into());
             to.byte(u8::from(self.alive.has(slot)));
         }

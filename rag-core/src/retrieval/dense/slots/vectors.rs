@@ -1,5 +1,6 @@
 //! Vectors by slot: kept here, or lent by someone who has them already.
 
+use crate::kernel::Large;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ pub(super) struct Vectors {
 struct Lent {
     lender: Arc<dyn Lender>,
     /// Where the vector of each slot is.
-    places: Vec<u64>,
+    places: Large<u64>,
 }
 
 impl Vectors {
@@ -43,7 +44,7 @@ impl Vectors {
     }
 
     /// All of them lent.
-    pub(super) fn lent(dim: usize, lender: Arc<dyn Lender>, places: Vec<u64>) -> Self {
+    pub(super) fn lent(dim: usize, lender: Arc<dyn Lender>, places: Large<u64>) -> Self {
         Self {
             dim,
             data: Vec::new(),
@@ -95,7 +96,7 @@ impl Vectors {
     pub(super) fn relend(&mut self, lender: &Arc<dyn Lender>, new: impl Fn(u32) -> u64) {
         if let Some(lent) = &mut self.lent {
             lent.lender = Arc::clone(lender);
-            for (slot, place) in (0..).zip(&mut lent.places) {
+            for (slot, place) in (0..).zip(lent.places.iter_mut()) {
                 if *place & KEPT == 0 {
                     *place = new(slot);
                 }
@@ -113,7 +114,7 @@ impl Lent {
     fn place(&mut self, slot: u32) -> &mut u64 {
         let slot = slot as usize;
         if slot >= self.places.len() {
-            self.places.resize(slot + 1, 0);
+            self.places.grow(slot + 1, 0);
         }
         &mut self.places[slot]
     }
