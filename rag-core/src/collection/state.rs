@@ -26,6 +26,8 @@ use std::sync::Arc;
 const SPARE_ROWS: usize = 1024;
 /// Places of deleted vectors, as a share of the others, that compacting leaves as they are.
 const TOLERATED: usize = 8;
+/// Empty places of vectors, beyond as many as there are vectors, that are left for later ones.
+const HOLLOW: usize = 2048;
 
 #[derive(Debug)]
 pub(crate) struct State {
@@ -313,32 +315,48 @@ impl State {
     /// Gives the memory of deleted documents back. After an error it is as it was.
     pub(crate) fn rebuild(&mut self) -> Result<()> {
         let mut lexical = LexicalRows::new(&LexicalOptions::default())?;
-        let sparse = |dense: &&DenseRows| dense.places() > dense.len() + dense.len() / TOLERATED;
-        let mut fresh = match self.dense.as_ref().filter(sparse) {
-            Some(dense) => Some(DenseRows::with_graph(dense.dim(), dense.metric())?),
-            None => None,
-        };
-        let kept = self.rows.kept().cloned();
         for row in self.alive().iter() {
             if let Some(stored) = self.rows.stored(row)?
                 && let Some(text) = &stored.text
             {
                 lexical.insert(row, text)?;
             }
-            let vector = self.soundly(|| self.vector(row))?;
-            if let (Some(fresh), Some(vector)) = (&mut fresh, vector) {
-                match (&kept, self.rows.lent_place(row)) {
-                    (Some(kept), Some(place)) => {
-                        let lender: Arc<dyn Lender> = Arc::<Kept>::clone(kept);
-                        fresh.lend(row, vector, place.0, &lender)?;
-                    }
-                    _ => fresh.insert(row, vector)?,
-                }
-            }
+        }
+        let sparse = |dense: &DenseRows| dense.places() > dense.len() + dense.len() / TOLERATED;
+        if self.dense.as_ref().is_some_and(sparse) {
+            self.dense = self.dense_anew()?;
         }
         self.lexical = lexical;
-        self.dense = fresh.or_else(|| self.dense.take());
         self.renumber();
         Ok(())
+    }
+
+    /// Whether most places of vectors are empty. Links were led around so many of those that were there
+    /// that some vectors may be hard to reach.
+    pub(super) fn is_hollow(&self) -> bool {
+        let hollow = |dense: &DenseRows| dense.places() > 2 * dense.len() + HOLLOW;
+        self.dense.as_ref().is_some_and(hollow)
+    }
+
+    /// The vectors in places without gaps, to be linked anew.
+    pub(super) fn dense_anew(&self) -> Result<Option<DenseRows>> {
+        let Some(dense) = &self.dense else {
+            return Ok(None);
+        };
+        let mut fresh = DenseRows::with_graph(dense.dim(), dense.metric())?;
+        let kept = self.rows.kept().cloned();
+        for row in self.alive().iter() {
+            let Some(vector) = self.soundly(|| self.vector(row))? else {
+                continue;
+            };
+            match (&kept, self.rows.lent_place(row)) {
+                (Some(kept), Some(place)) => {
+                    let lender: Arc<dyn Lender> = Arc::<Kept>::clone(kept);
+                    fresh.lend(row, vector, place.0, &lender)?;
+                }
+                _ => fresh.insert(row, vector)?,
+            }
+        }
+        Ok(Some(fresh))
     }
 }

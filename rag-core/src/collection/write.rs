@@ -295,10 +295,25 @@ impl Collection {
     /// from before: after opening that is everything, and no single write should do it all. What is
     /// not done yet is found as well.
     pub(super) fn settle(&self, writer: &mut Writer, written: usize) {
+        self.fill_hollows();
         let syncs = |store: &Store| store.durability() == Durability::Sync;
         let left = writer.store.as_ref().is_some_and(syncs);
         let left = if left { LEFT } else { 0 };
         self.link(left, written.saturating_mul(2).saturating_add(LINKED));
+    }
+
+    /// Puts the vectors into new places when most are empty. As many were removed since the last time as
+    /// there are now, so that linking them again costs each removal no more than an addition. After
+    /// damage they stay where they are. For one who has the writer's lock.
+    fn fill_hollows(&self) {
+        let fresh = {
+            let state = self.shared.state.read();
+            let state = state.unwrap_or_else(PoisonError::into_inner);
+            state.is_hollow().then(|| state.dense_anew())
+        };
+        if let Some(Ok(fresh)) = fresh {
+            self.state_to_write().dense = fresh;
+        }
     }
 
     /// Whether something was left to be done while the disk is busy.

@@ -92,6 +92,35 @@ fn filled(metric: Metric, whole: bool, vectors: &[Vec<f32>]) -> Slots<u64> {
     slots
 }
 
+/// How many of those held do not find themselves.
+fn lost(slots: &Slots<u64>, held: &BTreeMap<u64, Vec<f32>>) -> usize {
+    let itself = |id: u64, v: &[f32]| search(slots, v, 1, None, WALK)[0].0 == id;
+    held.iter().filter(|&(&id, v)| !itself(id, v)).count()
+}
+
+#[test]
+fn what_comes_after_all_else_is_gone_is_found() {
+    for (before, batches) in [(400, [150, 150]), (1000, [250, 20]), (600, [40, 300])] {
+        let mut rng = Rng::new(before as u64);
+        let mut some = |n: usize| -> Vec<Vec<f32>> {
+            let mut one = || (0..16).map(|_| rng.normal() as f32).collect();
+            (0..n).map(|_| one()).collect()
+        };
+        let mut slots = filled(Metric::Cosine, true, &some(before));
+        assert!((0..before as u64).all(|id| slots.remove(id)));
+        let mut held = BTreeMap::new();
+        for n in batches {
+            for (id, vector) in (10_000 * (1 + held.len() as u64)..).zip(some(n)) {
+                let ready = slots.prepare(&vector).unwrap();
+                slots.put(id, &ready).unwrap();
+                held.insert(id, vector);
+            }
+            slots.settle(2);
+            assert_eq!(lost(&slots, &held), 0, "{before}, then {n}");
+        }
+    }
+}
+
 #[test]
 fn nearly_all_of_the_best_ten_are_found_in_every_metric_and_length() {
     for metric in Metric::ALL.iter().copied() {

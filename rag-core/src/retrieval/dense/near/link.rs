@@ -158,9 +158,15 @@ impl<K: Keep> Linker<'_, K> {
         })
     }
 
-    /// The links of a slot to which others were led: it leads back to them.
-    pub(super) fn answer(&self, slot: u32, new: &[(u32, u32)], pool: &Pool) -> Vec<u32> {
-        let mut all = self.links.of(slot).to_vec();
+    /// The links of a slot, which has these `links`, to which others were led: it leads back to them.
+    pub(super) fn answer(
+        &self,
+        slot: u32,
+        links: &[u32],
+        new: &[(u32, u32)],
+        pool: &Pool,
+    ) -> Vec<u32> {
+        let mut all = links.to_vec();
         let mut over = Vec::new();
         for &(_, from) in new {
             if all.contains(&from) {

@@ -76,10 +76,19 @@ impl Near {
         }
         back.sort_unstable();
         let groups: Vec<&[(u32, u32)]> = back.chunk_by(|a, b| a.0 == b.0).collect();
-        rows.extend(threads::map(threads, groups.len(), &|i| {
+        // Those of the round have just been given theirs.
+        let mut own: Vec<(u32, usize)> = slots.iter().copied().zip(0..).collect();
+        own.sort_unstable();
+        let links_of = |slot: u32| match own.binary_search_by_key(&slot, |own| own.0) {
+            Ok(at) => &rows[own[at].1].1[..],
+            Err(_) => self.links.of(slot),
+        };
+        let answers = threads::map(threads, groups.len(), &|i| {
             let slot = groups[i][0].0;
-            (slot, linker.answer(slot, groups[i], &self.pool))
-        }));
+            let answer = linker.answer(slot, links_of(slot), groups[i], &self.pool);
+            (slot, answer)
+        });
+        rows.extend(answers);
         Step {
             linked: slots.len(),
             swept: None,
@@ -182,4 +191,50 @@ impl Near {
 pub(super) fn reach(links: &Links) -> u32 {
     let last = (0..links.len() as u32).rposition(|slot| !links.of(slot).is_empty());
     last.map_or(0, |slot| slot as u32 + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Metric;
+    use super::*;
+    use crate::rng::Rng;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn those_of_a_round_keep_what_leads_away_from_it_when_they_lead_to_each_other() {
+        const OLD: usize = 600;
+        let mut rng = Rng::new(9);
+        let centre: Vec<f32> = (0..12).map(|_| rng.normal() as f32).collect();
+        let mut vector = |i: usize| -> Vec<f32> {
+            let spread = if i < OLD { 1.0 } else { 0.2 };
+            let around = |c: &f32| c + spread * rng.normal() as f32;
+            centre.iter().map(around).collect()
+        };
+        let vectors: Vec<Vec<f32>> = (0..OLD + 18).map(&mut vector).collect();
+        let sample: Vec<&[f32]> = vectors.iter().map(Vec::as_slice).collect();
+        let mut near = Near::new(Metric::L2, 12, 0, &sample);
+        let alive = |_: u32| true;
+        let mut link = |range: std::ops::Range<usize>| {
+            let mut waiting: Vec<u32> = range.clone().map(|i| i as u32).collect();
+            range.for_each(|i| near.put(i as u32, &vectors[i]));
+            let mut last = BTreeMap::new();
+            while let Some(step) = near.step(&waiting, &alive, 1) {
+                near.carry_out(&step, &waiting, &alive);
+                waiting.drain(..step.linked);
+                last = step.rows.into_iter().collect();
+            }
+            last
+        };
+        link(0..OLD);
+        // One round, in which all are near each other.
+        let rows = link(OLD..OLD + 18);
+        for slot in OLD as u32..OLD as u32 + 18 {
+            let links = &rows[&slot];
+            assert!(
+                links.iter().any(|&to| to >= OLD as u32),
+                "{slot}: {links:?}"
+            );
+            assert!(links.iter().any(|&to| to < OLD as u32), "{slot}: {links:?}");
+        }
+    }
 }

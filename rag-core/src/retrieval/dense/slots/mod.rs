@@ -32,6 +32,9 @@ const QUERY_BLOCK: usize = 8;
 const ROW_BLOCK: usize = 4096;
 /// Vectors from which on there are codes and a graph.
 const START: usize = 2048;
+/// So many times those slots, all codes are gone through as quickly as a walk comes to its end, and
+/// nothing is overlooked.
+const WALKED: usize = 3;
 /// Matches of a filter up to which they are all looked at instead of walked among.
 const FEW: usize = 6144;
 /// The share that a filter lets through from which on a walk passes the others as if there were no
@@ -510,7 +513,8 @@ impl<I: Plain + Ord + Hash + Into<u64>> Slots<I> {
         let keep = |slot: u32| self.alive.has(slot) && filter.is_none_or(|f| f.0(slot));
         let waiting = self.pending.len();
         let lost = near.dead_slots() * LOST > self.len();
-        if way.exact || lost || waiting > PENDING && waiting * 2 > self.count() {
+        let few = self.count() < self.how.start.saturating_mul(WALKED);
+        if way.exact || few || lost || waiting > PENDING && waiting * 2 > self.count() {
             return near.scan_all(asking, k, &keep, threads);
         }
         let effort = way.effort.unwrap_or_else(|| self.effort()).max(k);
