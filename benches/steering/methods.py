@@ -1,0 +1,112 @@
+"""Ways to give every document of an index one number for an attribute.
+
+A method gets a split and the number of pairs that it may learn from, and answers with one number
+for each document of the index. The library's are directions; the rest is what they have to beat.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+from data import Split
+
+Method = Callable[[Split, int], np.ndarray]
+
+#: The methods that the library offers.
+LIBRARY = ("auto", "ridge_lda", "logistic", "mean_difference", "pca")
+WORD = re.compile(r"[a-z']+")
+KEYWORDS = 50
+
+
+def examples(split: Split, pairs: int) -> tuple[np.ndarray, np.ndarray]:
+    vectors = split.texts.vectors
+    return vectors[split.positive[:pairs]], vectors[split.negative[:pairs]]
+
+
+def documents(split: Split) -> np.ndarray:
+    return split.texts.vectors[split.index]
+
+
+def learnt(split: Split, pairs: int, method: str = "auto"):
+    """The library's vector; a warning that nothing was found stands in its effect too."""
+    import ragcore
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ragcore.NoMeasurableEffect)
+        return ragcore.SteeringVector.learn(*examples(split, pairs), method=method)
+
+
+def library(method: str) -> Method:
+    return lambda split, pairs: documents(split) @ learnt(split, pairs, method).vector
+
+
+def keyword(split: Split, pairs: int) -> np.ndarray:
+    """Keyword weight in 0..1, by hand-set rules that here are found: a document with one of the
+    50 words of the largest smoothed log-odds between the examples counts by the share of the words'
+    weight that it holds, at most that of the three best."""
+    texts = split.texts.texts
+    sets = [split.positive[:pairs], split.negative[:pairs]]
+    counts = [Counter(w for i in rows for w in set(WORD.findall(texts[i].lower()))) for rows in sets]
+    # Half an example stands for what was not seen; words of one example say nothing.
+    odds = {
+        word: np.log((seen + 0.5) / (counts[1][word] + 0.5))
+        for word, seen in counts[0].items()
+        if seen > 1
+    }
+    best = sorted(odds, key=lambda word: (-odds[word] * np.sqrt(counts[0][word]), word))[:KEYWORDS]
+    weight = {word: max(odds[word], 0.0) for word in best}
+    full = sum(sorted(weight.values())[-3:]) or 1.0
+    found = [sum(weight.get(w, 0.0) for w in set(WORD.findall(texts[i].lower()))) for i in split.index]
+    return np.minimum(np.array(found) / full, 1.0)
+
+
+def random(split: Split, pairs: int) -> np.ndarray:
+    rng = np.random.default_rng([pairs, int(split.index[0])])
+    return documents(split) @ rng.normal(size=split.texts.vectors.shape[1])
+
+
+def anchor(vector: np.ndarray) -> Method:
+    return lambda split, pairs: documents(split) @ vector
+
+
+def oracle(split: Split, pairs: int) -> np.ndarray:
+    return split.truth
+
+
+def sklearn_logistic(split: Split, pairs: int) -> np.ndarray:
+    """The penalty is that of the library: rows about their mean, at root mean square length 1."""
+    from sklearn.linear_model import LogisticRegression
+
+    x, y, mean, size = _sample(split, pairs)
+    model = LogisticRegression(C=1.0, max_iter=1000).fit(x, y)
+    return (documents(split) - mean) / size @ model.coef_[0]
+
+
+def sklearn_lda(split: Split, pairs: int) -> np.ndarray:
+    """Shrinkage by Ledoit and Wolf, as its users would set it."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    x, y, mean, size = _sample(split, pairs)
+    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(x, y)
+    return (documents(split) - mean) / size @ model.coef_[0]
+
+
+def _sample(split: Split, pairs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    rows = np.concatenate(examples(split, pairs)).astype(np.float64)
+    mean, size = rows.mean(axis=0), float(np.sqrt((rows**2).sum(axis=1).mean()))
+    return (rows - mean) / size, np.repeat([1, 0], pairs), mean, size
+
+
+def peers() -> dict[str, Method]:
+    """scikit-learn's methods; none, and a line that says so, where it is not installed."""
+    try:
+        import sklearn
+    except ImportError:
+        print("scikit-learn is not installed: its rows are left out\n")
+        return {}
+    name = f"scikit-learn {sklearn.__version__}"
+    return {f"{name}: logistic": sklearn_logistic, f"{name}: LDA, Ledoit-Wolf": sklearn_lda}
