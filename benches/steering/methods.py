@@ -64,6 +64,73 @@ def keyword(split: Split, pairs: int) -> np.ndarray:
     return np.minimum(np.array(found) / full, 1.0)
 
 
+def grams(text: str) -> set[str]:
+    """Words, neighbouring words, and two to five letters within a word and its borders."""
+    words = re.findall(r"[\w']+|[?!.,]", text.lower())
+    found = {f"1 {w}" for w in words} | {f"2 {a} {b}" for a, b in zip(words, words[1:])}
+    for word in text.lower().split():
+        bordered = f" {word} "
+        for size in range(2, 6):
+            found.update(f"c{bordered[i : i + size]}" for i in range(len(bordered) - size + 1))
+    return found
+
+
+def gram_rows(split: Split, pairs: int) -> list[np.ndarray]:
+    """Examples and documents over the n-grams that stand in at least two examples: each as strong
+    as its log-odds between the examples (Wang and Manning, 2012), words and letters at length 1."""
+    texts = split.texts.texts
+    rows = [*split.positive[:pairs], *split.negative[:pairs], *split.index]
+    sets = [grams(texts[i]) for i in rows]
+    counts = [Counter(g for s in sets[a : a + pairs] for g in s) for a in (0, pairs)]
+    both = sorted(g for g, n in (counts[0] + counts[1]).items() if n > 1)
+    out = []
+    for letters in (False, True):
+        place = {g: i for i, g in enumerate(g for g in both if (g[0] == "c") == letters)}
+        odds = [abs(np.log((counts[0][g] + 0.5) / (counts[1][g] + 0.5))) for g in place]
+        weight = np.array(odds, dtype=np.float32)
+        x = np.zeros((len(rows), len(place)), dtype=np.float32)
+        for row, own in zip(x, sets, strict=True):
+            held = [place[g] for g in own if g in place]
+            row[held] = weight[held]
+        out.append(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-9))
+    return out
+
+
+def probability(with_grams: bool) -> Method:
+    """The probability of the attribute by one logistic regression (C = 3) on the embedding about
+    the examples' mean and, with them, the n-grams: what could be stored for every document."""
+
+    def make(split: Split, pairs: int) -> np.ndarray:
+        _, y, mean, size = _sample(split, pairs)
+        rows = np.concatenate([*examples(split, pairs), documents(split)])
+        parts = [((rows - mean) / size).astype(np.float32)]
+        parts += gram_rows(split, pairs) if with_grams else []
+        x = np.concatenate(parts, axis=1)
+        kernel = (x @ x[: 2 * pairs].T).astype(np.float64)
+        dual, bias = _kernel_logistic(kernel[: 2 * pairs], y.astype(np.float64), 3.0)
+        return 1 / (1 + np.exp(-(kernel[2 * pairs :] @ dual + bias)))
+
+    return make
+
+
+def _kernel_logistic(kernel: np.ndarray, y: np.ndarray, c: float) -> tuple[np.ndarray, float]:
+    """Newton steps, each a weighted least squares problem in the dual."""
+    dual, bias = np.zeros(len(y)), 0.0
+    for _ in range(15):
+        p = 1 / (1 + np.exp(-(kernel @ dual + bias)))
+        curvature = c * p * (1 - p) + 1e-9
+        target = kernel @ dual + bias - c * (p - y) / curvature
+        matrix = kernel + np.diag(1 / curvature)
+        by_target, by_one = np.linalg.solve(matrix, np.stack([target, np.ones(len(y))], axis=1)).T
+        bias = float(by_target.sum() / by_one.sum())
+        new = by_target - bias * by_one
+        moved = float(np.abs(new - dual).max())
+        dual = new
+        if moved < 1e-7:
+            break
+    return dual, bias
+
+
 def random(split: Split, pairs: int) -> np.ndarray:
     rng = np.random.default_rng([pairs, int(split.index[0])])
     return documents(split) @ rng.normal(size=split.texts.vectors.shape[1])
