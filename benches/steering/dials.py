@@ -11,7 +11,8 @@ shares of the seven other emotions. ± is the 95% interval over splits.
 
 "Against neutral" learns each dial by itself from its examples and neutral ones, "against all" from
 its examples and those of everything else. Joint ridge is one regression of all eight labels on all
-examples; symmetric orthogonalisation is Loewdin's, whitening is by the covariance of the index.
+examples; symmetric orthogonalisation is Loewdin's, whitening is by the
+covariance of the index, balancing is explained in `balanced`.
 """
 
 from __future__ import annotations
@@ -121,6 +122,22 @@ def gram_schmidt(make: Directions) -> Directions:
     return turned
 
 
+def balanced(make: Directions) -> Directions:
+    """`G^(-1/2) V` of unit rows, G being two parts of their inner products and one of the
+    correlations of the examples' projections: neither directions nor what they measure overlap
+    much."""
+
+    def turned(drawn: Drawn) -> np.ndarray:
+        rows = make(drawn)
+        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        projected = drawn.regression()[0] @ rows.T
+        gram = (2 * rows @ rows.T + np.corrcoef(projected, rowvar=False)) / 3
+        values, vectors = np.linalg.eigh(gram)
+        return vectors @ np.diag(values**-0.5) @ vectors.T @ rows
+
+    return turned
+
+
 METHODS: dict[str, Directions] = {
     "ragcore: each against neutral": learnt("neutral"),
     "ragcore: each against neutral, orthogonalize()": learnt("neutral", True),
@@ -132,6 +149,8 @@ METHODS: dict[str, Directions] = {
     "whitened differences, Loewdin": loewdin(whitened),
     "joint ridge": joint(3.0),
     "joint ridge, Loewdin": loewdin(joint(3.0)),
+    "joint ridge, balanced": balanced(joint(1.0)),
+    "ragcore: each against all, balanced by numpy": balanced(learnt("all")),
     "joint ridge, each orthogonal to all others": gram_schmidt(joint(3.0)),
 }
 

@@ -118,6 +118,31 @@ class Difference(Learner):
         return items[ratings == 1].mean(axis=0) - items[ratings == 0].mean(axis=0)
 
 
+class Regression(Learner):
+    """One ridge regression of the ratings on what the items add to the queries, in which the span
+    of the dials has ten times the prior variance; each rating fades by a hundredth with the next."""
+
+    DECAY, SPAN, NOISE = 0.99, 10.0, 10.0
+
+    def moves(self, user: int, round_: int) -> np.ndarray | None:
+        if not self.seen:
+            return None
+        rows = [shown - np.outer(shown @ query, query) for query, shown, _ in self.seen]
+        x = np.concatenate(rows).astype(np.float64)
+        y = np.concatenate([ratings for _, _, ratings in self.seen])
+        dials = np.stack([dial.vector for dial in learnt(self.draw)]).astype(np.float64)
+        values, vectors = np.linalg.eigh(dials @ dials.T)
+        basis = vectors @ np.diag(values**-0.5) @ vectors.T @ dials
+        weight = self.DECAY ** np.arange(len(y) - 1, -1, -1.0)
+        usual = (weight @ y + 1) / (weight.sum() + 2)
+        on = x @ basis.T
+        kernel = x @ x.T + self.SPAN * on @ on.T
+        root = np.sqrt(weight)
+        matrix = kernel * np.outer(root, root) + self.NOISE * np.eye(len(y))
+        dual = root * np.linalg.solve(matrix, root * (y - usual))
+        return x.T @ dual + self.SPAN * basis.T @ (on.T @ dual)
+
+
 class Ragcore(Learner):
     """The library's user, with the dials."""
 
@@ -166,6 +191,7 @@ METHODS: dict[str, tuple[Make, bool]] = {
     "no learning": (Learner, True),
     "Rocchio": (Rocchio, True),
     "difference of liked and disliked": (Difference, True),
+    "numpy: one regression": (Regression, True),
     "ragcore: no dials": (lambda draw: Ragcore(draw, False), True),
     "ragcore: dials": (Ragcore, True),
     "ragcore: dials, as it comes": (Ragcore, False),
