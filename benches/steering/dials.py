@@ -176,7 +176,9 @@ def main() -> None:
         drawn = Drawn(texts, seed)
         for name, make in METHODS.items():
             figures[name].append(measure(drawn, make(drawn)))
-    print(f"Eight dials ({', '.join(EIGHT)}), {PAIRS} examples each, 5% loss, {asked.splits} splits")
+    print(
+        f"Eight dials ({', '.join(EIGHT)}), {PAIRS} examples each, 5% loss, {asked.splits} splits"
+    )
     rows = []
     for name, found in figures.items():
         gain, moved = np.array(found).T

@@ -12,9 +12,9 @@ attribute among the top tens, in points. Figures are means over attributes; ± i
 over splits (Student's t), each of which draws examples, index and queries anew.
 
 The last table asks what a dial of 1.0 costs: the library calibrates each learnt direction on the
-index (3% of similarity, on its own choice of documents), and the loss is measured with all documents
-of the index as queries. The spread is the coefficient of variation over attributes. Beside it the
-loss of unit vectors and of raw mean differences, at one length for all attributes.
+index (3% of similarity, on its own choice of documents), and the loss is measured with all
+documents of the index as queries. The spread is the coefficient of variation over attributes.
+Beside it the loss of unit vectors and of raw mean differences, at one length for all attributes.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ def main() -> None:
     learning |= methods.peers()
     learning["numpy: probability, embedding"] = methods.probability(False)
     learning["numpy: probability, embedding and n-grams"] = methods.probability(True)
+    learning["numpy: one vector towards these"] = methods.distilled
     learning["keyword weight, tuned"] = methods.keyword
     fixed = ("anchor text", "random direction", "oracle: the labels")
     gains: dict[tuple[str, int], np.ndarray] = {}
@@ -70,16 +71,17 @@ def main() -> None:
             part = split(texts, name, max(sizes), asked.documents, asked.queries, at)
             pool = Pool.of(methods.documents(part), part.asked)
 
-            def note(method: str, pairs: int, feature: np.ndarray) -> None:
+            features = {
+                (method, pairs): make(part, pairs)
+                for method, make in learning.items()
+                for pairs in sizes
+            }
+            features[fixed[0], 0] = methods.anchor(anchored[name])(part, 0)
+            features[fixed[1], 0] = methods.random(part, 0)
+            features[fixed[2], 0] = methods.oracle(part, 0)
+            for key, feature in features.items():
                 empty = np.zeros((asked.splits, len(attributes)))
-                gains.setdefault((method, pairs), empty)[at, column] = pool.gain(feature, part.truth)
-
-            for method, make in learning.items():
-                for pairs in sizes:
-                    note(method, pairs, make(part, pairs))
-            note(fixed[0], 0, methods.anchor(anchored[name])(part, 0))
-            note(fixed[1], 0, methods.random(part, 0))
-            note(fixed[2], 0, part.truth)
+                gains.setdefault(key, empty)[at, column] = pool.gain(feature, part.truth)
             words = methods.keyword(part, min(300, max(sizes)))
             found = part.truth[pool.top(words, HEURISTIC)].mean()
             rise = 100 * (found - part.truth[pool.top(words, 0.0)].mean())
@@ -87,7 +89,10 @@ def main() -> None:
             spread[:, at, column] = losses(part, min(300, max(sizes)))
 
     counted = ", ".join(attributes)
-    print(f"Attribute gain in the top 10 in points at {LOSS:.0%} similarity loss; {asked.splits} splits;")
+    print(
+        f"Attribute gain in the top 10 in points at {LOSS:.0%} similarity loss, "
+        f"{asked.splits} splits;"
+    )
     print(f"mean of {counted}.")
     rows = []
     for method in learning:

@@ -85,6 +85,13 @@ class Learner:
     def told(self, query: np.ndarray, shown: np.ndarray, ratings: np.ndarray) -> None:
         self.seen.append((query, shown, ratings))
 
+    def rated(self, decay: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What the items add to their queries, the ratings, and weights that fade with age."""
+        rows = [shown - np.outer(shown @ query, query) for query, shown, _ in self.seen]
+        y = np.concatenate([ratings for _, _, ratings in self.seen])
+        weight = decay ** np.arange(len(y) - 1, -1, -1.0)
+        return np.concatenate(rows).astype(np.float64), y, weight
+
     def moves(self, user: int, round_: int) -> np.ndarray | None:
         return None
 
@@ -118,22 +125,41 @@ class Difference(Learner):
         return items[ratings == 1].mean(axis=0) - items[ratings == 0].mean(axis=0)
 
 
+class Whitened(Learner):
+    """Two directions of one length: a Bayesian regression of the ratings on the dials, and the
+    difference of liked and disliked items over the covariance of the index, both fading by a
+    hundredth with each rating."""
+
+    def moves(self, user: int, round_: int) -> np.ndarray | None:
+        if not self.seen:
+            return None
+        x, y, weight = self.rated(0.99)
+        surprise = weight * (y - (weight @ y + 1) / (weight.sum() + 2))
+        around = self.draw.index - self.draw.index.mean(axis=0)
+        covariance = (around.T @ around / len(around)).astype(np.float64)
+        ridge = 3 * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+        white = np.linalg.solve(covariance + ridge, x.T @ surprise)
+        dials = np.stack([dial.vector for dial in learnt(self.draw)]).astype(np.float64)
+        dials = dials / (around @ dials.T).std(axis=0)[:, None]
+        on = x @ dials.T
+        beta = np.linalg.solve((on * weight[:, None]).T @ on + np.eye(len(dials)), on.T @ surprise)
+        parts = [white, beta @ dials]
+        return sum(part / max(np.linalg.norm(part), 1e-12) for part in parts)
+
+
 class Regression(Learner):
     """One ridge regression of the ratings on what the items add to the queries, in which the span
-    of the dials has ten times the prior variance; each rating fades by a hundredth with the next."""
+    of the dials has ten times the prior variance; ratings fade by a hundredth with each other."""
 
     DECAY, SPAN, NOISE = 0.99, 10.0, 10.0
 
     def moves(self, user: int, round_: int) -> np.ndarray | None:
         if not self.seen:
             return None
-        rows = [shown - np.outer(shown @ query, query) for query, shown, _ in self.seen]
-        x = np.concatenate(rows).astype(np.float64)
-        y = np.concatenate([ratings for _, _, ratings in self.seen])
+        x, y, weight = self.rated(self.DECAY)
         dials = np.stack([dial.vector for dial in learnt(self.draw)]).astype(np.float64)
         values, vectors = np.linalg.eigh(dials @ dials.T)
         basis = vectors @ np.diag(values**-0.5) @ vectors.T @ dials
-        weight = self.DECAY ** np.arange(len(y) - 1, -1, -1.0)
         usual = (weight @ y + 1) / (weight.sum() + 2)
         on = x @ basis.T
         kernel = x @ x.T + self.SPAN * on @ on.T
@@ -191,6 +217,7 @@ METHODS: dict[str, tuple[Make, bool]] = {
     "no learning": (Learner, True),
     "Rocchio": (Rocchio, True),
     "difference of liked and disliked": (Difference, True),
+    "numpy: dials and decayed whitened difference": (Whitened, True),
     "numpy: one regression": (Regression, True),
     "ragcore: no dials": (lambda draw: Ragcore(draw, False), True),
     "ragcore: dials": (Ragcore, True),
@@ -251,7 +278,9 @@ def main() -> None:
         times = figures.mean(axis=0) / none.mean(axis=0)
         each = [interval(column) for column in figures.T]
         kept = f"{times[3] / times[1]:.2f}"
-        rows.append([name, *each, f"{times[1]:.2f}x", f"{times[3]:.2f}x", kept, interval(losses[name])])
+        rows.append(
+            [name, *each, f"{times[1]:.2f}x", f"{times[3]:.2f}x", kept, interval(losses[name])]
+        )
     table(["learning", *spans, "21-30, of none", "36-40, of none", "kept", "loss, %"], rows)
 
 
