@@ -6,7 +6,6 @@
 use super::{AT_ONCE, Array, DAMAGED};
 use crate::bytes::Read;
 use crate::disk::expect;
-use crate::kernel::Large;
 use crate::plain::{Plain, bytes_of};
 use crate::threads;
 use crc32fast::Hasher;
@@ -105,15 +104,6 @@ impl<'a> Work<'a> {
         }
         let done = from..self.tasks.len();
         self.arrays.extend(sum.map(|sum| (done, sum)));
-    }
-
-    /// Checks an array that came by [`Large::read`].
-    pub(crate) fn check_large<T: Plain>(
-        &mut self,
-        array: &'a Large<T>,
-        good: impl Fn(&[T]) -> Read<()> + Copy + Send + 'a,
-    ) {
-        self.check(array, array.unchecked(), good);
     }
 
     /// Does all of it; else says what went wrong first, in the order in which it was told of.

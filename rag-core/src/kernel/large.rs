@@ -5,7 +5,7 @@
 use super::aligned::Aligned;
 use crate::bytes::Read;
 use crate::disk::Pages;
-use crate::image::{Array, Sum};
+use crate::image::{Array, Sum, Work};
 use crate::plain::Plain;
 use std::ops::{Deref, DerefMut};
 
@@ -128,6 +128,15 @@ impl<T: Plain> Large<T> {
         self.unchecked
     }
 
+    /// Has what [`Large::read`] answered checked, and asks about all of it in pieces.
+    pub(crate) fn check<'a>(
+        &'a self,
+        work: &mut Work<'a>,
+        good: impl Fn(&[T]) -> Read<()> + Copy + Send + 'a,
+    ) {
+        work.check(self, self.unchecked(), good);
+    }
+
     /// Appends a number.
     pub(crate) fn push(&mut self, number: T) {
         self.grow(self.len + 1, number);
@@ -219,7 +228,7 @@ mod tests {
             part.array::<u8>().unwrap();
             let large = Large::<u32>::read(&part.array().unwrap()).unwrap();
             let mut work = Work::default();
-            work.check_large(&large, |_| Ok(()));
+            large.check(&mut work, |_| Ok(()));
             work.run().unwrap();
             large
         };

@@ -78,12 +78,12 @@ impl Saved {
             &self.present,
         ];
         for array in bytes {
-            work.check_large(array, |_| Ok(()));
+            array.check(&mut work, |_| Ok(()));
         }
         for array in longs {
-            work.check_large(array, |_| Ok(()));
+            array.check(&mut work, |_| Ok(()));
         }
-        work.check_large(&self.listed, move |listed| {
+        self.listed.check(&mut work, move |listed| {
             match listed.iter().all(|&row| row < rows) {
                 true => Ok(()),
                 false => Err("a row that does not exist"),

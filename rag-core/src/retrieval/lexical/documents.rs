@@ -316,7 +316,7 @@ impl Documents<u32> {
                 false => Err("contents of documents that do not end where they should"),
             }
         });
-        work.check_large(&new.held, |_| Ok(()));
+        new.held.check(&mut work, |_| Ok(()));
         work.run()?;
         let held = new.lengths.iter().filter(|&&length| length != DEAD);
         let greatest = held.clone().max().copied().unwrap_or(0);

@@ -76,7 +76,7 @@ impl Near {
 
     /// Tells what must be found good before a search.
     pub(in crate::retrieval::dense) fn check<'a>(&'a self, work: &mut Work<'a>) {
-        work.check_large(&self.coded.meanings, |meanings| {
+        self.coded.meanings.check(work, |meanings| {
             let good = |m: &Meaning| {
                 let all = [m.scale, m.rest, m.norm, m.lift];
                 all.iter().all(|x| x.is_finite()) && m.norm >= 0.0
@@ -86,10 +86,10 @@ impl Near {
                 false => Err(UNFIT),
             }
         });
-        work.check_large(&self.coded.codes, |_| Ok(()));
-        work.check_large(&self.coded.rest, |_| Ok(()));
+        self.coded.codes.check(work, |_| Ok(()));
+        self.coded.rest.check(work, |_| Ok(()));
         let slots = self.links.len() as u32;
-        work.check_large(self.links.all(), move |links| {
+        self.links.all().check(work, move |links| {
             let bad = |&to: &u32| to >= slots && to != NONE;
             // Without a way out in between, so that the machine looks at many at once.
             match links.iter().fold(false, |found, to| found | bad(to)) {

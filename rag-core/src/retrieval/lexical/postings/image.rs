@@ -101,7 +101,7 @@ impl Postings {
                 Ok(())
             });
         }
-        work.check_large(&words, |_| Ok(()));
+        words.check(&mut work, |_| Ok(()));
         work.check(heads, Some(heads_sum), |_| Ok(()));
         work.check(units, Some(units_sum), |_| Ok(()));
         work.check(fronts, Some(fronts_sum), |_| Ok(()));
