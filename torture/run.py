@@ -100,9 +100,10 @@ def _one(name: str, key: str, plan: Plan, scores: list[Score]) -> None:
 
 def _heading(asked: argparse.Namespace) -> str:
     system = platform.uname()
+    kernel = system.release.split("-")[0]
     return f"""# What the torture run found
 {date.today()}: ragcore {version("ragcore")}, SQLite {sqlite3.sqlite_version}, Python \
-{platform.python_version()}, {system.system} {system.release.split("-")[0]} on {os.cpu_count()} processors \
+{platform.python_version()}, {system.system} {kernel} on {os.cpu_count()} processors \
 ({system.machine}), seed {asked.seed}. [README.md](README.md) tells what is done and what counts.
 """
 
