@@ -399,3 +399,16 @@ fn a_filter_is_answered_by_the_image() {
         assert_eq!(counts(&again), truth, "byte {at}");
     }
 }
+
+#[test]
+fn places_that_emptied_are_filled_by_what_is_left() {
+    let collection = super::Collection::in_memory(None, Some(4)).unwrap();
+    let ids: Vec<String> = (0..3000).map(|i| i.to_string()).collect();
+    let vectors: Vec<f32> = (0..3000 * 4).map(|i| (i as f32).sin() + 2.0).collect();
+    let batch = super::Batch::new(ids.clone()).vectors(&vectors, 4).unwrap();
+    collection.add(batch).unwrap();
+    collection.delete(&ids[100..]).unwrap();
+    let state = collection.shared.state.read().unwrap();
+    let dense = state.dense.as_ref().unwrap();
+    assert_eq!((dense.len(), dense.places()), (100, 100));
+}
