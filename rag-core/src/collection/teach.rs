@@ -2,14 +2,15 @@
 //! in its log with everything else.
 
 use super::Collection;
-use super::codec::{Change, Feedback};
+use super::codec::{Change, Feedback as Logged};
 use crate::embedding::{Embedder, EncodeOptions};
 use crate::error::{Error, Result};
 use crate::matrix::{Matrix, Rows};
 use crate::progress::Progress;
 use crate::rng::Rng;
 use crate::steering::{
-    CalibrateOptions, LearnOptions, RetrainOptions, RetrainReport, Steering, SteeringVector,
+    CalibrateOptions, Feedback, LearnOptions, RetrainOptions, RetrainReport, Steering,
+    SteeringVector, Taste, TasteAt,
 };
 use std::sync::Arc;
 
@@ -88,10 +89,10 @@ impl Collection {
         if !has_dials || !changed || vectors < CALIBRATION_MINIMUM {
             return Ok(());
         }
-        let mut set = Steering::clone(&*self.snapshot()?);
+        let mut set = self.read()?.steering.dials_only();
         let calibrated_on = self.calibrate_dials(&mut set)?;
         let set = set.to_bytes();
-        self.commit(writer, &Change::Steering { set, calibrated_on })
+        self.commit(writer, &Change::Dials { set, calibrated_on })
     }
 
     /// Calibrates every dial on the documents here, if there are enough, and says on how many.
@@ -163,30 +164,38 @@ impl CollectionSteering<'_> {
         }
         let name = dial.name().to_owned();
         let mut writer = self.collection.check_writable_and_lock()?;
-        let mut set = Steering::clone(&*self.collection.snapshot()?);
+        let mut set = self.collection.read()?.steering.dials_only();
         set.insert(dial)?;
         let calibrated_on = self.collection.calibrate_dials(&mut set)?;
         let dial = set.get(&name)?.clone();
         let set = set.to_bytes();
         self.collection
-            .commit_small(&mut writer, &Change::Steering { set, calibrated_on })?;
+            .commit_small(&mut writer, &Change::Dials { set, calibrated_on })?;
         Ok(dial)
     }
 
     /// The names of the dials, ascending.
     pub fn names(&self) -> Result<Vec<String>> {
-        let set = self.collection.snapshot()?;
-        Ok(set.names().map(str::to_owned).collect())
+        let state = self.collection.read()?;
+        Ok(state.steering.names().map(str::to_owned).collect())
     }
 
     /// The dial of that name.
     pub fn get(&self, name: &str) -> Result<SteeringVector> {
-        self.collection.snapshot()?.get(name).cloned()
+        self.collection.read()?.steering.get(name).cloned()
     }
 
     /// Removes a dial.
     pub fn remove(&self, name: &str) -> Result<()> {
-        self.change(|set| set.remove(name).map(drop))
+        let mut writer = self.collection.check_writable_and_lock()?;
+        let (mut set, calibrated_on) = {
+            let state = self.collection.read()?;
+            (state.steering.dials_only(), state.calibrated_on)
+        };
+        set.remove(name)?;
+        let set = set.to_bytes();
+        let change = Change::Dials { set, calibrated_on };
+        self.collection.commit_small(&mut writer, &change)
     }
 
     /// Moves a query vector as a search would.
@@ -196,7 +205,7 @@ impl CollectionSteering<'_> {
         dials: &[(&str, f64)],
         user: Option<&str>,
     ) -> Result<Vec<f32>> {
-        self.collection.snapshot()?.apply(query, dials, user)
+        self.collection.read()?.steering.apply(query, dials, user)
     }
 
     /// Learns from one rating in [0, 1] of an item that a query found. `at` is in Unix seconds;
@@ -210,22 +219,48 @@ impl CollectionSteering<'_> {
         dials: &[(&str, f64)],
         at: Option<f64>,
     ) -> Result<()> {
+        self.rate(&Feedback {
+            user,
+            dials,
+            at,
+            ..Feedback::new(query, item, rating)
+        })
+    }
+
+    /// [`feedback`](Self::feedback) with all that can be said of a rating. Durable before it returns,
+    /// together with what it changes of the user.
+    pub fn rate(&self, feedback: &Feedback<'_>) -> Result<()> {
         let mut writer = self.collection.check_writable_and_lock()?;
-        let at = at.unwrap_or_else(|| self.collection.shared.clock.now());
+        let at = feedback
+            .at
+            .unwrap_or_else(|| self.collection.shared.clock.now());
         self.collection
-            .snapshot()?
-            .check_feedback(query, item, rating, user, dials, at)?;
-        let feedback = Feedback {
-            query: query.to_vec(),
-            item: item.to_vec(),
-            rating,
-            user: user.map(str::to_owned),
-            dials: dials.iter().map(|(n, s)| ((*n).to_owned(), *s)).collect(),
+            .read()?
+            .steering
+            .check_feedback(feedback, at)?;
+        let dials = feedback.dials.iter();
+        let logged = Logged {
+            query: feedback.query.to_vec(),
+            item: feedback.item.to_vec(),
+            rating: feedback.rating,
+            user: feedback.user.map(str::to_owned),
+            dials: dials.map(|(n, s)| ((*n).to_owned(), *s)).collect(),
             at,
             worker: self.collection.shared.worker,
+            position: feedback.position,
         };
         self.collection
-            .commit_small(&mut writer, &Change::Feedback(feedback))
+            .commit_small(&mut writer, &Change::Feedback(logged))
+    }
+
+    /// What is known of a user; see [`Steering::taste`].
+    pub fn taste(&self, user: &str) -> Result<Taste> {
+        Ok(self.collection.read()?.steering.taste(user))
+    }
+
+    /// How a user got where they are; see [`Steering::drift`].
+    pub fn drift(&self, user: &str) -> Result<Vec<TasteAt>> {
+        Ok(self.collection.read()?.steering.drift(user))
     }
 
     /// Learns users and dials again from the filtered history; see [`Steering::retrain`].
@@ -233,9 +268,16 @@ impl CollectionSteering<'_> {
         self.change(|set| set.retrain(options))
     }
 
-    /// Removes everything that is known of a user; tells whether there was anything.
+    /// Removes everything that is known of a user; tells whether there was anything. Durable before
+    /// it returns; the bytes go when the store is next written anew, see [`Collection::compact`].
     pub fn forget(&self, user: &str) -> Result<bool> {
-        self.change(|set| Ok(set.forget(user)))
+        let mut writer = self.collection.check_writable_and_lock()?;
+        if !self.collection.read()?.steering.knows(user) {
+            return Ok(false);
+        }
+        let change = Change::Forget(user.to_owned());
+        self.collection.commit_small(&mut writer, &change)?;
+        Ok(true)
     }
 
     /// Takes in what another set has learnt.
@@ -252,11 +294,13 @@ impl CollectionSteering<'_> {
         let mut writer = self.collection.check_writable_and_lock()?;
         let mut set = Steering::clone(&*self.collection.snapshot()?);
         let result = change(&mut set)?;
-        let change = Change::Steering {
-            set: set.to_bytes(),
+        let dials = Change::Steering {
+            set: set.without_users().to_bytes(),
             calibrated_on: self.collection.read()?.calibrated_on,
         };
-        self.collection.commit_small(&mut writer, &change)?;
+        let users = set.batches().map(|batch| Change::Users(batch.to_bytes()));
+        let changes: Vec<Change> = std::iter::once(dials).chain(users).collect();
+        self.collection.commit_together(&mut writer, &changes)?;
         Ok(result)
     }
 }
