@@ -9,8 +9,8 @@ use crate::matrix::{Matrix, Rows};
 use crate::progress::Progress;
 use crate::rng::Rng;
 use crate::steering::{
-    CalibrateOptions, Feedback, LearnOptions, RetrainOptions, RetrainReport, Steering,
-    SteeringVector, Taste, TasteAt,
+    ApplyOptions, Attribute, CalibrateOptions, CurvePoint, Feedback, LearnOptions, RetrainOptions,
+    RetrainReport, Steering, SteeringVector, Taste, TasteAt,
 };
 use std::sync::Arc;
 
@@ -158,20 +158,89 @@ impl CollectionSteering<'_> {
     /// Keeps a dial that was learnt elsewhere, calibrated on the documents here. `AlreadyExists`
     /// if there is one of that name.
     pub fn insert(&self, dial: SteeringVector) -> Result<SteeringVector> {
-        let held = self.collection.dim()?;
-        if let Some(dim) = held.filter(|&d| d != dial.dim()) {
-            return Err(Error::dimension("this collection", dim, dial.dim()));
-        }
+        self.check_dim(Some(dial.dim()))?;
         let name = dial.name().to_owned();
+        self.keep(|set| set.insert(dial))?;
+        self.get(&name)
+    }
+
+    fn check_dim(&self, got: Option<usize>) -> Result<()> {
+        match (self.collection.dim()?, got) {
+            (Some(dim), Some(got)) if dim != got => {
+                Err(Error::dimension("this collection", dim, got))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Changes the dials, calibrates them on the documents here and logs them.
+    fn keep(&self, change: impl FnOnce(&mut Steering) -> Result<()>) -> Result<()> {
         let mut writer = self.collection.check_writable_and_lock()?;
         let mut set = self.collection.read()?.steering.dials_only();
-        set.insert(dial)?;
+        change(&mut set)?;
         let calibrated_on = self.collection.calibrate_dials(&mut set)?;
-        let dial = set.get(&name)?.clone();
         let set = set.to_bytes();
-        self.collection
-            .commit_small(&mut writer, &Change::Dials { set, calibrated_on })?;
-        Ok(dial)
+        let change = Change::Dials { set, calibrated_on };
+        self.collection.commit_small(&mut writer, &change)
+    }
+
+    /// Learns several dials together (see [`Steering::learn_joint`]), calibrates them on the documents
+    /// here (when there are at least twenty) and keeps them all, or none. Of each attribute: its name,
+    /// what has it, and what lacks it or `None` for what has the others.
+    pub fn learn_joint(
+        &self,
+        attributes: &[(&str, Examples<'_>, Option<Examples<'_>>)],
+        options: &LearnOptions,
+    ) -> Result<Vec<SteeringVector>> {
+        let sets = || {
+            attributes
+                .iter()
+                .flat_map(|(_, p, n)| std::iter::once(p).chain(n))
+        };
+        let embedder = match sets().any(|set| matches!(set, Examples::Texts(_))) {
+            true => Some(self.collection.embedder()?),
+            false => None,
+        };
+        let mut known = Vec::with_capacity(attributes.len());
+        for (name, positive, negative) in attributes {
+            let place = |e: Error| e.context(format_args!("the attribute \"{name}\""));
+            let vectors = |set: &Examples<'_>| vectors_of(embedder.as_ref(), *set).map_err(place);
+            let negative = negative.as_ref().map(vectors).transpose()?;
+            known.push((*name, vectors(positive)?, negative));
+        }
+        let attributes: Vec<Attribute<'_>> = known
+            .iter()
+            .map(|(name, positive, negative)| Attribute {
+                name,
+                positive: positive.rows(),
+                negative: negative.as_ref().map(Matrix::rows),
+            })
+            .collect();
+        let mut learnt = Steering::new();
+        learnt.learn_joint(&attributes, options)?;
+        self.check_dim(learnt.dim())?;
+        self.keep(|set| learnt.dials().try_for_each(|dial| set.insert(dial.clone())))?;
+        let dials = attributes.iter().map(|a| self.get(a.name));
+        dials.collect()
+    }
+
+    /// Gain and loss of a dial on the documents here; see [`SteeringVector::curve`].
+    pub fn curve(
+        &self,
+        name: &str,
+        strengths: &[f64],
+        options: &CalibrateOptions,
+    ) -> Result<Vec<CurvePoint>> {
+        let dial = self.get(name)?;
+        let sample = self.collection.calibration_sample()?;
+        dial.curve(sample.rows(), strengths, options)
+    }
+
+    /// How far each dial turns the others on the documents here; see [`Steering::cross_talk`].
+    pub fn cross_talk(&self, options: &CalibrateOptions) -> Result<Vec<f64>> {
+        let set = self.collection.read()?.steering.dials_only();
+        let sample = self.collection.calibration_sample()?;
+        set.cross_talk(sample.rows(), options)
     }
 
     /// The names of the dials, ascending.
@@ -204,8 +273,10 @@ impl CollectionSteering<'_> {
         query: &[f32],
         dials: &[(&str, f64)],
         user: Option<&str>,
+        options: &ApplyOptions,
     ) -> Result<Vec<f32>> {
-        self.collection.read()?.steering.apply(query, dials, user)
+        let state = self.collection.read()?;
+        state.steering.apply_with(query, dials, user, options)
     }
 
     /// Learns from one rating in [0, 1] of an item that a query found. `at` is in Unix seconds;

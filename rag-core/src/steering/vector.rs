@@ -213,8 +213,10 @@ impl SteeringVector {
         self.loss
     }
 
-    /// The same with what a strength of 1 costs, in 0..=1, measured elsewhere.
-    pub(super) fn costing(mut self, loss: Option<f64>) -> Self {
+    /// The same with what a strength of 1 was measured elsewhere to cost, in 0..=1; anything else
+    /// counts as not measured.
+    #[must_use]
+    pub fn costing(mut self, loss: Option<f64>) -> Self {
         self.loss = loss.filter(|loss| (0.0..=1.0).contains(loss));
         self
     }
