@@ -50,6 +50,8 @@ pub(super) struct Neighbourhood {
     /// The similarity of each query with every document, query by query.
     similar: Vec<f32>,
     neighbours: usize,
+    /// The mean similarity of the nearest neighbours.
+    before: f64,
     loss: f64,
 }
 
@@ -108,14 +110,17 @@ impl Neighbourhood {
             Ok(similar)
         });
         let parts: Vec<Vec<f32>> = parts.into_iter().collect::<Result<_>>()?;
-        Ok(Self {
+        let mut made = Self {
             documents: unit,
             dim,
             queries: queries.len(),
             similar: parts.concat(),
             neighbours: options.neighbours.min((n - 1) / 2).max(1),
+            before: 0.0,
             loss: options.loss,
-        })
+        };
+        made.before = made.mean_similarity(&vec![0.0; n], 0.0);
+        Ok(made)
     }
 
     /// The length of displacement along the unit vector `direction` that costs the wanted share.
@@ -126,17 +131,9 @@ impl Neighbourhood {
     /// The factor at which a number for each document, added to the similarities, costs the wanted
     /// share.
     pub(super) fn of(&self, feature: &[f32]) -> Calibrated {
-        let before = self.mean_similarity(feature, 0.0);
         // Similarities around zero have no share to lose: at least 0.1 is taken as their size.
-        let size = before.abs().max(0.1);
-        let cost = |b: f64| (before - self.mean_similarity(feature, b)) / size;
-        let most = cost(MAX_SCALE);
-        if most <= self.loss {
-            return Calibrated {
-                scale: MAX_SCALE,
-                loss: most,
-            };
-        }
+        let size = self.before.abs().max(0.1);
+        let cost = |b: f64| (self.before - self.mean_similarity(feature, b)) / size;
         // The cost grows with about the square of the length: a look tells where to look next.
         let mut near = START;
         for _ in 0..3 {
@@ -144,24 +141,30 @@ impl Neighbourhood {
             near = (near * share.sqrt()).min(MAX_SCALE);
         }
         // It grows in steps, so that only halving finds where it first is enough.
-        let (mut low, mut high, mut found) = (0.0, MAX_SCALE, most);
-        let mut reach = REACH;
-        while high == MAX_SCALE && near * (1.0 + reach) < MAX_SCALE {
-            let lost = cost(near * (1.0 + reach));
-            if lost >= self.loss {
-                (high, found) = (near * (1.0 + reach), lost);
-            } else {
-                low = near * (1.0 + reach);
+        let (mut low, mut reach) = (0.0, REACH);
+        let (mut high, mut found) = loop {
+            let b = (near * (1.0 + reach)).min(MAX_SCALE);
+            let lost = cost(b);
+            if lost >= self.loss || b == MAX_SCALE {
+                break (b, lost);
             }
+            low = b;
             reach *= 4.0;
+        };
+        if found < self.loss {
+            return Calibrated {
+                scale: high,
+                loss: found,
+            };
         }
         reach = REACH;
         while low == 0.0 && reach < 1.0 {
-            let lost = cost(near * (1.0 - reach));
+            let b = near * (1.0 - reach);
+            let lost = cost(b);
             if lost >= self.loss {
-                (high, found) = (near * (1.0 - reach), lost);
+                (high, found) = (b, lost);
             } else {
-                low = near * (1.0 - reach);
+                low = b;
             }
             reach *= 4.0;
         }
@@ -223,8 +226,7 @@ impl Neighbourhood {
         for (block, (similar, raised)) in blocks.enumerate() {
             // Whole stretches in which nothing is good enough are passed over without branches.
             let both = similar.iter().zip(raised);
-            let top = both.fold(f32::NEG_INFINITY, |top, (s, r)| top.max(s + r));
-            if top <= least {
+            if !both.fold(false, |any, (s, r)| any | (s + r > least)) {
                 continue;
             }
             for (i, (s, r)) in similar.iter().zip(raised).enumerate() {
