@@ -28,7 +28,7 @@ mod vector;
 pub use calibrate::{CalibrateOptions, MAX_SCALE};
 pub use effect::Effect;
 pub use feedback::{MAX_EVENTS, MAX_EVENTS_PER_USER};
-pub use filter::{FilterMethod, FilterOptions, filter_feedback};
+pub use filter::{FilterMethod, FilterOptions, Filtered, filter_feedback};
 pub use retrain::{DialChange, RetrainOptions, RetrainReport};
 pub use set::{MAX_DIALS, MAX_STRENGTH, Steering};
 pub use steered::{Part, PartKind, Steered};
