@@ -20,7 +20,7 @@ const LANES: usize = 8;
 pub(crate) struct Ratings {
     /// `survey(ratings, at, low, high)`: whether all is finite, the newest time, and the place of
     /// the ratings.
-    pub survey: fn(&[f64], &[f64], f64, f64) -> (Survey, Place),
+    pub survey: Look,
     /// `away(ratings, centre, low, high)`: the place of the distances from a centre.
     pub away: fn(&[f64], f64, f64, f64) -> Place,
     /// `weigh(ratings, at, by, weights, kept)`: writes every weight and verdict.
@@ -29,6 +29,7 @@ pub(crate) struct Ratings {
     pub sums: fn(&[f64], &[f64], f64) -> Sums,
 }
 
+type Look = fn(&[f64], &[f64], f64, f64) -> (Survey, Place);
 type Weigh = fn(&[f64], &[f64], &By, &mut [MaybeUninit<f64>], &mut [MaybeUninit<bool>]) -> Sums;
 
 /// What is found beside the place of the ratings.
@@ -133,7 +134,7 @@ fn survey(ratings: &[f64], at: &[f64], low: f64, high: f64) -> (Survey, Place) {
     let (mut bad, mut newest) = ([0u64; LANES], [f64::NEG_INFINITY; LANES]);
     let mut place = Place::default();
     let mut look = |k: usize, x: f64, t: f64| {
-        bad[k] += u64::from(!(x.abs() < f64::INFINITY)) + u64::from(!(t.abs() < f64::INFINITY));
+        bad[k] += u64::from(!x.is_finite()) + u64::from(!t.is_finite());
         newest[k] = if t > newest[k] { t } else { newest[k] };
     };
     for (ratings, at) in ratings.chunks(BLOCK).zip(at.chunks(BLOCK)) {
@@ -181,8 +182,8 @@ fn place_block<const AWAY: bool>(
     };
     let (lanes, rest) = block.as_chunks::<LANES>();
     for x in lanes {
-        for k in 0..LANES {
-            count(k, value(x[k]));
+        for (k, x) in x.iter().enumerate() {
+            count(k, value(*x));
         }
     }
     for (k, x) in rest.iter().enumerate() {
@@ -267,7 +268,7 @@ fn halved(x: f64) -> f64 {
     /// `(2^f - 1) / f` for `f` within a half: the polynomial through its values at the nine nodes
     /// of Chebyshev.
     const POWERS: [f64; 9] = [
-        0.693_147_180_559_945_3,
+        std::f64::consts::LN_2,
         0.240_226_506_958_129_9,
         0.055_504_108_664_760_424,
         0.009_618_129_159_402_558,
