@@ -41,7 +41,15 @@ from ._routing import (
     nondominated_sort,
     pareto_front,
 )
-from ._steering import DialChange, Effect, RetrainReport, Steering, SteeringVector, filter_feedback
+from ._steering import (
+    DialChange,
+    Effect,
+    Filtered,
+    RetrainReport,
+    Steering,
+    SteeringVector,
+    filter_feedback,
+)
 from .errors import (
     AlreadyExists,
     Closed,
@@ -90,6 +98,7 @@ __all__ = [
     "Error",
     "Estimate",
     "Evaluation",
+    "Filtered",
     "Forked",
     "FormatVersion",
     "Hit",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from . import _core
-from ._arrays import Points, Vectors, numbers, vector, vectors
+from ._arrays import Keys, Points, Vectors, numbers, vector, vectors
 from ._embedding import Embedder, is_text, text_vectors
 from .errors import InvalidArgument, NoMeasurableEffect
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ._dials import CollectionSteering
 
 
+Verdicts = np.ndarray[Any, np.dtype[np.bool_]]
 #: Names and strengths, as a dict or as pairs.
 Dials = Mapping[str, float] | Iterable[tuple[str, float]]
 
@@ -416,23 +417,88 @@ class Steering:
         return f"Steering(dials={self.dials}, users={len(self.users)})"
 
 
+class Filtered(tuple[Points, Verdicts]):
+    """What :func:`filter_feedback` makes of ratings: ``(weights, kept)``, and more by name."""
+
+    #: What each rating counts, (n,): 0 if it was dropped.
+    weights: Points
+    #: Which ratings were kept, (n,).
+    kept: Verdicts
+    #: The weighted mean of those kept; NaN if none was.
+    mean: float
+    #: How far the mean can be relied on, from 0 for no rating towards 1 for very many.
+    confidence: float
+
+    def __new__(cls, weights: Points, kept: Verdicts, mean: float, confidence: float) -> Filtered:
+        self = super().__new__(cls, (weights, kept))
+        self.weights, self.kept, self.mean, self.confidence = weights, kept, mean, confidence
+        return self
+
+    def __getnewargs__(self) -> tuple[Points, Verdicts, float, float]:
+        return self.weights, self.kept, self.mean, self.confidence
+
+    def __repr__(self) -> str:
+        count = f"{int(self.kept.sum())} of {len(self.kept)} kept"
+        return f"Filtered({count}, mean={self.mean:.3g}, confidence={self.confidence:.3g})"
+
+
 def filter_feedback(
-    ratings: object, at: object, *, half_life: float, sigma: float = 3.0, method: str = "mad"
-) -> tuple[Points, np.ndarray[Any, np.dtype[np.bool_]]]:
+    ratings: object,
+    at: object,
+    *,
+    half_life: float,
+    users: object = None,
+    sigma: float = 3.0,
+    method: str = "mad",
+    per_user: float = 1.0,
+    threads: int | None = None,
+) -> Filtered:
     """The noise filter on its own: (weights, kept) of ratings given at the times ``at``.
 
     Ratings further than ``sigma`` robust standard deviations from the median are dropped, the
-    others weigh half after ``half_life`` seconds, counted from the newest one kept.
+    others weigh half after ``half_life`` seconds, counted from the newest one kept. With
+    ``users``, a str or an int for each rating, no user's ratings weigh more than ``per_user``
+    together. The result also has the ``mean`` of what was kept and its ``confidence``.
 
     >>> import ragcore as rag
     >>> ratings, at = [0.4, 0.5, 0.6, 0.5, 9.0], [0, 60, 0, 60, 600]
     >>> weights, kept = rag.filter_feedback(ratings, at, half_life=60)
     >>> weights.tolist()
     [0.5, 1.0, 0.5, 1.0, 0.0]
+
+    One who votes three times counts as one of three:
+
+    >>> votes, who = [0, 0, 1, 1, 1], ["ann", "bob", "eve", "eve", "eve"]
+    >>> rag.filter_feedback(votes, [0] * 5, half_life=60, users=who)
+    Filtered(5 of 5 kept, mean=0.333, confidence=0.522)
     """
-    return _core.filter_feedback(
-        numbers(ratings, "ratings"), numbers(at, "at"), half_life, sigma=sigma, method=method
+    found = _core.filter_feedback(
+        numbers(ratings, "ratings"),
+        numbers(at, "at"),
+        None if users is None else _told_apart(users),
+        half_life,
+        sigma=sigma,
+        method=method,
+        per_user=per_user,
+        threads=threads,
     )
+    return Filtered(*found)
+
+
+def _told_apart(users: object) -> Keys:
+    """A number for each user."""
+    if isinstance(users, np.ndarray) and users.ndim == 1 and users.dtype.kind in "iu":
+        wide = np.int64 if users.dtype.kind == "i" else np.uint64
+        return np.require(users, wide, ["C", "A"]).view(np.uint64)
+    listed = users.tolist() if hasattr(users, "tolist") else users
+    if is_text(listed) or not isinstance(listed, Iterable):
+        raise InvalidArgument(f"users must be a sequence of str or int, got {listed!r}")
+    listed = list(listed)
+    for kind in set(map(type, listed)):
+        if kind is bool or not issubclass(kind, (str, int, np.integer)):
+            raise InvalidArgument(f"users must be str or int, got one of {kind.__name__}")
+    seen: dict[object, int] = {}
+    return np.fromiter((seen.setdefault(u, len(seen)) for u in listed), np.uint64, len(listed))
 
 
 def examples(

@@ -7,8 +7,6 @@ import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
-import numpy as np
-
 import ragcore as _plain
 from ragcore import (
     Calibration,
@@ -19,6 +17,7 @@ from ragcore import (
     Document,
     Estimate,
     Evaluation,
+    Filtered,
     Hits,
     Report,
     RetrainReport,
@@ -475,8 +474,16 @@ async def evaluate(
     seed: int = 0,
 ) -> Evaluation: ...
 async def filter_feedback(
-    ratings: object, at: object, *, half_life: float, sigma: float = 3.0, method: str = "mad"
-) -> tuple[Points, np.ndarray[Any, np.dtype[np.bool_]]]: ...
+    ratings: object,
+    at: object,
+    *,
+    half_life: float,
+    users: object = None,
+    sigma: float = 3.0,
+    method: str = "mad",
+    per_user: float = 1.0,
+    threads: int | None = None,
+) -> Filtered: ...
 async def fuse(rankings: Iterable[object], *, k: float = 60.0) -> tuple[Keys, Vectors]: ...
 async def hypervolume(
     points: object, reference: object, *, maximize: bool | Sequence[bool] = False

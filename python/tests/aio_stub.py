@@ -27,8 +27,6 @@ import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
-import numpy as np
-
 import ragcore as _plain
 from ragcore import (
     Calibration,
@@ -39,6 +37,7 @@ from ragcore import (
     Document,
     Estimate,
     Evaluation,
+    Filtered,
     Hits,
     Report,
     RetrainReport,

@@ -129,7 +129,7 @@ SIGNATURES = {
     "Steering.merge": "other",
     "Steering.save": "path",
     "Steering.load": "path",
-    "filter_feedback": "ratings, at, *, half_life, sigma=3.0",
+    "filter_feedback": "ratings, at, *, half_life, users=None, sigma=3.0",
     "Bandit": "arms, *, priors=None, policy='thompson', discount=1.0, seed=None",
     "Bandit.choose": "domain='general', *, context=None",
     "Bandit.reward": "choice_or_id, reward",

@@ -102,11 +102,35 @@ TEST(the_noise_filter_drops_the_outlier) {
   const double ratings[] = {0.4, 0.5, 0.6, 0.5, 9.0}, at[] = {0, 60, 0, 60, 600};
   double weights[5];
   bool kept[5];
-  OK(rag_filter_feedback(ratings, at, 5, 60.0, NULL, weights, kept, &err));
+  OK(rag_filter_feedback(ratings, at, NULL, 5, 60.0, NULL, weights, kept, NULL, NULL, &err));
   CHECK(kept[3] && !kept[4] && weights[1] == 1.0 && weights[0] == 0.5 && weights[4] == 0.0);
-  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_filter_feedback(ratings, at, 5, 0.0, NULL, weights, kept, &err));
-  FAILS(RAG_STATUS_NULL_POINTER, rag_filter_feedback(ratings, at, 5, 60.0, NULL, NULL, kept, &err));
-  OK(rag_filter_feedback(NULL, NULL, 0, 60.0, NULL, NULL, NULL, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT,
+        rag_filter_feedback(ratings, at, NULL, 5, 0.0, NULL, weights, kept, NULL, NULL, &err));
+  FAILS(RAG_STATUS_NULL_POINTER,
+        rag_filter_feedback(ratings, at, NULL, 5, 60.0, NULL, NULL, kept, NULL, NULL, &err));
+  double mean = 0.0, confidence = 1.0;
+  OK(rag_filter_feedback(NULL, NULL, NULL, 0, 60.0, NULL, NULL, NULL, &mean, &confidence, &err));
+  CHECK(isnan(mean) && confidence == 0.0);
+}
+
+TEST(the_noise_filter_counts_a_loud_voter_once) {
+  const double votes[] = {0, 0, 1, 1, 1}, at[] = {0, 0, 0, 0, 0};
+  const uint64_t users[] = {7, 8, 9, 9, 9};
+  double weights[5], mean = 0.0, confidence = 0.0, alone = 0.0;
+  bool kept[5];
+  rag_options *options = NULL;
+  OK(rag_filter_feedback(votes, at, NULL, 5, 60.0, NULL, weights, kept, &mean, &alone, &err));
+  CHECK(fabs(mean - 0.6) < 1e-12);
+  OK(rag_filter_feedback(votes, at, users, 5, 60.0, NULL, weights, kept, &mean, &confidence, &err));
+  CHECK(fabs(mean - 1.0 / 3.0) < 1e-12 && confidence > 0.0 && confidence < alone);
+  OK(rag_options_new(&options, &err));
+  OK(rag_options_set_f64(options, RAG_OPT_PER_USER, INFINITY, &err));
+  OK(rag_filter_feedback(votes, at, users, 5, 60.0, options, weights, kept, &mean, NULL, &err));
+  CHECK(fabs(mean - 0.6) < 1e-12);
+  OK(rag_options_set_f64(options, RAG_OPT_PER_USER, 0.0, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT,
+        rag_filter_feedback(votes, at, users, 5, 60.0, options, weights, kept, &mean, NULL, &err));
+  rag_options_free(options);
 }
 
 static double half(const char *domain, const double *context, size_t n, void *user) {
@@ -232,6 +256,7 @@ int main(void) {
   RUN(vectors_come_back_from_their_parts);
   RUN(a_set_is_saved_and_merged);
   RUN(the_noise_filter_drops_the_outlier);
+  RUN(the_noise_filter_counts_a_loud_voter_once);
   RUN(a_bandit_learns_keeps_and_tells);
   RUN(a_router_chooses_learns_and_is_kept);
   RUN(fronts_of_points);

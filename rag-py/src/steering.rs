@@ -326,21 +326,29 @@ pub(crate) fn report(py: Python<'_>, report: RetrainReport) -> PyResult<Bound<'_
     Ok(out)
 }
 
-/// Weights, and which ratings were kept.
-type Weighed<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<bool>>);
+/// Weights, which ratings were kept, their mean and its confidence.
+type Weighed<'py> = (
+    Bound<'py, PyArray1<f64>>,
+    Bound<'py, PyArray1<bool>>,
+    f64,
+    f64,
+);
 
 #[pyfunction]
-#[pyo3(signature = (ratings, at, half_life, **options))]
+#[pyo3(signature = (ratings, at, users, half_life, **options))]
 pub(crate) fn filter_feedback<'py>(
     py: Python<'py>,
     ratings: PyReadonlyArray1<'_, f64>,
     at: PyReadonlyArray1<'_, f64>,
+    users: Option<PyReadonlyArray1<'_, u64>>,
     half_life: f64,
     options: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<Weighed<'py>> {
     let mut chosen = FilterOptions::default();
     set_options(options, |name, value| chosen.set(name, value))?;
     let (ratings, at) = (ratings.as_slice()?, at.as_slice()?);
-    let (weights, kept) = call(py, || core_filter(ratings, at, half_life, &chosen))?;
-    Ok((vector(py, weights), vector(py, kept)))
+    let users = users.as_ref().map(|ids| ids.as_slice()).transpose()?;
+    let found = call(py, || core_filter(ratings, at, users, half_life, &chosen))?;
+    let arrays = (vector(py, found.weights), vector(py, found.kept));
+    Ok((arrays.0, arrays.1, found.mean, found.confidence))
 }

@@ -7,9 +7,10 @@
 //! set of such dials with the users' feedback; [`filter_feedback`] weighs ratings by age and drops
 //! the outliers. Vectors only: texts are embedded one floor up.
 //!
-//! Reading order: `vector`, then `direction`, `logistic` and `effect` (learning), `calibrate`
-//! (length), `set` and `steered` (dials at work), `feedback` and `user` (ratings), `merge`,
-//! `retrain`, `format` (the file), `filter` (noise).
+//! Reading order: `vector`, then `direction`, `ridge`, `logistic` and `effect` (learning), `joint`
+//! (several at once), `calibrate` and `curve` (length), `apply`, `set` and `steered` (dials at work),
+//! `feedback`, `user`, `compact` and `taste` (ratings), `merge`, `retrain`, `format` (the file),
+//! `filter` (noise).
 
 mod apply;
 mod calibrate;
@@ -36,7 +37,7 @@ pub use calibrate::{CalibrateOptions, MAX_SCALE};
 pub use curve::CurvePoint;
 pub use effect::Effect;
 pub use feedback::{Feedback, MAX_EVENTS, MAX_EVENTS_PER_USER, rating_of_dwell};
-pub use filter::{FilterMethod, FilterOptions, filter_feedback};
+pub use filter::{FilterMethod, FilterOptions, Filtered, filter_feedback};
 pub use joint::Attribute;
 pub use retrain::{DialChange, RetrainOptions, RetrainReport};
 pub use set::{MAX_DIALS, MAX_STRENGTH, Steering};
