@@ -35,7 +35,7 @@ const CLOSE: f64 = 1e-4;
 /// Where the search for a length begins: unit vectors of sentence embeddings end near it.
 const START: f64 = 0.2;
 /// How far, as a share, the length may be from where the first looks say.
-const REACH: f64 = 0.01;
+const REACH: f64 = 0.02;
 /// Queries in one product.
 const QUERIES_AT_ONCE: usize = 64;
 /// Scores that are looked over at once.
@@ -141,15 +141,22 @@ impl Neighbourhood {
             near = (near * share.sqrt()).min(MAX_SCALE);
         }
         // It grows in steps, so that only halving finds where it first is enough.
-        let (mut low, mut reach) = (0.0, REACH);
-        let (mut high, mut found) = loop {
-            let b = (near * (1.0 + reach)).min(MAX_SCALE);
-            let lost = cost(b);
-            if lost >= self.loss || b == MAX_SCALE {
-                break (b, lost);
+        let around = (near * (1.0 - REACH), (near * (1.0 + REACH)).min(MAX_SCALE));
+        let short = self.shortlist(feature, around);
+        let nearly = |b: f64| (self.before - short.mean_similarity(self, b)) / size;
+        let (low, high) = (nearly(around.0), nearly(around.1));
+        if low < self.loss && high >= self.loss {
+            return self.halved(around, high, &nearly);
+        }
+        let mut low = 0.0;
+        let mut high = near;
+        let mut found = loop {
+            let lost = cost(high);
+            if lost >= self.loss || high == MAX_SCALE {
+                break lost;
             }
-            low = b;
-            reach *= 4.0;
+            low = high;
+            high = (high * 2.0).min(MAX_SCALE);
         };
         if found < self.loss {
             return Calibrated {
@@ -157,17 +164,24 @@ impl Neighbourhood {
                 loss: found,
             };
         }
-        reach = REACH;
-        while low == 0.0 && reach < 1.0 {
-            let b = near * (1.0 - reach);
-            let lost = cost(b);
+        while low == 0.0 && high > 1e-9 {
+            let lost = cost(0.5 * high);
             if lost >= self.loss {
-                (high, found) = (b, lost);
+                (high, found) = (0.5 * high, lost);
             } else {
-                low = b;
+                low = 0.5 * high;
             }
-            reach *= 4.0;
         }
+        self.halved((low, high), found, &cost)
+    }
+
+    /// The smallest length between two, of which the longer one costs enough, that does too.
+    fn halved(
+        &self,
+        (mut low, mut high): (f64, f64),
+        mut found: f64,
+        cost: &dyn Fn(f64) -> f64,
+    ) -> Calibrated {
         while high - low > CLOSE * high {
             let middle = 0.5 * (low + high);
             let lost = cost(middle);
@@ -181,6 +195,26 @@ impl Neighbourhood {
             scale: high,
             loss: found,
         }
+    }
+
+    /// What can be among the nearest for a length between two: scores are linear in it, so whatever
+    /// is, has at one end at least what the nearest have at their lower end.
+    fn shortlist(&self, feature: &[f32], (low, high): (f64, f64)) -> Shortlist {
+        let n = feature.len();
+        let (at_low, at_high) = (raised(feature, low), raised(feature, high));
+        let queries = threads::map(workers(8 * self.similar.len()), self.queries, &|at| {
+            let similar = &self.similar[at * n..(at + 1) * n];
+            let ends = || at_low.iter().zip(&at_high);
+            let lower: Vec<f32> = ends().map(|(l, h)| l.min(*h)).collect();
+            // The rounding of a score must leave nothing out.
+            let least = self.nearest(similar, &lower).first().map_or(0.0, |b| b.0) - 1e-5;
+            let upper = ends().map(|(l, h)| l.max(*h));
+            let rows = similar.iter().zip(upper).zip(feature);
+            rows.filter(|((s, u), _)| *s + u >= least)
+                .map(|((s, _), f)| (*s, *f))
+                .collect()
+        });
+        Shortlist(queries)
     }
 
     /// The similarity of a query and a document.
@@ -209,7 +243,7 @@ impl Neighbourhood {
         value: &(dyn Fn(usize, usize) -> f32 + Sync),
     ) -> f64 {
         let n = feature.len();
-        let raised: Vec<f32> = feature.iter().map(|f| (b * f64::from(*f)) as f32).collect();
+        let raised = raised(feature, b);
         let sums = threads::map(workers(4 * self.similar.len()), self.queries, &|at| {
             let nearest = self.nearest(&self.similar[at * n..(at + 1) * n], &raised);
             let values = nearest.iter().map(|&(_, row)| f64::from(value(at, row)));
@@ -234,11 +268,7 @@ impl Neighbourhood {
                 if score <= least {
                     continue;
                 }
-                if best.len() == self.neighbours {
-                    best.remove(0);
-                }
-                let place = best.partition_point(|&(other, _)| other < score);
-                best.insert(place, (score, block * LOOK + i));
+                keep(&mut best, self.neighbours, (score, block * LOOK + i));
                 if best.len() == self.neighbours {
                     least = best[0].0;
                 }
@@ -246,6 +276,47 @@ impl Neighbourhood {
         }
         best
     }
+}
+
+/// Similarity and feature of the documents of each query that can be among its nearest.
+struct Shortlist(Vec<Vec<(f32, f32)>>);
+
+impl Shortlist {
+    fn mean_similarity(&self, of: &Neighbourhood, b: f64) -> f64 {
+        let mut best = Vec::with_capacity(of.neighbours);
+        let mut sum = 0.0;
+        for rows in &self.0 {
+            best.clear();
+            for (i, &(s, f)) in rows.iter().enumerate() {
+                let score = s + (b * f64::from(f)) as f32;
+                if best.len() < of.neighbours || score > best[0].0 {
+                    keep(&mut best, of.neighbours, (score, i));
+                }
+            }
+            sum += best.iter().map(|&(_, i)| f64::from(rows[i].0)).sum::<f64>();
+        }
+        sum / (of.queries * of.neighbours) as f64
+    }
+}
+
+fn raised(feature: &[f32], b: f64) -> Vec<f32> {
+    feature.iter().map(|f| (b * f64::from(*f)) as f32).collect()
+}
+
+/// Puts one among the best, ascending, before those that are equal; of more than `most` the first
+/// goes.
+fn keep(best: &mut Vec<(f32, usize)>, most: usize, new: (f32, usize)) {
+    if best.len() < most {
+        let place = best.partition_point(|&(other, _)| other < new.0);
+        best.insert(place, new);
+        return;
+    }
+    let mut at = 0;
+    while at + 1 < best.len() && best[at + 1].0 < new.0 {
+        best[at] = best[at + 1];
+        at += 1;
+    }
+    best[at] = new;
 }
 
 /// `row` at length 1, or nothing if it has no direction.
