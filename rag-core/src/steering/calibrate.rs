@@ -283,7 +283,7 @@ struct Shortlist(Vec<Vec<(f32, f32)>>);
 
 impl Shortlist {
     fn mean_similarity(&self, of: &Neighbourhood, b: f64) -> f64 {
-        let mut best = Vec::with_capacity(of.neighbours);
+        let mut best: Vec<(f32, usize)> = Vec::with_capacity(of.neighbours);
         let mut sum = 0.0;
         for rows in &self.0 {
             best.clear();
