@@ -180,6 +180,10 @@ impl Steering {
         self.users.keys().map(|user| &**user)
     }
 
+    pub(crate) fn user_count(&self) -> usize {
+        self.users.len()
+    }
+
     /// Whether anything is known of `user`.
     pub fn knows(&self, user: &str) -> bool {
         self.users.contains_key(user) || self.history.has(user)
