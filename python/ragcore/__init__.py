@@ -41,7 +41,18 @@ from ._routing import (
     nondominated_sort,
     pareto_front,
 )
-from ._steering import DialChange, Effect, RetrainReport, Steering, SteeringVector, filter_feedback
+from ._steering import (
+    CurvePoint,
+    DialChange,
+    Effect,
+    RetrainReport,
+    Steering,
+    SteeringVector,
+    Taste,
+    TasteAt,
+    filter_feedback,
+    rating_of_dwell,
+)
 from .errors import (
     AlreadyExists,
     Closed,
@@ -79,6 +90,7 @@ __all__ = [
     "CollectionSteering",
     "Comparison",
     "Corrupt",
+    "CurvePoint",
     "Decision",
     "DenseIndex",
     "DialChange",
@@ -109,6 +121,8 @@ __all__ = [
     "Router",
     "Steering",
     "SteeringVector",
+    "Taste",
+    "TasteAt",
     "Timeout",
     "TruncationWarning",
     "Unsupported",
@@ -126,6 +140,7 @@ __all__ = [
     "nondominated_sort",
     "open",
     "pareto_front",
+    "rating_of_dwell",
     "read_qrels",
     "read_run",
 ]

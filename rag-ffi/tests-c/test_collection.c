@@ -403,13 +403,13 @@ TEST(dials_and_users_live_in_the_collection) {
   query[0] = 1;
   const double strength[] = {1.0, 0.0};
   const char *on[] = {"polite", "absent"};
-  OK(rag_collection_apply(collection, query, dim, on, strength, 1, NULL, moved, dim, &count, &err));
+  OK(rag_collection_apply(collection, query, dim, on, strength, 1, NULL, NULL, moved, dim, &count, &err));
   CHECK(moved[0] < 1.0f && count == dim);
-  OK(rag_collection_apply(collection, query, dim, on, strength + 1, 1, NULL, moved, dim, &count, &err));
+  OK(rag_collection_apply(collection, query, dim, on, strength + 1, 1, NULL, NULL, moved, dim, &count, &err));
   CHECK(memcmp(moved, query, dim * sizeof *query) == 0);
-  OK(rag_collection_feedback(collection, query, query, dim, 0.9, "u1", on, strength, 1, NULL, &err));
+  OK(rag_collection_feedback(collection, query, query, dim, 0.9, "u1", on, strength, 1, NULL, 3, &err));
   FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_collection_feedback(collection, query, query, dim, 1.5, "u1",
-                                                             NULL, NULL, 0, NULL, &err));
+                                                             NULL, NULL, 0, NULL, 0, &err));
   rag_string *report = NULL;
   bool known = false;
   OK(rag_collection_retrain(collection, NULL, &report, &err));

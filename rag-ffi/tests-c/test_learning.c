@@ -22,18 +22,18 @@ TEST(a_direction_is_learnt_and_applied) {
   rag_string *name = NULL;
   OK(rag_steering_vector_data(vector, data, 2, &count, &err));
   CHECK(data[0] > 0.6f && data[1] < -0.6f);
-  OK(rag_steering_vector_apply(vector, long_query, 2, 0.0, a, 2, &count, &err));
+  OK(rag_steering_vector_apply(vector, long_query, 2, 0.0, NULL, a, 2, &count, &err));
   CHECK(a[0] == 3.0f && a[1] == 4.0f);
   OK(rag_steering_vector_times(vector, 0.5, &half, &err));
-  OK(rag_steering_vector_apply(half, query, 2, 1.0, a, 2, &count, &err));
-  OK(rag_steering_vector_apply(vector, query, 2, 0.5, b, 2, &count, &err));
+  OK(rag_steering_vector_apply(half, query, 2, 1.0, NULL, a, 2, &count, &err));
+  OK(rag_steering_vector_apply(vector, query, 2, 0.5, NULL, b, 2, &count, &err));
   CHECK(a[0] == b[0] && a[1] == b[1]);
   OK(rag_steering_vector_name(vector, &name, &err));
   CHECK_STR(rag_string_data(name), "polite");
   FAILS(RAG_STATUS_INVALID_ARGUMENT,
-        rag_steering_vector_apply(vector, query, 2, (double)NAN, a, 2, &count, &err));
+        rag_steering_vector_apply(vector, query, 2, (double)NAN, NULL, a, 2, &count, &err));
   FAILS(RAG_STATUS_DIMENSION_MISMATCH,
-        rag_steering_vector_apply(vector, query, 1, 1.0, a, 2, &count, &err));
+        rag_steering_vector_apply(vector, query, 1, 1.0, NULL, a, 2, &count, &err));
   FAILS(RAG_STATUS_INVALID_ARGUMENT,
         rag_steering_vector_learn(kind, 1, rude, 1, 2, NULL, &half, &err));
   rag_string_free(name);
@@ -76,7 +76,7 @@ TEST(a_set_is_saved_and_merged) {
   bool known = false;
   OK(rag_steering_new(&set, &err));
   OK(rag_steering_insert(set, vector, &err));
-  OK(rag_steering_feedback(set, query, kind, 2, 0.9, "u1", NULL, NULL, 0, &at, &err));
+  OK(rag_steering_feedback(set, query, kind, 2, 0.9, "u1", NULL, NULL, 0, &at, 0, &err));
   OK(rag_steering_save(set, "set.safetensors", &err));
   OK(rag_steering_load("set.safetensors", &other, &err));
   OK(rag_steering_merge(other, set, &err));
