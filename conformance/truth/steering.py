@@ -369,7 +369,10 @@ def joint_cases():
                 v.append(unit(solve(s, [math.fsum((y - usual) * r[a] for y, r in zip(t, e)) for a in range(d)])))
             scores = [unit([dot(r, w) for r in e]) for w in v]
             g = [[0.65 * dot(v[a], v[b]) + 0.35 * dot(scores[a], scores[b]) for b in range(k)] for a in range(k)]
-            return [unit(r) for r in matmul(inverse_root(g), v)]
+            values, axes = eigen(g)
+            roots = [math.sqrt(max(w, 0.05)) for w in values]
+            root = [[math.fsum(e[a] * e[b] / w for e, w in zip(axes, roots)) for b in range(k)] for a in range(k)]
+            return [unit(r) for r in matmul(root, v)]
 
         folds = max(2, min(folds, len(rows) // 2))
         fold = folds_of(len(rows), folds, Rng(seed))
@@ -415,6 +418,7 @@ def joint_cases():
     short = lambda sets: [([r[:3] for r in p], [r[:3] for r in n]) for p, n in sets]
     for name, sets, o, error in [
         ("one attribute", [calm], {}, "invalid_argument"),
+        ("two that are told only from each other", [(calm[0], []), (warm[0], [])], {}, "invalid_argument"),
         ("none", [], {}, "invalid_argument"),
         ("one row", [(calm[0][:1], calm[1]), warm], {}, "invalid_argument"),
         ("a row that has it and lacks it", [(calm[0], calm[1] + calm[0][:1]), warm], {}, "invalid_argument"),
@@ -531,6 +535,25 @@ def inverse_root(g):
         m = [[(3.0 * (i == j) - zy[i][j]) / 2 for j in range(n)] for i in range(n)]
         y, z = matmul(y, m), matmul(m, z)
     return [[x / math.sqrt(t) for x in r] for r in z]
+
+
+def eigen(g):
+    """Jacobi's rotations: eigenvalues, and eigenvectors as rows."""
+    n = len(g)
+    g, v = [r[:] for r in g], [[float(i == j) for j in range(n)] for i in range(n)]
+    for _ in range(60):
+        for p in range(n):
+            for q in range(p):
+                if abs(g[p][q]) < 1e-300:
+                    continue
+                turn = 0.5 * math.atan2(2 * g[p][q], g[q][q] - g[p][p])
+                c, s = math.cos(turn), math.sin(turn)
+                for m in (g, v):
+                    m[p], m[q] = ([c * x - s * y for x, y in zip(m[p], m[q])],
+                                  [s * x + c * y for x, y in zip(m[p], m[q])])
+                for r in g:
+                    r[p], r[q] = c * r[p] - s * r[q], s * r[p] + c * r[q]
+    return [g[i][i] for i in range(n)], v
 
 
 def orthogonalize_cases():

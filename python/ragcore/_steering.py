@@ -242,7 +242,9 @@ class SteeringVector:
         max_documents: int = 5000,
         seed: int = 0,
     ) -> list[CurvePoint]:
-        """Gain and loss at each of ``strengths`` on ``documents``, (n, dim), which play the queries.
+        """Gain and loss at each of ``strengths`` on ``documents``, (n, dim).
+
+        The documents play the queries, as in :meth:`calibrated`.
 
         >>> import numpy as np, ragcore as rag
         >>> turn = np.linspace(0, 6, 60)
@@ -407,8 +409,8 @@ class Steering:
         """Learns several dials together, so that turning one does not turn the others.
 
         ``examples`` maps each name to what has the attribute, or to a tuple of that and what lacks
-        it; without the latter it is told from what has the others. Texts or arrays of (n, dim), as
-        in :meth:`learn`. All dials are added, or none. ``method``: ``"auto"``, or ``"ridge_lda"``
+        it; without the latter it is told from what has the others (of two at least one needs it).
+        Texts or arrays of (n, dim), as in :meth:`learn`. All dials are added, or none. ``method``: ``"auto"``, or ``"ridge_lda"``
         with a ``ridge`` of your own.
 
         >>> import numpy as np, ragcore as rag
@@ -416,7 +418,8 @@ class Steering:
         >>> warm = rng.normal(size=(60, 8)) + 2 * np.eye(8)[0]
         >>> calm = rng.normal(size=(60, 8)) + 2 * np.eye(8)[1] + np.eye(8)[0]
         >>> steering = rag.Steering()
-        >>> [dial.name for dial in steering.learn_joint({"warm": (warm, -warm), "calm": (calm, -calm)})]
+        >>> dials = steering.learn_joint({"warm": (warm, -warm), "calm": (calm, -calm)})
+        >>> [dial.name for dial in dials]
         ['warm', 'calm']
         >>> bool(abs(steering["warm"].vector @ steering["calm"].vector) < 0.2)
         True
@@ -489,14 +492,16 @@ class Steering:
         max_documents: int = 5000,
         seed: int = 0,
     ) -> Points:
-        """How far each dial turns the others on ``documents``: (k, k) in the order of :attr:`dials`.
+        """How far each dial turns the others: (k, k) in the order of :attr:`dials`.
 
         Entry (i, j) is the rise of the score of dial j among the nearest neighbours when dial i
-        stands at 1, in standard deviations of that score.
+        stands at 1, in standard deviations of that score over ``documents``, (n, dim).
 
         >>> import numpy as np, ragcore as rag
-        >>> up, out = (rag.SteeringVector(np.eye(3)[i], name=n, scale=0.5) for i, n in ((1, "up"), (2, "out")))
-        >>> talk = rag.Steering([up, out]).cross_talk(np.random.default_rng(0).normal(size=(200, 3)))
+        >>> up = rag.SteeringVector([0.0, 1.0, 0.0], name="up", scale=0.5)
+        >>> out = rag.SteeringVector([0.0, 0.0, 1.0], name="out", scale=0.5)
+        >>> documents = np.random.default_rng(0).normal(size=(200, 3))
+        >>> talk = rag.Steering([out, up]).cross_talk(documents)
         >>> talk.shape, bool(talk[0, 0] > 3 * abs(talk[0, 1]))
         ((2, 2), True)
         """

@@ -15,6 +15,7 @@ from ragcore import (
     Choice,
     Chunk,
     Comparison,
+    CurvePoint,
     Decision,
     Document,
     Estimate,
@@ -22,6 +23,8 @@ from ragcore import (
     Hits,
     Report,
     RetrainReport,
+    Taste,
+    TasteAt,
     ValueEstimate,
 )
 
@@ -130,6 +133,8 @@ class Collection:
         fusion: str = "convex",
         steer: Dials | None = None,
         user: str | None = None,
+        max_loss: float | None = None,
+        application: str = "additive",
         diversity: float = 0.0,
         exact: bool = False,
         effort: int | None = None,
@@ -148,6 +153,8 @@ class Collection:
         fusion: str = "convex",
         steer: Dials | None = None,
         user: str | None = None,
+        max_loss: float | None = None,
+        application: str = "additive",
         diversity: float = 0.0,
         exact: bool = False,
         effort: int | None = None,
@@ -198,11 +205,38 @@ class CollectionSteering:
         negative: object,
         *,
         method: str = "auto",
-        ridge: float = 1.0,
+        ridge: float = 3.0,
         c: float = 1.0,
         folds: int = 5,
         seed: int = 0,
     ) -> _plain.SteeringVector: ...
+    async def learn_joint(
+        self,
+        examples: Mapping[str, object],
+        *,
+        method: str = "auto",
+        ridge: float = 3.0,
+        folds: int = 5,
+        seed: int = 0,
+    ) -> list[_plain.SteeringVector]: ...
+    async def curve(
+        self,
+        name: str,
+        strengths: object,
+        *,
+        neighbours: int = 10,
+        max_queries: int = 400,
+        max_documents: int = 5000,
+        seed: int = 0,
+    ) -> list[CurvePoint]: ...
+    async def cross_talk(
+        self,
+        *,
+        neighbours: int = 10,
+        max_queries: int = 400,
+        max_documents: int = 5000,
+        seed: int = 0,
+    ) -> Points: ...
     async def add(self, vector: _plain.SteeringVector) -> None: ...
     @property
     def dials(self) -> list[str]: ...
@@ -214,7 +248,13 @@ class CollectionSteering:
     def __len__(self) -> int: ...
     async def remove(self, name: str) -> None: ...
     async def apply(
-        self, query_vector: object, dials: Dials | None = None, user: str | None = None
+        self,
+        query_vector: object,
+        dials: Dials | None = None,
+        user: str | None = None,
+        *,
+        application: str = "additive",
+        max_loss: float | None = None,
     ) -> Vectors: ...
     async def feedback(
         self,
@@ -225,7 +265,10 @@ class CollectionSteering:
         user: str | None = None,
         dials: Dials | None = None,
         at: float | None = None,
+        position: int | None = None,
     ) -> None: ...
+    async def taste(self, user: str) -> Taste: ...
+    async def drift(self, user: str) -> list[TasteAt]: ...
     async def retrain(
         self,
         *,
@@ -372,11 +415,21 @@ class Steering:
         *,
         embedder: Embedder | _plain.Embedder | None = None,
         method: str = "auto",
-        ridge: float = 1.0,
+        ridge: float = 3.0,
         c: float = 1.0,
         folds: int = 5,
         seed: int = 0,
     ) -> _plain.SteeringVector: ...
+    async def learn_joint(
+        self,
+        examples: Mapping[str, object],
+        *,
+        embedder: Embedder | _plain.Embedder | None = None,
+        method: str = "auto",
+        ridge: float = 3.0,
+        folds: int = 5,
+        seed: int = 0,
+    ) -> list[_plain.SteeringVector]: ...
     @property
     def dials(self) -> list[str]: ...
     @property
@@ -392,13 +445,28 @@ class Steering:
         *,
         loss: float = 0.03,
         neighbours: int = 10,
-        max_queries: int = 100,
+        max_queries: int = 400,
         max_documents: int = 5000,
         seed: int = 0,
     ) -> None: ...
     async def orthogonalize(self) -> None: ...
+    async def cross_talk(
+        self,
+        documents: object,
+        *,
+        neighbours: int = 10,
+        max_queries: int = 400,
+        max_documents: int = 5000,
+        seed: int = 0,
+    ) -> Points: ...
     async def apply(
-        self, query_vector: object, dials: Dials | None = None, user: str | None = None
+        self,
+        query_vector: object,
+        dials: Dials | None = None,
+        user: str | None = None,
+        *,
+        application: str = "additive",
+        max_loss: float | None = None,
     ) -> Vectors: ...
     async def feedback(
         self,
@@ -409,7 +477,10 @@ class Steering:
         user: str | None = None,
         dials: Dials | None = None,
         at: float | None = None,
+        position: int | None = None,
     ) -> None: ...
+    async def taste(self, user: str) -> Taste: ...
+    async def drift(self, user: str) -> list[TasteAt]: ...
     async def retrain(
         self,
         *,
@@ -439,7 +510,7 @@ class SteeringVector:
         embedder: Embedder | _plain.Embedder | None = None,
         name: str = "",
         method: str = "auto",
-        ridge: float = 1.0,
+        ridge: float = 3.0,
         c: float = 1.0,
         folds: int = 5,
         seed: int = 0,
@@ -494,5 +565,6 @@ async def open(
     durability: str = "sync",
 ) -> Collection: ...
 async def pareto_front(points: object, *, maximize: bool | Sequence[bool] = False) -> Keys: ...
+async def rating_of_dwell(seconds: float) -> float: ...
 async def read_qrels(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]: ...
 async def read_run(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]: ...

@@ -35,6 +35,7 @@ from ragcore import (
     Choice,
     Chunk,
     Comparison,
+    CurvePoint,
     Decision,
     Document,
     Estimate,
@@ -42,6 +43,8 @@ from ragcore import (
     Hits,
     Report,
     RetrainReport,
+    Taste,
+    TasteAt,
     ValueEstimate,
 )
 

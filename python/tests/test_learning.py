@@ -172,12 +172,15 @@ def test_a_dial_without_a_measurable_effect_is_learnt_with_a_warning() -> None:
         assert dial.effect is not None and dial.effect.low <= 0
 
 
-def eight(seed: int = 0) -> dict[str, np.ndarray[Any, Any]]:
-    """Rows of three attributes of which each has some of the one before."""
+Sets = dict[str, np.ndarray[Any, Any]]
+
+
+def overlapping(sign: float, seed: int = 0) -> Sets:
+    """Rows that have (or lack) three attributes, each of which has some of the one before."""
     rng = np.random.default_rng(seed)
     axes = np.eye(12)
     towards = {"able": axes[0], "bold": axes[1] + 0.7 * axes[0], "calm": axes[2] + 0.7 * axes[1]}
-    return {name: rng.normal(size=(60, 12)) + 3 * axis for name, axis in towards.items()}
+    return {name: rng.normal(size=(60, 12)) + 3 * sign * axis for name, axis in towards.items()}
 
 
 def overlap(steering: rag.Steering) -> float:
@@ -186,27 +189,32 @@ def overlap(steering: rag.Steering) -> float:
 
 
 def test_dials_learnt_together_leave_each_other_alone() -> None:
-    sets = eight()
+    sets, lacking = overlapping(1.0), overlapping(-1.0, seed=1)
+    both = {name: (rows, lacking[name]) for name, rows in sets.items()}
     alone, together, turned = rag.Steering(), rag.Steering(), rag.Steering()
-    for name, rows in sets.items():
-        alone.learn(name, rows, np.concatenate([r for n, r in sets.items() if n != name]))
-    learnt = together.learn_joint(sets)
-    turned.learn_joint(dict(reversed(sets.items())))
+    for name, (rows, others) in both.items():
+        alone.learn(name, rows, others)
+    learnt = together.learn_joint(both)
+    turned.learn_joint(dict(reversed(both.items())))
     assert [dial.name for dial in learnt] == list(sets)
     assert overlap(together) < 0.5 * overlap(alone)
     for name in sets:
         assert together[name].vector @ turned[name].vector > 0.9999
         dial = together[name]
         assert dial.effect is not None and dial.effect.low > 0 and dial.loss is not None
-    documents = np.concatenate(list(sets.values()))
+    documents = np.concatenate([*sets.values(), *lacking.values()])
     talk = together.cross_talk(documents)
     assert talk.shape == (3, 3) and talk.dtype == np.float64
     assert talk.diagonal().min() > 3 * np.abs(talk - np.diag(talk.diagonal())).max()
     assert rag.Steering().cross_talk(documents).shape == (0, 0)
-    # Either way of saying what lacks an attribute; another name for it changes nothing.
-    both = {name: (rows, -rows) for name, rows in sets.items()}
-    assert overlap_of(both) < 0.3
+    # Of three that are told from each other one follows from the others, and no more.
+    others = rag.Steering()
+    others.learn_joint(sets)
+    assert overlap(others) < 0.6
+    with pytest.raises(rag.InvalidArgument, match="only from each other"):
+        rag.Steering().learn_joint({"able": sets["able"], "bold": sets["bold"]})
     for bad in (
+        {},
         {"able": sets["able"]},
         {"able": sets["able"], "bold": (sets["bold"], sets["bold"][:3])},
         {"able": sets["able"], "bold": sets["bold"][:, :5]},
@@ -219,17 +227,11 @@ def test_dials_learnt_together_leave_each_other_alone() -> None:
             made.learn_joint(bad)  # type: ignore[arg-type]
         assert made.dials == []
     with pytest.raises(rag.AlreadyExists):
-        together.learn_joint({"able": sets["able"], "new": sets["bold"]})
+        together.learn_joint({"new": both["bold"], "able": both["able"]})
     assert together.dials == ["able", "bold", "calm"]
     for method in ("pca", "magic"):
         with pytest.raises(rag.InvalidArgument):
             rag.Steering().learn_joint(sets, method=method)
-
-
-def overlap_of(examples: dict[str, Any]) -> float:
-    made = rag.Steering()
-    made.learn_joint(examples)
-    return overlap(made)
 
 
 def test_dials_are_learnt_together_from_texts(embedder: rag.Embedder) -> None:
@@ -256,7 +258,7 @@ def test_dials_are_learnt_together_from_texts(embedder: rag.Embedder) -> None:
     ]
     assert np.array_equal(kept[0].vector, learnt[0].vector)
     with pytest.raises(rag.AlreadyExists):
-        col.steering.learn_joint({"new": glad, "glad": polite})
+        col.steering.learn_joint({"new": (polite, blunt), "glad": glad})
     assert "new" not in col.steering
     two = col.steering.curve("glad", [0.0, 2.0])
     assert two[0] == (0.0, 0.0, 0.0) and two[1].loss > 0

@@ -159,10 +159,12 @@ TEST(dials_are_learnt_together_or_not_at_all) {
   OK(rag_steering_dials(set, &known, &err));
   CHECK(rag_strings_len(known) == 0);
   rag_strings_free(known);
-  /* What lacks an attribute may be left out: of both, or of the last. */
-  OK(rag_steering_learn_joint(set, names, 2, warm_calm, halves, 6, NULL, NULL, 0, 3, NULL, &err));
-  OK(rag_steering_remove(set, "warm", &err));
-  OK(rag_steering_remove(set, "calm", &err));
+  /* What lacks an attribute may be left out of the last of two, and of all of three. */
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_steering_learn_joint(set, names, 2, warm_calm, halves, 6,
+                                                              NULL, NULL, 0, 3, NULL, &err));
+  const size_t thirds[] = {0, 2, 4};
+  const char *three[] = {"a", "b", "c"};
+  OK(rag_steering_learn_joint(set, three, 3, cold_loud, thirds, 6, NULL, NULL, 0, 3, NULL, &err));
   OK(rag_steering_learn_joint(set, names, 2, warm_calm, halves, 6, cold_loud, first_only, 3, 3, NULL, &err));
   rag_options_free(options);
   rag_steering_free(set);
