@@ -2011,8 +2011,8 @@ rag_status rag_collection_steering(const rag_collection *collection,
  * all, or none. `positive` lends what has each of the `name_count` attributes one after the other,
  * `positive_count` rows of `dim` floats, and `positive_offsets` the row at which those of each name
  * start (`name_count` numbers, the first 0); `negative` likewise what lacks them. An attribute
- * without negative rows is told from what has the others; `negative_offsets` may be NULL if none
- * has any. Options: `method` (`auto` or `ridge_lda`), `ridge`, `folds`, `seed`.
+ * without negative rows is told from what has the others (of two at least one needs its own);
+ * `negative_offsets` may be NULL if none has any. Options: `method` (`auto` or `ridge_lda`), `ridge`, `folds`, `seed`.
  */
 rag_status rag_steering_learn_joint(rag_steering *steering,
                                     const char *const *names,

@@ -410,8 +410,8 @@ class Steering:
 
         ``examples`` maps each name to what has the attribute, or to a tuple of that and what lacks
         it; without the latter it is told from what has the others (of two at least one needs it).
-        Texts or arrays of (n, dim), as in :meth:`learn`. All dials are added, or none. ``method``: ``"auto"``, or ``"ridge_lda"``
-        with a ``ridge`` of your own.
+        Texts or arrays of (n, dim), as in :meth:`learn`. All dials are added, or none.
+        ``method``: ``"auto"``, or ``"ridge_lda"`` with a ``ridge`` of your own.
 
         >>> import numpy as np, ragcore as rag
         >>> rng = np.random.default_rng(0)

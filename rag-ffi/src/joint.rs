@@ -21,8 +21,8 @@ use std::ptr;
 /// all, or none. `positive` lends what has each of the `name_count` attributes one after the other,
 /// `positive_count` rows of `dim` floats, and `positive_offsets` the row at which those of each name
 /// start (`name_count` numbers, the first 0); `negative` likewise what lacks them. An attribute
-/// without negative rows is told from what has the others; `negative_offsets` may be NULL if none
-/// has any. Options: `method` (`auto` or `ridge_lda`), `ridge`, `folds`, `seed`.
+/// without negative rows is told from what has the others (of two at least one needs its own);
+/// `negative_offsets` may be NULL if none has any. Options: `method` (`auto` or `ridge_lda`), `ridge`, `folds`, `seed`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_steering_learn_joint(
     steering: *mut rag_steering,
