@@ -49,6 +49,7 @@
 #define RAG_NUL_TERMINATED SIZE_MAX
 
 /* Names of options. */
+#define RAG_OPT_APPLICATION "application"
 #define RAG_OPT_B "b"
 #define RAG_OPT_BM25_WEIGHT "bm25_weight"
 #define RAG_OPT_C "c"
@@ -77,6 +78,7 @@
 #define RAG_OPT_LOSS "loss"
 #define RAG_OPT_MAX_BATCH "max_batch"
 #define RAG_OPT_MAX_DOCUMENTS "max_documents"
+#define RAG_OPT_MAX_LOSS "max_loss"
 #define RAG_OPT_MAX_QUERIES "max_queries"
 #define RAG_OPT_MAX_TOKENS "max_tokens"
 #define RAG_OPT_MAX_WAIT_MS "max_wait_ms"
@@ -1304,6 +1306,25 @@ rag_status rag_steering_vector_effect(const rag_steering_vector *vector,
                                       rag_error **err);
 
 /**
+ * What a strength of 1 was measured to cost: the share of the similarity of the nearest
+ * neighbours that it takes. `measured` is false, and `loss` as it was, if the scale was not
+ * calibrated for this direction.
+ */
+rag_status rag_steering_vector_loss(const rag_steering_vector *vector,
+                                    double *loss,
+                                    bool *measured,
+                                    rag_error **err);
+
+/**
+ * *Gives* the same vector with what a strength of 1 was measured elsewhere to cost, in [0, 1];
+ * anything else counts as not measured. For vectors made of their parts.
+ */
+rag_status rag_steering_vector_costing(const rag_steering_vector *vector,
+                                       double loss,
+                                       rag_steering_vector **out,
+                                       rag_error **err);
+
+/**
  * *Gives* the same vector under another name.
  */
 rag_status rag_steering_vector_named(const rag_steering_vector *vector,
@@ -1352,12 +1373,13 @@ rag_status rag_steering_vector_times(const rag_steering_vector *vector,
 
 /**
  * Moves a query of `dim` floats and writes the result, of unit length, to `out`. A strength of 0
- * gives the query back as it came.
+ * gives the query back as it came. Options: `application`, `max_loss`.
  */
 rag_status rag_steering_vector_apply(const rag_steering_vector *vector,
                                      const float *query,
                                      size_t dim,
                                      double strength,
+                                     const rag_options *options,
                                      float *out,
                                      size_t capacity,
                                      size_t *count,
@@ -1445,6 +1467,7 @@ rag_status rag_steering_orthogonalize(rag_steering *steering, rag_error **err);
 /**
  * Moves a query of `dim` floats by `dial_count` dials and a user (or NULL), and writes the
  * result, of unit length, to `out`. With nothing to move it the query comes back as it came.
+ * Options: `application`, `max_loss`.
  */
 rag_status rag_steering_apply(const rag_steering *steering,
                               const float *query,
@@ -1453,6 +1476,7 @@ rag_status rag_steering_apply(const rag_steering *steering,
                               const double *strengths,
                               size_t dial_count,
                               const char *user,
+                              const rag_options *options,
                               float *out,
                               size_t capacity,
                               size_t *count,
@@ -1461,7 +1485,8 @@ rag_status rag_steering_apply(const rag_steering *steering,
 /**
  * Tells what a user (or NULL for nobody in particular) thought of an item that a query found.
  * `rating` is in [0, 1]; the dials are those that were on. `at` points to Unix seconds, or is
- * NULL for now.
+ * NULL for now. `position` is where the item stood among the hits, from 1: a like further down
+ * counts for more, as fewer look there; 0 if that is unknown or does not matter.
  */
 rag_status rag_steering_feedback(rag_steering *steering,
                                  const float *query,
@@ -1473,10 +1498,14 @@ rag_status rag_steering_feedback(rag_steering *steering,
                                  const double *strengths,
                                  size_t dial_count,
                                  const double *at,
+                                 size_t position,
                                  rag_error **err);
 
 /**
- * Filters the history and learns users and dials from what is left; *gives* a report as JSON.
+ * Filters the history and learns users and dials from what is left; *gives* a report as JSON:
+ * `events`, `dropped`, `users`, `crowd` (users from whom new ones take what all share), `learnt`
+ * and `heuristic` (what users' states and the plain difference of liked and disliked tell apart
+ * on the last of their ratings, as objects of `value`, `low`, `high`, or null) and `dials`.
  * Options: `half_life`, `sigma`, `per_user`, `min_examples`, `folds`, `seed`.
  */
 rag_status rag_steering_retrain(rag_steering *steering,
@@ -1930,6 +1959,7 @@ rag_status rag_collection_apply(const rag_collection *collection,
                                 const double *strengths,
                                 size_t dial_count,
                                 const char *user,
+                                const rag_options *options,
                                 float *out,
                                 size_t capacity,
                                 size_t *count,
@@ -1948,6 +1978,7 @@ rag_status rag_collection_feedback(const rag_collection *collection,
                                    const double *strengths,
                                    size_t dial_count,
                                    const double *at,
+                                   size_t position,
                                    rag_error **err);
 
 /**
@@ -1980,6 +2011,161 @@ rag_status rag_collection_merge(const rag_collection *collection,
 rag_status rag_collection_steering(const rag_collection *collection,
                                    rag_steering **out,
                                    rag_error **err);
+
+/**
+ * Learns several dials together, so that turning one does not turn the others, and keeps them
+ * all, or none. `positive` lends what has each of the `name_count` attributes one after the other,
+ * `positive_count` rows of `dim` floats, and `positive_offsets` the row at which those of each name
+ * start (`name_count` numbers, the first 0); `negative` likewise what lacks them. An attribute
+ * without negative rows is told from what has the others (of two at least one needs its own);
+ * `negative_offsets` may be NULL if none has any. Options: `method` (`auto` or `ridge_lda`), `ridge`, `folds`, `seed`.
+ */
+rag_status rag_steering_learn_joint(rag_steering *steering,
+                                    const char *const *names,
+                                    size_t name_count,
+                                    const float *positive,
+                                    const size_t *positive_offsets,
+                                    size_t positive_count,
+                                    const float *negative,
+                                    const size_t *negative_offsets,
+                                    size_t negative_count,
+                                    size_t dim,
+                                    const rag_options *options,
+                                    rag_error **err);
+
+/**
+ * Learns several dials of a collection together from texts, as `rag_steering_learn_joint` does
+ * from rows, and calibrates them on the collection's own documents. Lengths may be NULL if all
+ * texts are NUL-terminated. `rag_collection_dial` gives copies.
+ */
+rag_status rag_collection_learn_joint(const rag_collection *collection,
+                                      const char *const *names,
+                                      size_t name_count,
+                                      const char *const *positive,
+                                      const size_t *positive_lengths,
+                                      const size_t *positive_offsets,
+                                      size_t positive_count,
+                                      const char *const *negative,
+                                      const size_t *negative_lengths,
+                                      const size_t *negative_offsets,
+                                      size_t negative_count,
+                                      const rag_options *options,
+                                      rag_error **err);
+
+/**
+ * As `rag_collection_learn_joint`, from rows of `dim` floats.
+ */
+rag_status rag_collection_learn_joint_vectors(const rag_collection *collection,
+                                              const char *const *names,
+                                              size_t name_count,
+                                              const float *positive,
+                                              const size_t *positive_offsets,
+                                              size_t positive_count,
+                                              const float *negative,
+                                              const size_t *negative_offsets,
+                                              size_t negative_count,
+                                              size_t dim,
+                                              const rag_options *options,
+                                              rag_error **err);
+
+/**
+ * Gain and loss of a vector at `strength_count` strengths on `n` documents, rows of `dim` floats:
+ * `losses` gets the shares of the similarity of the nearest neighbours that each strength costs,
+ * `gains` the rises of the attribute's score among them, in standard deviations; both have room
+ * for one number a strength. Options: `neighbours`, `max_queries`, `max_documents`, `seed`.
+ */
+rag_status rag_steering_vector_curve(const rag_steering_vector *vector,
+                                     const float *documents,
+                                     size_t n,
+                                     size_t dim,
+                                     const double *strengths,
+                                     size_t strength_count,
+                                     const rag_options *options,
+                                     double *losses,
+                                     double *gains,
+                                     rag_error **err);
+
+/**
+ * Gain and loss of the dial `name` on the collection's documents; see `rag_steering_vector_curve`.
+ */
+rag_status rag_collection_curve(const rag_collection *collection,
+                                const char *name,
+                                const double *strengths,
+                                size_t strength_count,
+                                const rag_options *options,
+                                double *losses,
+                                double *gains,
+                                rag_error **err);
+
+/**
+ * How far each dial turns the others on `n` documents, rows of `dim` floats: for `k` dials in
+ * alphabetical order `k * k` numbers to `out`. Number `i * k + j` is the rise of the score of dial
+ * `j` among the nearest neighbours when dial `i` stands at 1, in standard deviations of that
+ * score. Options as for `rag_steering_vector_curve`.
+ */
+rag_status rag_steering_cross_talk(const rag_steering *steering,
+                                   const float *documents,
+                                   size_t n,
+                                   size_t dim,
+                                   const rag_options *options,
+                                   double *out,
+                                   size_t capacity,
+                                   size_t *count,
+                                   rag_error **err);
+
+/**
+ * How far each dial of a collection turns the others on its documents; see
+ * `rag_steering_cross_talk`.
+ */
+rag_status rag_collection_cross_talk(const rag_collection *collection,
+                                     const rag_options *options,
+                                     double *out,
+                                     size_t capacity,
+                                     size_t *count,
+                                     rag_error **err);
+
+/**
+ * *Gives* what moves the queries of `user` as JSON: `ratings` (how many were taken in), `trust`
+ * (how far the user is followed, in [0, 1]), `dials` (an object of names and strengths that come
+ * nearest to the move) and `unnamed` (the share of the move that no dial names, in [0, 1]). Of a
+ * user of whom nothing is known `ratings` is 0.
+ */
+rag_status rag_steering_taste(const rag_steering *steering,
+                              const char *user,
+                              rag_string **out,
+                              rag_error **err);
+
+/**
+ * *Gives* the taste of `user` after each of their ratings that the history holds, oldest first,
+ * as a JSON list of objects of `at` (Unix seconds), `rating` and `taste` (as in
+ * `rag_steering_taste`).
+ */
+rag_status rag_steering_drift(const rag_steering *steering,
+                              const char *user,
+                              rag_string **out,
+                              rag_error **err);
+
+/**
+ * *Gives* what moves the queries of a collection's `user`; see `rag_steering_taste`.
+ */
+rag_status rag_collection_taste(const rag_collection *collection,
+                                const char *user,
+                                rag_string **out,
+                                rag_error **err);
+
+/**
+ * *Gives* how a collection's `user` got where they are; see `rag_steering_drift`.
+ */
+rag_status rag_collection_drift(const rag_collection *collection,
+                                const char *user,
+                                rag_string **out,
+                                rag_error **err);
+
+/**
+ * The rating in [0, 1] that a time of reading amounts to: one half after thirty seconds, more the
+ * longer it was. Negative times and what is not a number give 0.
+ */
+double rag_rating_of_dwell(double seconds);
 
 /**
  * *Gives* a bandit over `n` values.

@@ -439,6 +439,67 @@ private:
   held handle_;
 };
 
+/** What a dial does at one strength: the share of similarity that it costs, and the rise of the
+    attribute's score in standard deviations. */
+struct curve_point {
+  double strength, loss, gain;
+};
+
+namespace detail {
+
+inline std::vector<curve_point> points(span<double> strengths, const std::vector<double> &losses,
+                                       const std::vector<double> &gains) {
+  std::vector<curve_point> all;
+  for (std::size_t i = 0; i < strengths.size(); i++)
+    all.push_back({strengths.data()[i], losses[i], gains[i]});
+  return all;
+}
+
+} // namespace detail
+
+/** What one of several dials is learnt from; without what lacks it, from what has the others. */
+template <class T> struct attribute {
+  std::string name;
+  T positive;
+  T negative{};
+};
+
+namespace detail {
+
+/** The examples of several attributes one after the other, as C wants them. */
+template <class T> struct joined {
+  template <class A, class Append> joined(const std::vector<A> &all, Append append) {
+    for (const A &one : all) {
+      names.push_back(one.name.c_str());
+      starts[0].push_back(counts[0]);
+      starts[1].push_back(counts[1]);
+      counts[0] += append(sets[0], one.positive);
+      counts[1] += append(sets[1], one.negative);
+    }
+  }
+  std::vector<const char *> names;
+  std::vector<T> sets[2];
+  std::vector<std::size_t> starts[2];
+  std::size_t counts[2] = {0, 0};
+};
+
+/** Rows of one dimension, that of the first attribute. */
+struct joined_rows {
+  explicit joined_rows(const std::vector<attribute<rows>> &all)
+      : dim(all.empty() ? 0 : all[0].positive.dim),
+        of(all, [this](std::vector<float> &set, const rows &added) {
+          if (added.size() > 0 && added.dim != dim)
+            throw error(RAG_STATUS_DIMENSION_MISMATCH, "the attributes have different dimensions",
+                        nullptr, UINT64_MAX, 0);
+          set.insert(set.end(), added.data.begin(), added.data.end());
+          return added.size();
+        }) {}
+  std::size_t dim;
+  joined<float> of;
+};
+
+} // namespace detail
+
 /** A direction that raises an attribute; rag_steering_vector. */
 class steering_vector {
 public:
@@ -470,11 +531,31 @@ public:
     bool measured = detail::get<bool>(rag_steering_vector_effect, raw(), &found);
     return measured ? std::optional<rag_effect>(found) : std::nullopt;
   }
-  std::vector<float> apply(span<float> query, double strength = 1.0) const {
+  /** What a strength of 1 was measured to cost, if it was measured for this direction. */
+  std::optional<double> loss() const {
+    double found = 0.0;
+    bool measured = detail::get<bool>(rag_steering_vector_loss, raw(), &found);
+    return measured ? std::optional<double>(found) : std::nullopt;
+  }
+  /** The same with what a strength of 1 was measured elsewhere to cost. */
+  steering_vector costing(double loss) const {
+    return make(rag_steering_vector_costing, raw(), loss);
+  }
+  /** Gain and loss at each strength on the documents. */
+  std::vector<curve_point> curve(rows documents, span<double> strengths,
+                                 const options &with = {}) const {
+    std::vector<double> losses(strengths.size()), gains(strengths.size());
+    detail::call(rag_steering_vector_curve, raw(), documents.data.data(), documents.size(),
+                 documents.dim, strengths.data(), strengths.size(), with.raw(), losses.data(),
+                 gains.data());
+    return detail::points(strengths, losses, gains);
+  }
+  std::vector<float> apply(span<float> query, double strength = 1.0,
+                           const options &with = {}) const {
     return detail::filled<float>(
         [&](float *out, std::size_t room, std::size_t *count, rag_error **err) {
-          return rag_steering_vector_apply(raw(), query.data(), query.size(), strength, out, room,
-                                           count, err);
+          return rag_steering_vector_apply(raw(), query.data(), query.size(), strength, with.raw(),
+                                           out, room, count, err);
         },
         query.size());
   }
@@ -521,31 +602,57 @@ public:
     detail::call(rag_steering_insert, handle_.raw(), dial.raw());
   }
   void remove(const std::string &name) { detail::call(rag_steering_remove, handle_.raw(), name.c_str()); }
+  /** Learns several dials together and keeps them all, or none. */
+  void learn_joint(const std::vector<attribute<rows>> &attributes, const options &with = {}) {
+    detail::joined_rows all(attributes);
+    detail::call(rag_steering_learn_joint, handle_.raw(), all.of.names.data(),
+                 all.of.names.size(), all.of.sets[0].data(), all.of.starts[0].data(),
+                 all.of.counts[0], all.of.sets[1].data(), all.of.starts[1].data(),
+                 all.of.counts[1], all.dim, with.raw());
+  }
+  /** How far each dial turns the others: k * k numbers in the order of the names. */
+  std::vector<double> cross_talk(rows documents, const options &with = {}) const {
+    return detail::filled<double>(
+        [&](double *out, std::size_t room, std::size_t *count, rag_error **err) {
+          return rag_steering_cross_talk(raw(), documents.data.data(), documents.size(),
+                                         documents.dim, with.raw(), out, room, count, err);
+        },
+        16);
+  }
   std::vector<float> apply(span<float> query, const dials &turned,
-                           const std::optional<std::string> &user = {}) const {
+                           const std::optional<std::string> &user = {},
+                           const options &with = {}) const {
     detail::split_dials split(turned);
     return detail::filled<float>(
         [&](float *out, std::size_t room, std::size_t *count, rag_error **err) {
           return rag_steering_apply(raw(), query.data(), query.size(), split.names.data(),
-                                    split.strengths.data(), turned.size(), detail::c(user), out, room,
-                                    count, err);
+                                    split.strengths.data(), turned.size(), detail::c(user),
+                                    with.raw(), out, room, count, err);
         },
         query.size());
   }
   void feedback(span<float> query, span<float> item, double rating,
                 const std::optional<std::string> &user = {}, const dials &on = {},
-                const std::optional<double> &at = {}) {
+                const std::optional<double> &at = {}, std::size_t position = 0) {
     detail::split_dials split(on);
     if (query.size() != item.size())
       throw error(RAG_STATUS_DIMENSION_MISMATCH, "query and item have different dimensions", nullptr,
                   UINT64_MAX, 0);
     detail::call(rag_steering_feedback, handle_.raw(), query.data(), item.data(), query.size(), rating,
                  detail::c(user), split.names.data(), split.strengths.data(), on.size(),
-                 at ? &*at : nullptr);
+                 at ? &*at : nullptr, position);
   }
   /** A report as JSON. */
   std::string retrain(const options &with = {}) {
     return detail::take(detail::get<rag_string *>(rag_steering_retrain, handle_.raw(), with.raw()));
+  }
+  /** What moves the queries of a user, as JSON. */
+  std::string taste(const std::string &user) const {
+    return detail::take(detail::get<rag_string *>(rag_steering_taste, raw(), user.c_str()));
+  }
+  /** The taste after each of the user's ratings, as JSON. */
+  std::string drift(const std::string &user) const {
+    return detail::take(detail::get<rag_string *>(rag_steering_drift, raw(), user.c_str()));
   }
   bool forget(const std::string &user) {
     return detail::get<bool>(rag_steering_forget, handle_.raw(), user.c_str());
@@ -752,19 +859,80 @@ public:
         rag_collection_learn, raw(), name.c_str(), plus.data.data(), plus.lengths.data(),
         positive.size(), minus.data.data(), minus.lengths.data(), negative.size(), with.raw()));
   }
+  /** Learns several dials together and keeps them all, or none. */
+  void learn_joint(const std::vector<attribute<texts>> &attributes, const options &with = {}) const {
+    detail::joined<std::string> all(attributes, [](texts &set, const texts &added) {
+      set.insert(set.end(), added.begin(), added.end());
+      return added.size();
+    });
+    detail::borrowed plus(all.sets[0]), minus(all.sets[1]);
+    detail::call(rag_collection_learn_joint, raw(), all.names.data(), all.names.size(),
+                 plus.data.data(), plus.lengths.data(), all.starts[0].data(), all.counts[0],
+                 minus.data.data(), minus.lengths.data(), all.starts[1].data(), all.counts[1],
+                 with.raw());
+  }
+  void learn_joint(const std::vector<attribute<rows>> &attributes, const options &with = {}) const {
+    detail::joined_rows all(attributes);
+    detail::call(rag_collection_learn_joint_vectors, raw(), all.of.names.data(),
+                 all.of.names.size(), all.of.sets[0].data(), all.of.starts[0].data(),
+                 all.of.counts[0], all.of.sets[1].data(), all.of.starts[1].data(),
+                 all.of.counts[1], all.dim, with.raw());
+  }
   texts dial_names() const {
     return detail::take(detail::get<rag_strings *>(rag_collection_dials, raw()));
   }
+  /** A copy of a dial. */
+  steering_vector dial(const std::string &name) const {
+    return steering_vector(
+        detail::get<rag_steering_vector *>(rag_collection_dial, raw(), name.c_str()));
+  }
+  /** Gain and loss of a dial at each strength on the documents here. */
+  std::vector<curve_point> curve(const std::string &name, span<double> strengths,
+                                 const options &with = {}) const {
+    std::vector<double> losses(strengths.size()), gains(strengths.size());
+    detail::call(rag_collection_curve, raw(), name.c_str(), strengths.data(), strengths.size(),
+                 with.raw(), losses.data(), gains.data());
+    return detail::points(strengths, losses, gains);
+  }
+  /** How far each dial turns the others on the documents here: k * k numbers by name. */
+  std::vector<double> cross_talk(const options &with = {}) const {
+    return detail::filled<double>(
+        [&](double *out, std::size_t room, std::size_t *count, rag_error **err) {
+          return rag_collection_cross_talk(raw(), with.raw(), out, room, count, err);
+        },
+        16);
+  }
+  /** Moves a query vector as a search would. */
+  std::vector<float> apply(span<float> query, const dials &turned,
+                           const std::optional<std::string> &user = {},
+                           const options &with = {}) const {
+    detail::split_dials split(turned);
+    return detail::filled<float>(
+        [&](float *out, std::size_t room, std::size_t *count, rag_error **err) {
+          return rag_collection_apply(raw(), query.data(), query.size(), split.names.data(),
+                                      split.strengths.data(), turned.size(), detail::c(user),
+                                      with.raw(), out, room, count, err);
+        },
+        query.size());
+  }
+  /** What moves the queries of a user, as JSON. */
+  std::string taste(const std::string &user) const {
+    return detail::take(detail::get<rag_string *>(rag_collection_taste, raw(), user.c_str()));
+  }
+  /** The taste after each of the user's ratings, as JSON. */
+  std::string drift(const std::string &user) const {
+    return detail::take(detail::get<rag_string *>(rag_collection_drift, raw(), user.c_str()));
+  }
   void feedback(span<float> query, span<float> item, double rating,
                 const std::optional<std::string> &user = {}, const dials &on = {},
-                const std::optional<double> &at = {}) const {
+                const std::optional<double> &at = {}, std::size_t position = 0) const {
     detail::split_dials split(on);
     if (query.size() != item.size())
       throw error(RAG_STATUS_DIMENSION_MISMATCH, "query and item have different dimensions", nullptr,
                   UINT64_MAX, 0);
     detail::call(rag_collection_feedback, raw(), query.data(), item.data(), query.size(), rating,
                  detail::c(user), split.names.data(), split.strengths.data(), on.size(),
-                 at ? &*at : nullptr);
+                 at ? &*at : nullptr, position);
   }
   steering steering_set() const {
     return steering(detail::get<rag_steering *>(rag_collection_steering, raw()));

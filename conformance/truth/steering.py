@@ -197,6 +197,11 @@ def effect(pos, neg, fit, folds, seed):
         w = unit(fit([r for r, g in zip(pos, fp) if g != f], [r for r, g in zip(neg, fn) if g != f]))
         sp += [dot(w, r) for r, g in zip(pos, fp) if g == f]
         sn += [dot(w, r) for r, g in zip(neg, fn) if g == f]
+    return gain(sp, sn)
+
+
+def gain(sp, sn):
+    """The gap of two sets of scores in standard deviations, with its interval."""
     p, n = len(sp), len(sn)
     mp, mn = math.fsum(sp) / p, math.fsum(sn) / n
     df = p + n - 2
@@ -332,6 +337,102 @@ def learn_cases():
     write("steering_learn", "the direction, its held-out effect (value, low, high) and its calibrated scale", out)
 
 
+def joint_cases():
+    out = []
+
+    def learn_joint(sets, ridge=1.0, folds=5, seed=0, method="auto"):
+        rows, targets = [], []
+        for j, pair in enumerate(sets):
+            for group, t in zip(pair, (1.0, -1.0)):
+                for r in group:
+                    if r not in rows:
+                        rows.append(r)
+                        targets.append([0.0] * len(sets))
+                    targets[rows.index(r)][j] = t
+        told = [t[:] for t in targets]
+        for j, (_, negative) in enumerate(sets):
+            if not negative:
+                for r, t in zip(targets, told):
+                    if t[j] == 0.0 and any(v > 0 for v in t):
+                        r[j] = -1.0
+        x, _ = prepare(rows, [])
+        d, k = len(rows[0]), len(sets)
+
+        def fit(kept):
+            mid = mean([x[i] for i in kept])
+            e = [sub(x[i], mid) for i in kept]
+            s = [[math.fsum(r[a] * r[b] for r in e) + ridge * (a == b) for b in range(d)] for a in range(d)]
+            v = []
+            for j in range(k):
+                t = [targets[i][j] for i in kept]
+                usual = math.fsum(t) / len(t)
+                v.append(unit(solve(s, [math.fsum((y - usual) * r[a] for y, r in zip(t, e)) for a in range(d)])))
+            scores = [unit([dot(r, w) for r in e]) for w in v]
+            g = [[0.65 * dot(v[a], v[b]) + 0.35 * dot(scores[a], scores[b]) for b in range(k)] for a in range(k)]
+            values, axes = eigen(g)
+            roots = [math.sqrt(max(w, 0.05)) for w in values]
+            root = [[math.fsum(e[a] * e[b] / w for e, w in zip(axes, roots)) for b in range(k)] for a in range(k)]
+            return [unit(r) for r in matmul(root, v)]
+
+        folds = max(2, min(folds, len(rows) // 2))
+        fold = folds_of(len(rows), folds, Rng(seed))
+        high, low = [[] for _ in sets], [[] for _ in sets]
+        for f in range(folds):
+            v = fit([i for i in range(len(rows)) if fold[i] != f])
+            for i in range(len(rows)):
+                for j in range(k):
+                    if fold[i] == f and targets[i][j]:
+                        (high if targets[i][j] > 0 else low)[j].append(dot(v[j], x[i]))
+        v = fit(range(len(rows)))
+        return {"vectors": v, "effects": [gain(a, b) for a, b in zip(high, low)],
+                "scales": [calibrate(rows, w, seed=seed) for w in v]}
+
+    def inputs_of(sets):
+        return {"names": ["calm", "warm", "able"][: len(sets)],
+                "positive": [p for p, _ in sets], "negative": [n for _, n in sets]}
+
+    def run(name, sets, seed=0, **options):
+        want = learn_joint(sets, seed=seed, **options)
+        out.append(case(name, inputs_of(sets), want, options, seed=seed, tolerance=2e-4))
+
+    def about(seed, count, axes, dim=6):
+        """Rows of noise moved along some axes."""
+        rows = samples(seed, count, dim, 0.0)
+        return [[f32(round(v + axes.get(i, 0.0), 3)) for i, v in enumerate(r)] for r in rows]
+
+    calm = (about(31, 9, {0: 1.5, 1: 0.8}), about(32, 8, {0: -1.5, 1: -0.8}))
+    warm = (about(33, 8, {1: 1.5, 0: 0.8}), about(34, 9, {1: -1.5, 0: -0.8}))
+    able = (about(35, 7, {2: 1.5, 0: 0.5}), about(36, 7, {2: -1.5}))
+    run("two that overlap", [calm, warm])
+    run("the other way round", [warm, calm])
+    run("three", [calm, warm, able])
+    run("what has the others is what lacks it", [(calm[0], []), (warm[0], []), (able[0], [])])
+    run("one of them says what lacks it", [calm, (warm[0], [])])
+    run("a row that has both", [(calm[0] + warm[0][:2], calm[1]), warm])
+    run("a row twice counts once", [(calm[0] + calm[0][:1], calm[1]), warm])
+    run("a ridge of one's own", [calm, warm], method="ridge_lda", ridge=10.0)
+    run("another seed", [calm, warm], seed=7)
+    run("three folds", [calm, warm], folds=3)
+    run("fewer rows than dimensions", [(about(41, 3, {0: 2.0}, 20), about(42, 3, {0: -2.0}, 20)),
+                                       (about(43, 3, {1: 2.0}, 20), about(44, 3, {1: -2.0}, 20))])
+    short = lambda sets: [([r[:3] for r in p], [r[:3] for r in n]) for p, n in sets]
+    for name, sets, o, error in [
+        ("one attribute", [calm], {}, "invalid_argument"),
+        ("two that are told only from each other", [(calm[0], []), (warm[0], [])], {}, "invalid_argument"),
+        ("none", [], {}, "invalid_argument"),
+        ("one row", [(calm[0][:1], calm[1]), warm], {}, "invalid_argument"),
+        ("a row that has it and lacks it", [(calm[0], calm[1] + calm[0][:1]), warm], {}, "invalid_argument"),
+        ("the same said twice", [calm, calm], {}, "invalid_argument"),
+        ("not a number", [calm, (warm[0], warm[1] + [["nan"] * 6])], {}, "invalid_argument"),
+        ("another dimension", [calm, short([warm])[0]], {}, "dimension_mismatch"),
+        ("a method without a joint form", [calm, warm], {"method": "pca"}, "invalid_argument"),
+        ("no ridge", [calm, warm], {"ridge": 0.0}, "invalid_argument"),
+        ("one fold", [calm, warm], {"folds": 1}, "invalid_argument"),
+    ]:
+        out.append(case(name, inputs_of(sets), options=o, error=error))
+    write("steering_joint", "several directions learnt together, with effects and scales", out)
+
+
 def apply_cases():
     out = []
     v, w = [0.6, 0.8, 0.0], [0.0, -0.6, 0.8]
@@ -436,6 +537,25 @@ def inverse_root(g):
     return [[x / math.sqrt(t) for x in r] for r in z]
 
 
+def eigen(g):
+    """Jacobi's rotations: eigenvalues, and eigenvectors as rows."""
+    n = len(g)
+    g, v = [r[:] for r in g], [[float(i == j) for j in range(n)] for i in range(n)]
+    for _ in range(60):
+        for p in range(n):
+            for q in range(p):
+                if abs(g[p][q]) < 1e-300:
+                    continue
+                turn = 0.5 * math.atan2(2 * g[p][q], g[q][q] - g[p][p])
+                c, s = math.cos(turn), math.sin(turn)
+                for m in (g, v):
+                    m[p], m[q] = ([c * x - s * y for x, y in zip(m[p], m[q])],
+                                  [s * x + c * y for x, y in zip(m[p], m[q])])
+                for r in g:
+                    r[p], r[q] = c * r[p] - s * r[q], s * r[p] + c * r[q]
+    return [g[i][i] for i in range(n)], v
+
+
 def orthogonalize_cases():
     out = []
 
@@ -482,6 +602,68 @@ def calibrate_cases():
     for name, d, o, error in bad:
         out.append(case(name, {"documents": d, "vector": [1.0, 0, 0, 0, 0, 0]}, options=o, error=error))
     write("steering_calibrate", "the displacement that costs a share of the nearest neighbours' similarity", out)
+
+
+def curve_cases():
+    out = []
+
+    def curve(docs, v, scale, strengths, neighbours=10, max_queries=400, seed=0):
+        docs = [unit(r) for r in docs if norm(r) > 0]
+        n = len(docs)
+        k = max(1, min(neighbours, (n - 1) // 2))
+        score = [dot(v, r) for r in docs]
+        middle = math.fsum(score) / n
+        variance = math.fsum((s - middle) ** 2 for s in score) / n
+        spread = math.sqrt(variance) if variance > 1e-20 else 1.0
+        queries = list(range(n))
+        if n > max_queries:
+            Rng(seed ^ Rng.mix(2)[1]).shuffle(queries)
+            queries = queries[:max_queries]
+
+        def at(b):
+            similar = gained = 0.0
+            for q in queries:
+                near = {i: dot(docs[q], docs[i]) for i in range(n) if i != q}
+                best = sorted(near, key=lambda i: -(near[i] + b * score[i]))[:k]
+                similar += math.fsum(near[i] for i in best)
+                gained += math.fsum(score[i] for i in best)
+            return similar / (len(queries) * k), gained / (len(queries) * k)
+
+        before, usual = at(0.0)
+        found = [at(b * scale) for b in strengths]
+        return {"losses": [(before - s) / max(abs(before), 0.1) for s, _ in found],
+                "gains": [(g - usual) / spread for _, g in found]}
+
+    def run(name, docs, v, scale, strengths, **o):
+        want = curve(docs, v, scale, strengths, **o)
+        seed = o.pop("seed", 0)
+        inputs = {"documents": docs, "vector": v, "scale": scale, "strengths": strengths}
+        out.append(case(name, inputs, want, o, tolerance=1e-5, seed=seed))
+
+    docs = samples(51, 40, 6, 0.5)
+    axis = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    run("both ways", docs, axis, 0.3, [-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0])
+    run("nothing costs nothing", docs, axis, 0.3, [0.0])
+    run("no strength, no point", docs, axis, 0.3, [])
+    run("in the order of the strengths", docs, axis, 0.3, [1.0, 0.25, 1.0])
+    run("a longer vector", docs, [2.0, -2.0, 0.0, 1.0, 0.0, 0.0], 0.1, [0.5, 1.0, 2.0])
+    run("three neighbours", docs, axis, 0.3, [1.0, 2.0], neighbours=3)
+    run("ten queries of forty documents", docs, axis, 0.3, [1.0, 2.0], max_queries=10, seed=5)
+    run("zeros are left out", docs[:20] + [[0.0] * 6], axis, 0.3, [1.0])
+    run("a vector of zeros", docs, [0.0] * 6, 0.3, [1.0])
+    run("the same everywhere", [[1.0, 0.0]] * 8, [0.0, 1.0], 0.5, [1.0])
+    run("as far as it goes", docs, axis, 0.3, [100.0, -100.0])
+    for name, d, strengths, o, error in [
+        ("two documents", docs[:2], [1.0], {}, "invalid_argument"),
+        ("not a number", docs[:4] + [["nan"] * 6], [1.0], {}, "invalid_argument"),
+        ("another dimension", [[1.0, 2.0]] * 5, [1.0], {}, "dimension_mismatch"),
+        ("too strong", docs, [1.0, 100.5], {}, "invalid_argument"),
+        ("a strength that is no number", docs, ["nan"], {}, "invalid_argument"),
+        ("no neighbours", docs, [1.0], {"neighbours": 0}, "invalid_argument"),
+    ]:
+        inputs = {"documents": d, "vector": axis, "scale": 0.3, "strengths": strengths}
+        out.append(case(name, inputs, options=o, error=error))
+    write("steering_curve", "what a dial gains and costs at each strength", out)
 
 
 def feedback_cases():
@@ -540,6 +722,6 @@ def feedback_cases():
     write("steering_feedback", "a query moved by what a user has rated", out)
 
 
-for make in (learn_cases, apply_cases, arithmetic_cases, orthogonalize_cases, calibrate_cases,
-             feedback_cases):
+for make in (learn_cases, joint_cases, apply_cases, arithmetic_cases, orthogonalize_cases,
+             calibrate_cases, curve_cases, feedback_cases):
     make()

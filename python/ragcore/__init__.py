@@ -42,13 +42,17 @@ from ._routing import (
     pareto_front,
 )
 from ._steering import (
+    CurvePoint,
     DialChange,
     Effect,
     Filtered,
     RetrainReport,
     Steering,
     SteeringVector,
+    Taste,
+    TasteAt,
     filter_feedback,
+    rating_of_dwell,
 )
 from .errors import (
     AlreadyExists,
@@ -87,6 +91,7 @@ __all__ = [
     "CollectionSteering",
     "Comparison",
     "Corrupt",
+    "CurvePoint",
     "Decision",
     "DenseIndex",
     "DialChange",
@@ -118,6 +123,8 @@ __all__ = [
     "Router",
     "Steering",
     "SteeringVector",
+    "Taste",
+    "TasteAt",
     "Timeout",
     "TruncationWarning",
     "Unsupported",
@@ -135,6 +142,7 @@ __all__ = [
     "nondominated_sort",
     "open",
     "pareto_front",
+    "rating_of_dwell",
     "read_qrels",
     "read_run",
 ]

@@ -209,6 +209,8 @@ class Collection:
         fusion: str = "convex",
         steer: Dials | None = None,
         user: str | None = None,
+        max_loss: float | None = None,
+        application: str = "additive",
         diversity: float = 0.0,
         exact: bool = False,
         effort: int | None = None,
@@ -220,8 +222,10 @@ class Collection:
         ``query`` is a text or a vector; ``vector`` is a text's own embedding, if the caller has
         one. ``mode``: ``"hybrid"``, ``"dense"`` or ``"lexical"``. ``fusion="convex"`` scores
         ``bm25_weight * lexical + (1 - bm25_weight) * dense``, each in [0, 1]; ``"rrf"`` fuses
-        ranks. ``steer`` turns dials, ``user`` brings a user's taste; ``diversity`` in [0, 1]
-        trades score for variety. With ``explain`` each hit carries the split of its score.
+        ranks. ``steer`` turns dials, ``user`` brings a user's taste; what would cost more of the
+        similarity than ``max_loss`` is shortened, and ``application`` is their way (see
+        :meth:`SteeringVector.apply`). ``diversity`` in [0, 1] trades score for variety. With
+        ``explain`` each hit carries the split of its score.
         After :meth:`calibrate` hits that are less likely to be relevant than ``min_relevance`` are
         left out, so that fewer than ``k`` may come back.
         """
@@ -239,6 +243,8 @@ class Collection:
             mode=mode,
             bm25_weight=bm25_weight,
             fusion=fusion,
+            max_loss=max_loss,
+            application=application,
             diversity=diversity,
             exact=exact,
             effort=effort,
@@ -259,6 +265,8 @@ class Collection:
         fusion: str = "convex",
         steer: Dials | None = None,
         user: str | None = None,
+        max_loss: float | None = None,
+        application: str = "additive",
         diversity: float = 0.0,
         exact: bool = False,
         effort: int | None = None,
@@ -279,6 +287,8 @@ class Collection:
             mode=mode,
             bm25_weight=bm25_weight,
             fusion=fusion,
+            max_loss=max_loss,
+            application=application,
             diversity=diversity,
             exact=exact,
             effort=effort,

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from . import _core
-from ._arrays import Vectors
+from ._arrays import Points, Vectors, numbers
 from ._arrays import vector as as_vector
 from ._arrays import vectors as as_vectors
 from ._steering import (
+    CurvePoint,
     Dials,
     RetrainReport,
     Steering,
     SteeringVector,
+    Taste,
+    TasteAt,
+    joint,
     learnt,
+    points,
     report,
     strengths,
+    taste_of,
 )
 from ._texts import texts_or_vectors
 
@@ -53,7 +59,7 @@ class CollectionSteering:
         negative: object,
         *,
         method: str = "auto",
-        ridge: float = 1.0,
+        ridge: float = 3.0,
         c: float = 1.0,
         folds: int = 5,
         seed: int = 0,
@@ -73,6 +79,67 @@ class CollectionSteering:
             seed=seed,
         )
         return learnt(core)
+
+    def learn_joint(
+        self,
+        examples: Mapping[str, object],
+        *,
+        method: str = "auto",
+        ridge: float = 3.0,
+        folds: int = 5,
+        seed: int = 0,
+    ) -> list[SteeringVector]:
+        """Learns several dials together as :meth:`Steering.learn_joint` does, and keeps them all.
+
+        They are calibrated on the documents here. Texts are embedded by the collection's embedder.
+        """
+        sets = []
+        for name, positive, negative in joint(examples):
+            place = f"examples[{name!r}]"
+            lacking = None if negative is None else _examples(negative, place)
+            sets.append((name, _examples(positive, place), lacking))
+        cores = self._inner.learn_joint(sets, method=method, ridge=ridge, folds=folds, seed=seed)
+        dials = []
+        for core in cores:
+            dials.append(learnt(core))
+        return dials
+
+    def curve(
+        self,
+        name: str,
+        strengths: object,
+        *,
+        neighbours: int = 10,
+        max_queries: int = 400,
+        max_documents: int = 5000,
+        seed: int = 0,
+    ) -> list[CurvePoint]:
+        """Gain and loss of a dial at each of ``strengths`` on the documents here."""
+        found = self._inner.curve(
+            name,
+            numbers(strengths, "strengths"),
+            neighbours=neighbours,
+            max_queries=max_queries,
+            max_documents=max_documents,
+            seed=seed,
+        )
+        return points(found)
+
+    def cross_talk(
+        self,
+        *,
+        neighbours: int = 10,
+        max_queries: int = 400,
+        max_documents: int = 5000,
+        seed: int = 0,
+    ) -> Points:
+        """How far each dial turns the others here, (k, k): see :meth:`Steering.cross_talk`."""
+        return self._inner.cross_talk(
+            neighbours=neighbours,
+            max_queries=max_queries,
+            max_documents=max_documents,
+            seed=seed,
+        )
 
     def add(self, vector: SteeringVector) -> None:
         """Keeps a dial that was learnt elsewhere, calibrated on the documents here."""
@@ -105,11 +172,22 @@ class CollectionSteering:
         self._inner.remove(name)
 
     def apply(
-        self, query_vector: object, dials: Dials | None = None, user: str | None = None
+        self,
+        query_vector: object,
+        dials: Dials | None = None,
+        user: str | None = None,
+        *,
+        application: str = "additive",
+        max_loss: float | None = None,
     ) -> Vectors:
-        """Moves a query vector as a search would."""
-        query = as_vector(query_vector, "query_vector")
-        return self._inner.apply(query, strengths(dials), user)
+        """Moves a query vector as a search with these options would."""
+        return self._inner.apply(
+            as_vector(query_vector, "query_vector"),
+            strengths(dials),
+            user,
+            application=application,
+            max_loss=max_loss,
+        )
 
     def feedback(
         self,
@@ -120,11 +198,23 @@ class CollectionSteering:
         user: str | None = None,
         dials: Dials | None = None,
         at: float | None = None,
+        position: int | None = None,
     ) -> None:
-        """Tells how well an item answered a query: ``rating`` in [0, 1], ``at`` in unix seconds."""
+        """Tells how well an item answered a query, as :meth:`Steering.feedback` does.
+
+        Durable before it returns.
+        """
         query = as_vector(query_vector, "query_vector")
         item = as_vector(item_vector, "item_vector")
-        self._inner.feedback(query, item, rating, user, strengths(dials), at)
+        self._inner.feedback(query, item, rating, user, strengths(dials), at, position)
+
+    def taste(self, user: str) -> Taste:
+        """What moves the queries of ``user``: see :meth:`Steering.taste`."""
+        return taste_of(self._inner.taste(user))
+
+    def drift(self, user: str) -> list[TasteAt]:
+        """The taste of ``user`` after each of their ratings in the history, oldest first."""
+        return [TasteAt(at, r, taste_of(taste)) for at, r, taste in self._inner.drift(user)]
 
     def retrain(
         self,

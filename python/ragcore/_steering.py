@@ -40,8 +40,13 @@ class DialChange(NamedTuple):
     name: str
     liked: int
     disliked: int
+    #: What the old direction tells apart on the ratings; None if they were too few.
     before: Effect | None
+    #: What the new direction tells apart on ratings that it has not seen.
     after: Effect | None
+    #: What the plain difference of liked and disliked tells apart on them, without the dial.
+    heuristic: Effect | None
+    #: Whether the new direction was taken over.
     changed: bool
 
 
@@ -54,7 +59,46 @@ class RetrainReport(NamedTuple):
     dropped: int
     #: Users who gave them.
     users: int
+    #: Users from whom new ones take what all share; 0 if they share nothing.
+    crowd: int
+    #: How well what is learnt of users tells apart what they liked and disliked later: from the
+    #: first four fifths of their ratings, on the last. None if there are too few.
+    learnt: Effect | None
+    #: The same for the plain difference of what was liked and disliked.
+    heuristic: Effect | None
     dials: list[DialChange]
+
+
+class CurvePoint(NamedTuple):
+    """What a dial does at one strength."""
+
+    strength: float
+    #: The share of the similarity of the nearest neighbours that it costs.
+    loss: float
+    #: The rise of the attribute score among them, in its standard deviations.
+    gain: float
+
+
+class Taste(NamedTuple):
+    """What is known of a user, and where it takes their queries."""
+
+    #: Ratings taken in.
+    ratings: int
+    #: How far the user is followed, in [0, 1): 0 for one of whom nothing is known.
+    trust: float
+    #: The strengths of the dials that come nearest to what moves the user's queries.
+    dials: dict[str, float]
+    #: The share, in [0, 1], of the squared length of that move that no dial names.
+    unnamed: float
+
+
+class TasteAt(NamedTuple):
+    """A user's taste after one of their ratings."""
+
+    #: Unix seconds.
+    at: float
+    rating: float
+    taste: Taste
 
 
 class SteeringVector:
@@ -86,9 +130,14 @@ class SteeringVector:
         name: str = "",
         scale: float = 1.0,
         effect: tuple[float, float, float] | None = None,
+        loss: float | None = None,
     ) -> None:
-        """A direction that was learnt elsewhere; ``scale`` is the length of a strength of 1."""
-        self._inner = _core.SteeringVector.from_parts(name, _one(vector, "vector"), scale, effect)
+        """A direction that was learnt elsewhere; ``scale`` is the length of a strength of 1.
+
+        ``loss`` is what a strength of 1 was measured to cost, in [0, 1], if it was.
+        """
+        values = _one(vector, "vector")
+        self._inner = _core.SteeringVector.from_parts(name, values, scale, effect, loss)
 
     @classmethod
     def _wrap(cls, core: _core.SteeringVector) -> SteeringVector:
@@ -105,7 +154,7 @@ class SteeringVector:
         embedder: Embedder | None = None,
         name: str = "",
         method: str = "auto",
-        ridge: float = 1.0,
+        ridge: float = 3.0,
         c: float = 1.0,
         folds: int = 5,
         seed: int = 0,
@@ -147,6 +196,14 @@ class SteeringVector:
         """The held-out gain; None for a direction that was not measured, such as a sum."""
         return _effect(self._inner.effect)
 
+    @property
+    def loss(self) -> float | None:
+        """What a strength of 1 was measured to cost: a share of the neighbours' similarity.
+
+        None until it was measured for this direction: a sum, or a vector from elsewhere, has none.
+        """
+        return self._inner.loss
+
     def named(self, name: str) -> SteeringVector:
         """The same vector under another name."""
         return self._wrap(self._inner.named(name))
@@ -157,7 +214,7 @@ class SteeringVector:
         *,
         loss: float = 0.03,
         neighbours: int = 10,
-        max_queries: int = 100,
+        max_queries: int = 400,
         max_documents: int = 5000,
         seed: int = 0,
     ) -> SteeringVector:
@@ -176,9 +233,60 @@ class SteeringVector:
         """What is left when the part along ``other`` is taken away."""
         return self._wrap(self._inner.orthogonal_to(other._inner))
 
-    def apply(self, query_vector: object, strength: float = 1.0) -> Vectors:
-        """The query moved by the vector, at length 1; a strength of 0 changes nothing."""
-        return self._inner.apply(_one(query_vector, "query_vector"), strength)
+    def curve(
+        self,
+        documents: object,
+        strengths: object,
+        *,
+        neighbours: int = 10,
+        max_queries: int = 400,
+        max_documents: int = 5000,
+        seed: int = 0,
+    ) -> list[CurvePoint]:
+        """Gain and loss at each of ``strengths`` on ``documents``, (n, dim).
+
+        The documents play the queries, as in :meth:`calibrated`.
+
+        >>> import numpy as np, ragcore as rag
+        >>> turn = np.linspace(0, 6, 60)
+        >>> dial = rag.SteeringVector([0.0, 1.0], name="up", scale=0.5)
+        >>> none, some = dial.curve(np.column_stack([np.cos(turn), np.sin(turn)]), [0.0, 1.0])
+        >>> none
+        CurvePoint(strength=0.0, loss=0.0, gain=0.0)
+        >>> some.loss > 0 and some.gain > 0
+        True
+        """
+        found = self._inner.curve(
+            vectors(documents, "documents"),
+            numbers(strengths, "strengths"),
+            neighbours=neighbours,
+            max_queries=max_queries,
+            max_documents=max_documents,
+            seed=seed,
+        )
+        return points(found)
+
+    def apply(
+        self,
+        query_vector: object,
+        strength: float = 1.0,
+        *,
+        application: str = "additive",
+        max_loss: float | None = None,
+    ) -> Vectors:
+        """The query moved by the vector, at length 1; a strength of 0 changes nothing.
+
+        ``application="additive"`` adds to the unit query, ``"geodesic"`` turns it by the angle that
+        an addition at a right angle would, and not beyond where the vector points. What would cost
+        more of the neighbours' similarity than ``max_loss``, in [0.0001, 0.5], is shortened.
+
+        >>> import ragcore as rag
+        >>> up = rag.SteeringVector([0.0, 1.0], name="up", scale=1.0)
+        >>> up.apply([0.0, 1.0], 5.0, application="geodesic").tolist()
+        [0.0, 1.0]
+        """
+        query = _one(query_vector, "query_vector")
+        return self._inner.apply(query, strength, application=application, max_loss=max_loss)
 
     def __add__(self, other: SteeringVector) -> SteeringVector:
         if not isinstance(other, SteeringVector):
@@ -204,7 +312,8 @@ class SteeringVector:
 
     def __reduce__(self) -> tuple[Any, ...]:
         inner = self._inner
-        return _restore_vector, (inner.name, inner.vector, inner.scale, inner.effect)
+        parts = (inner.name, inner.vector, inner.scale, inner.effect, inner.loss)
+        return _restore_vector, parts
 
     def __repr__(self) -> str:
         effect = self.effect
@@ -274,7 +383,7 @@ class Steering:
         *,
         embedder: Embedder | None = None,
         method: str = "auto",
-        ridge: float = 1.0,
+        ridge: float = 3.0,
         c: float = 1.0,
         folds: int = 5,
         seed: int = 0,
@@ -287,6 +396,43 @@ class Steering:
             name, liked, disliked, method=method, ridge=ridge, c=c, folds=folds, seed=seed
         )
         return learnt(core)
+
+    def learn_joint(
+        self,
+        examples: Mapping[str, object],
+        *,
+        embedder: Embedder | None = None,
+        method: str = "auto",
+        ridge: float = 3.0,
+        folds: int = 5,
+        seed: int = 0,
+    ) -> list[SteeringVector]:
+        """Learns several dials together, so that turning one does not turn the others.
+
+        ``examples`` maps each name to what has the attribute, or to a tuple of that and what lacks
+        it; without the latter it is told from what has the others (of two at least one needs it).
+        Texts or arrays of (n, dim), as in :meth:`learn`. All dials are added, or none.
+        ``method``: ``"auto"``, or ``"ridge_lda"`` with a ``ridge`` of your own.
+
+        >>> import numpy as np, ragcore as rag
+        >>> rng = np.random.default_rng(0)
+        >>> warm = rng.normal(size=(60, 8)) + 2 * np.eye(8)[0]
+        >>> calm = rng.normal(size=(60, 8)) + 2 * np.eye(8)[1] + np.eye(8)[0]
+        >>> steering = rag.Steering()
+        >>> dials = steering.learn_joint({"warm": (warm, -warm), "calm": (calm, -calm)})
+        >>> [dial.name for dial in dials]
+        ['warm', 'calm']
+        >>> bool(abs(steering["warm"].vector @ steering["calm"].vector) < 0.2)
+        True
+        """
+        sets, fingerprint = joint_vectors(examples, embedder)
+        if fingerprint is not None:
+            self._inner.set_model(fingerprint)
+        cores = self._inner.learn_joint(sets, method=method, ridge=ridge, folds=folds, seed=seed)
+        dials = []
+        for core in cores:
+            dials.append(learnt(core))
+        return dials
 
     @property
     def dials(self) -> list[str]:
@@ -320,7 +466,7 @@ class Steering:
         *,
         loss: float = 0.03,
         neighbours: int = 10,
-        max_queries: int = 100,
+        max_queries: int = 400,
         max_documents: int = 5000,
         seed: int = 0,
     ) -> None:
@@ -338,17 +484,57 @@ class Steering:
         """Turns all dials as little as possible so that none moves another."""
         self._inner.orthogonalize()
 
+    def cross_talk(
+        self,
+        documents: object,
+        *,
+        neighbours: int = 10,
+        max_queries: int = 400,
+        max_documents: int = 5000,
+        seed: int = 0,
+    ) -> Points:
+        """How far each dial turns the others: (k, k) in the order of :attr:`dials`.
+
+        Entry (i, j) is the rise of the score of dial j among the nearest neighbours when dial i
+        stands at 1, in standard deviations of that score over ``documents``, (n, dim).
+
+        >>> import numpy as np, ragcore as rag
+        >>> up = rag.SteeringVector([0.0, 1.0, 0.0], name="up", scale=0.5)
+        >>> out = rag.SteeringVector([0.0, 0.0, 1.0], name="out", scale=0.5)
+        >>> documents = np.random.default_rng(0).normal(size=(200, 3))
+        >>> talk = rag.Steering([out, up]).cross_talk(documents)
+        >>> talk.shape, bool(talk[0, 0] > 3 * abs(talk[0, 1]))
+        ((2, 2), True)
+        """
+        return self._inner.cross_talk(
+            vectors(documents, "documents"),
+            neighbours=neighbours,
+            max_queries=max_queries,
+            max_documents=max_documents,
+            seed=seed,
+        )
+
     def apply(
         self,
         query_vector: object,
         dials: Dials | None = None,
         user: str | None = None,
+        *,
+        application: str = "additive",
+        max_loss: float | None = None,
     ) -> Vectors:
         """The query moved by the dials and by what is known of the user, at length 1.
 
-        If nothing moves it, it comes back bit for bit.
+        If nothing moves it, it comes back bit for bit. ``application`` and ``max_loss`` as in
+        :meth:`SteeringVector.apply`: the bound is on what all dials and the user cost together.
         """
-        return self._inner.apply(_one(query_vector, "query_vector"), strengths(dials), user)
+        return self._inner.apply(
+            _one(query_vector, "query_vector"),
+            strengths(dials),
+            user,
+            application=application,
+            max_loss=max_loss,
+        )
 
     def feedback(
         self,
@@ -359,13 +545,35 @@ class Steering:
         user: str | None = None,
         dials: Dials | None = None,
         at: float | None = None,
+        position: int | None = None,
     ) -> None:
         """Tells how well an item answered a query: ``rating`` in [0, 1], ``at`` in unix seconds.
 
-        ``dials`` are those that the query was steered by.
+        ``dials`` are those that the query was steered by. ``position`` is where the item stood
+        among the hits, from 1: a like further down counts for more (up to ten times), as fewer look
+        there. For a time of reading see :func:`rating_of_dwell`.
         """
         query, item = _one(query_vector, "query_vector"), _one(item_vector, "item_vector")
-        self._inner.feedback(query, item, rating, user, strengths(dials), at)
+        self._inner.feedback(query, item, rating, user, strengths(dials), at, position)
+
+    def taste(self, user: str) -> Taste:
+        """What moves the queries of ``user``, in the words of the dials.
+
+        >>> import ragcore as rag
+        >>> steering = rag.Steering([rag.SteeringVector([0.0, 1.0, 0.0], name="calm", scale=0.2)])
+        >>> for _ in range(9):
+        ...     steering.feedback([1.0, 0.0, 0.0], [0.8, 0.6, 0.0], 1.0, user="ann")
+        >>> taste = steering.taste("ann")
+        >>> taste.ratings, taste.dials["calm"] > 0.5, taste.unnamed < 0.01
+        (9, True, True)
+        >>> steering.taste("bob")
+        Taste(ratings=0, trust=0.0, dials={'calm': 0.0}, unnamed=0.0)
+        """
+        return taste_of(self._inner.taste(user))
+
+    def drift(self, user: str) -> list[TasteAt]:
+        """The taste of ``user`` after each of their ratings in the history, oldest first."""
+        return [TasteAt(at, r, taste_of(taste)) for at, r, taste in self._inner.drift(user)]
 
     def retrain(
         self,
@@ -511,6 +719,62 @@ def examples(
     return liked, disliked, None if used is None else used.fingerprint
 
 
+def joint_vectors(
+    examples: Mapping[str, object], embedder: Embedder | None
+) -> tuple[list[tuple[str, Vectors, Vectors | None]], str | None]:
+    """Name, what has it and what lacks it as vectors, and the fingerprint of the model if asked."""
+    sets, asked = [], None
+    for name, positive, negative in joint(examples):
+        found: list[Vectors | None] = []
+        for given in (positive, negative):
+            rows, used = None, None
+            if given is not None:
+                rows, used = text_vectors(given, f"examples[{name!r}]", asked or embedder)
+            asked = asked or used
+            found.append(rows)
+        sets.append((name, found[0], found[1]))
+    return sets, None if asked is None else asked.fingerprint
+
+
+def joint(examples: Mapping[str, object]) -> list[tuple[str, object, object]]:
+    """Name, what has it, and what lacks it or None; a tuple of two is both."""
+    if not isinstance(examples, Mapping):
+        kind = type(examples).__name__
+        raise InvalidArgument(
+            f"examples must be a dict of names and what has the attribute, got {kind}"
+        )
+    sets = []
+    for name, given in examples.items():
+        pair = isinstance(given, tuple) and len(given) == 2 and not is_text(given[0])
+        positive, negative = given if pair else (given, None)
+        sets.append((name, positive, negative))
+    return sets
+
+
+def points(found: list[tuple[float, float, float]]) -> list[CurvePoint]:
+    """The plain values of the extension with names."""
+    return [CurvePoint(*point) for point in found]
+
+
+def taste_of(parts: tuple[int, float, list[tuple[str, float]], float]) -> Taste:
+    """The plain values of the extension with names."""
+    ratings, trust, dials, unnamed = parts
+    return Taste(ratings, trust, dict(dials), unnamed)
+
+
+def rating_of_dwell(seconds: float) -> float:
+    """The rating in [0, 1] that a time of reading amounts to: ``1 - 2 ** (-seconds / 30)``.
+
+    One half after thirty seconds, the dwell that satisfied clicks are told by (Fox et al., 2005).
+    Negative times and what is not a number give 0.
+
+    >>> import ragcore as rag
+    >>> rag.rating_of_dwell(30), rag.rating_of_dwell(float("nan"))
+    (0.5, 0.0)
+    """
+    return _core.rating_of_dwell(seconds)
+
+
 def strengths(dials: Dials | None) -> list[tuple[str, float]]:
     """Dials as pairs of name and strength."""
     pairs = dials.items() if isinstance(dials, Mapping) else dials or ()
@@ -523,10 +787,18 @@ def strengths(dials: Dials | None) -> list[tuple[str, float]]:
 def report(parts: dict[str, Any]) -> RetrainReport:
     """The plain values of the extension with names."""
     dials = [
-        DialChange(name, liked, disliked, _effect(before), _effect(after), changed)
-        for name, liked, disliked, before, after, changed in parts["dials"]
+        DialChange(*counts, _effect(before), _effect(after), _effect(heuristic), changed)
+        for counts, before, after, heuristic, changed in parts["dials"]
     ]
-    return RetrainReport(parts["events"], parts["dropped"], parts["users"], dials)
+    return RetrainReport(
+        parts["events"],
+        parts["dropped"],
+        parts["users"],
+        parts["crowd"],
+        _effect(parts["learnt"]),
+        _effect(parts["heuristic"]),
+        dials,
+    )
 
 
 def _effect(parts: tuple[float, float, float] | None) -> Effect | None:
@@ -540,9 +812,13 @@ def _one(values: object, name: str) -> Vectors:
 
 
 def _restore_vector(
-    name: str, values: Vectors, scale: float, effect: tuple[float, float, float] | None
+    name: str,
+    values: Vectors,
+    scale: float,
+    effect: tuple[float, float, float] | None,
+    loss: float | None = None,
 ) -> SteeringVector:
-    return SteeringVector(values, name=name, scale=scale, effect=effect)
+    return SteeringVector(values, name=name, scale=scale, effect=effect, loss=loss)
 
 
 def _restore_set(data: bytes) -> Steering:

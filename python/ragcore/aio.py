@@ -52,6 +52,7 @@ __all__ = [
     "nondominated_sort",
     "open",
     "pareto_front",
+    "rating_of_dwell",
     "read_qrels",
     "read_run",
 ]
@@ -216,6 +217,7 @@ open: Any = _function(_plain.open)
 fuse: Any = _function(_plain.fuse)
 mmr: Any = _function(_plain.mmr)
 filter_feedback: Any = _function(_plain.filter_feedback)
+rating_of_dwell: Any = _function(_plain.rating_of_dwell)
 pareto_front: Any = _function(_plain.pareto_front)
 nondominated_sort: Any = _function(_plain.nondominated_sort)
 crowding_distance: Any = _function(_plain.crowding_distance)

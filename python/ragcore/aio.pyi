@@ -13,6 +13,7 @@ from ragcore import (
     Choice,
     Chunk,
     Comparison,
+    CurvePoint,
     Decision,
     Document,
     Estimate,
@@ -21,6 +22,8 @@ from ragcore import (
     Hits,
     Report,
     RetrainReport,
+    Taste,
+    TasteAt,
     ValueEstimate,
 )
 
@@ -129,6 +132,8 @@ class Collection:
         fusion: str = "convex",
         steer: Dials | None = None,
         user: str | None = None,
+        max_loss: float | None = None,
+        application: str = "additive",
         diversity: float = 0.0,
         exact: bool = False,
         effort: int | None = None,
@@ -147,6 +152,8 @@ class Collection:
         fusion: str = "convex",
         steer: Dials | None = None,
         user: str | None = None,
+        max_loss: float | None = None,
+        application: str = "additive",
         diversity: float = 0.0,
         exact: bool = False,
         effort: int | None = None,
@@ -197,11 +204,38 @@ class CollectionSteering:
         negative: object,
         *,
         method: str = "auto",
-        ridge: float = 1.0,
+        ridge: float = 3.0,
         c: float = 1.0,
         folds: int = 5,
         seed: int = 0,
     ) -> _plain.SteeringVector: ...
+    async def learn_joint(
+        self,
+        examples: Mapping[str, object],
+        *,
+        method: str = "auto",
+        ridge: float = 3.0,
+        folds: int = 5,
+        seed: int = 0,
+    ) -> list[_plain.SteeringVector]: ...
+    async def curve(
+        self,
+        name: str,
+        strengths: object,
+        *,
+        neighbours: int = 10,
+        max_queries: int = 400,
+        max_documents: int = 5000,
+        seed: int = 0,
+    ) -> list[CurvePoint]: ...
+    async def cross_talk(
+        self,
+        *,
+        neighbours: int = 10,
+        max_queries: int = 400,
+        max_documents: int = 5000,
+        seed: int = 0,
+    ) -> Points: ...
     async def add(self, vector: _plain.SteeringVector) -> None: ...
     @property
     def dials(self) -> list[str]: ...
@@ -213,7 +247,13 @@ class CollectionSteering:
     def __len__(self) -> int: ...
     async def remove(self, name: str) -> None: ...
     async def apply(
-        self, query_vector: object, dials: Dials | None = None, user: str | None = None
+        self,
+        query_vector: object,
+        dials: Dials | None = None,
+        user: str | None = None,
+        *,
+        application: str = "additive",
+        max_loss: float | None = None,
     ) -> Vectors: ...
     async def feedback(
         self,
@@ -224,7 +264,10 @@ class CollectionSteering:
         user: str | None = None,
         dials: Dials | None = None,
         at: float | None = None,
+        position: int | None = None,
     ) -> None: ...
+    async def taste(self, user: str) -> Taste: ...
+    async def drift(self, user: str) -> list[TasteAt]: ...
     async def retrain(
         self,
         *,
@@ -371,11 +414,21 @@ class Steering:
         *,
         embedder: Embedder | _plain.Embedder | None = None,
         method: str = "auto",
-        ridge: float = 1.0,
+        ridge: float = 3.0,
         c: float = 1.0,
         folds: int = 5,
         seed: int = 0,
     ) -> _plain.SteeringVector: ...
+    async def learn_joint(
+        self,
+        examples: Mapping[str, object],
+        *,
+        embedder: Embedder | _plain.Embedder | None = None,
+        method: str = "auto",
+        ridge: float = 3.0,
+        folds: int = 5,
+        seed: int = 0,
+    ) -> list[_plain.SteeringVector]: ...
     @property
     def dials(self) -> list[str]: ...
     @property
@@ -391,13 +444,28 @@ class Steering:
         *,
         loss: float = 0.03,
         neighbours: int = 10,
-        max_queries: int = 100,
+        max_queries: int = 400,
         max_documents: int = 5000,
         seed: int = 0,
     ) -> None: ...
     async def orthogonalize(self) -> None: ...
+    async def cross_talk(
+        self,
+        documents: object,
+        *,
+        neighbours: int = 10,
+        max_queries: int = 400,
+        max_documents: int = 5000,
+        seed: int = 0,
+    ) -> Points: ...
     async def apply(
-        self, query_vector: object, dials: Dials | None = None, user: str | None = None
+        self,
+        query_vector: object,
+        dials: Dials | None = None,
+        user: str | None = None,
+        *,
+        application: str = "additive",
+        max_loss: float | None = None,
     ) -> Vectors: ...
     async def feedback(
         self,
@@ -408,7 +476,10 @@ class Steering:
         user: str | None = None,
         dials: Dials | None = None,
         at: float | None = None,
+        position: int | None = None,
     ) -> None: ...
+    async def taste(self, user: str) -> Taste: ...
+    async def drift(self, user: str) -> list[TasteAt]: ...
     async def retrain(
         self,
         *,
@@ -438,7 +509,7 @@ class SteeringVector:
         embedder: Embedder | _plain.Embedder | None = None,
         name: str = "",
         method: str = "auto",
-        ridge: float = 1.0,
+        ridge: float = 3.0,
         c: float = 1.0,
         folds: int = 5,
         seed: int = 0,
@@ -501,5 +572,6 @@ async def open(
     durability: str = "sync",
 ) -> Collection: ...
 async def pareto_front(points: object, *, maximize: bool | Sequence[bool] = False) -> Keys: ...
+async def rating_of_dwell(seconds: float) -> float: ...
 async def read_qrels(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]: ...
 async def read_run(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]: ...

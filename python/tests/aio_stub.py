@@ -33,6 +33,7 @@ from ragcore import (
     Choice,
     Chunk,
     Comparison,
+    CurvePoint,
     Decision,
     Document,
     Estimate,
@@ -41,6 +42,8 @@ from ragcore import (
     Hits,
     Report,
     RetrainReport,
+    Taste,
+    TasteAt,
     ValueEstimate,
 )
 

@@ -114,7 +114,37 @@ def steering_learn(inputs: dict[str, Any], options: dict[str, Any], seed: int) -
 def steering_apply(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
     dials = steering(inputs["vectors"], inputs["scales"], inputs["names"])
     strengths = list(zip(inputs["dials"], numbers(inputs["strengths"]), strict=True))
-    return {"vector": dials.apply(numbers(inputs["query"]), strengths)}
+    return {"vector": dials.apply(numbers(inputs["query"]), strengths, **options)}
+
+
+@runner
+def steering_joint(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    sets = zip(inputs["names"], inputs["positive"], inputs["negative"], strict=True)
+    examples = {
+        name: (numbers(positive), numbers(negative)) if negative else numbers(positive)
+        for name, positive, negative in sets
+    }
+    dials = rag.Steering()
+    try:
+        learnt = dials.learn_joint(examples, seed=seed, **options)
+    except rag.Error:
+        assert dials.dials == []
+        raise
+    assert dials.dials == sorted(inputs["names"])
+    return {
+        "vectors": [dial.vector.tolist() for dial in learnt],
+        "effects": [dial.effect for dial in learnt],
+        "scales": [dial.scale for dial in learnt],
+    }
+
+
+@runner
+def steering_curve(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    vector = dial("v", inputs["vector"], inputs["scale"])
+    documents, strengths = numbers(inputs["documents"]), numbers(inputs["strengths"])
+    points = vector.curve(documents, strengths, seed=seed, **options)
+    assert [point.strength for point in points] == strengths
+    return {"losses": [p.loss for p in points], "gains": [p.gain for p in points]}
 
 
 @runner

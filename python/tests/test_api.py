@@ -29,7 +29,10 @@ VERBS: list[tuple[Any, list[str]]] = [
     (rag.SteeringVector.learn, ["LearnOptions"]),
     (rag.SteeringVector.calibrated, ["CalibrateOptions"]),
     (rag.Steering.calibrate, ["CalibrateOptions"]),
+    (rag.SteeringVector.apply, ["ApplyOptions"]),
     (rag.Steering.learn, ["LearnOptions"]),
+    (rag.Steering.apply, ["ApplyOptions"]),
+    (rag.CollectionSteering.apply, ["ApplyOptions"]),
     (rag.Steering.retrain, ["RetrainOptions"]),
     (rag.CollectionSteering.learn, ["LearnOptions"]),
     (rag.CollectionSteering.retrain, ["RetrainOptions"]),
@@ -102,11 +105,12 @@ SIGNATURES = {
     "Collection.count": "filter=None",
     "Collection.ids": "",
     "Collection.search": "query, k=10, *, vector=None, filter=None, mode='hybrid', "
-    "bm25_weight=None, fusion='convex', steer=None, user=None, diversity=0.0, exact=False, "
-    "effort=None, explain=False, min_relevance=None",
+    "bm25_weight=None, fusion='convex', steer=None, user=None, max_loss=None, "
+    "application='additive', diversity=0.0, exact=False, effort=None, explain=False, "
+    "min_relevance=None",
     "Collection.search_many": "queries, k=10, *, filter=None, mode='hybrid', bm25_weight=None, "
-    "fusion='convex', steer=None, user=None, diversity=0.0, exact=False, effort=None, "
-    "explain=False, min_relevance=None",
+    "fusion='convex', steer=None, user=None, max_loss=None, application='additive', "
+    "diversity=0.0, exact=False, effort=None, explain=False, min_relevance=None",
     "Collection.calibrate": "queries, qrels, *, method='auto', folds=5, seed=0, k=10, "
     "mode='hybrid', bm25_weight=None, fusion='convex', effort=None",
     "Collection.clear_calibration": "",
@@ -118,17 +122,34 @@ SIGNATURES = {
     "Collection.close": "",
     "SteeringVector.learn": "positive, negative, *, embedder=None, name='', method='auto', seed=0",
     "SteeringVector.orthogonal_to": "other",
-    "SteeringVector.apply": "query_vector, strength=1.0",
+    "SteeringVector.apply": "query_vector, strength=1.0, *, application='additive', max_loss=None",
+    "SteeringVector.curve": "documents, strengths, *, neighbours=10, max_queries=400, "
+    "max_documents=5000, seed=0",
     "Steering": "vectors=()",
     "Steering.learn": "name, positive, negative, *, embedder=None, method='auto', seed=0",
     "Steering.remove": "name",
-    "Steering.apply": "query_vector, dials=None, user=None",
-    "Steering.feedback": "query_vector, item_vector, rating, *, user=None, dials=None, at=None",
+    "Steering.learn_joint": "examples, *, embedder=None, method='auto', ridge=3.0, folds=5, seed=0",
+    "Steering.cross_talk": "documents, *, neighbours=10, max_queries=400, max_documents=5000, "
+    "seed=0",
+    "Steering.apply": "query_vector, dials=None, user=None, *, application='additive', "
+    "max_loss=None",
+    "Steering.feedback": "query_vector, item_vector, rating, *, user=None, dials=None, at=None, "
+    "position=None",
+    "Steering.taste": "user",
+    "Steering.drift": "user",
     "Steering.retrain": "",
     "Steering.forget": "user",
     "Steering.merge": "other",
     "Steering.save": "path",
     "Steering.load": "path",
+    "CollectionSteering.learn_joint": "examples, *, method='auto', ridge=3.0, folds=5, seed=0",
+    "CollectionSteering.curve": "name, strengths, *, neighbours=10, max_queries=400, "
+    "max_documents=5000, seed=0",
+    "CollectionSteering.cross_talk": "*, neighbours=10, max_queries=400, max_documents=5000, "
+    "seed=0",
+    "CollectionSteering.taste": "user",
+    "CollectionSteering.drift": "user",
+    "rating_of_dwell": "seconds",
     "filter_feedback": "ratings, at, *, half_life, users=None, sigma=3.0",
     "Bandit": "arms, *, priors=None, policy='thompson', discount=1.0, seed=None",
     "Bandit.choose": "domain='general', *, context=None",
@@ -165,7 +186,7 @@ SIGNATURES = {
 }
 PROPERTIES = {
     "Embedder": "dim max_tokens precision name fingerprint",
-    "SteeringVector": "vector name dim effect",
+    "SteeringVector": "vector name dim effect loss",
     "Steering": "dials",
     "Bandit": "domains log",
     "Calibration": "report",
@@ -181,6 +202,9 @@ TUPLES = {
     "Estimate": "value mean sd count",
     "Decision": "id name expected front",
     "Effect": "value low high",
+    "CurvePoint": "strength loss gain",
+    "Taste": "ratings trust dials unnamed",
+    "TasteAt": "at rating taste",
     "ValueEstimate": "value low high",
     "Comparison": "metric a b difference p_value queries wins ties losses",
     "CalibrationReport": "method pairs positives negatives folds brier log_loss ece bins",

@@ -234,3 +234,217 @@ def test_the_filter_refuses_what_are_no_users(users: Any, told: str) -> None:
 def test_the_filter_refuses_what_is_no_cap(per_user: Any) -> None:
     with pytest.raises(rag.InvalidArgument, match="per_user"):
         rag.filter_feedback([0, 1], [0, 0], half_life=1, users=[1, 2], per_user=per_user)
+
+
+Sets = dict[str, np.ndarray[Any, Any]]
+
+
+def overlapping(sign: float, seed: int = 0) -> Sets:
+    """Rows that have (or lack) three attributes, each of which has some of the one before."""
+    rng = np.random.default_rng(seed)
+    axes = np.eye(12)
+    towards = {"able": axes[0], "bold": axes[1] + 0.7 * axes[0], "calm": axes[2] + 0.7 * axes[1]}
+    return {name: rng.normal(size=(60, 12)) + 3 * sign * axis for name, axis in towards.items()}
+
+
+def overlap(steering: rag.Steering) -> float:
+    rows = np.stack([steering[name].vector for name in steering])
+    return float(np.abs(rows @ rows.T - np.eye(len(rows))).max())
+
+
+def test_dials_learnt_together_leave_each_other_alone() -> None:
+    sets, lacking = overlapping(1.0), overlapping(-1.0, seed=1)
+    both = {name: (rows, lacking[name]) for name, rows in sets.items()}
+    alone, together, turned = rag.Steering(), rag.Steering(), rag.Steering()
+    for name, (rows, others) in both.items():
+        alone.learn(name, rows, others)
+    learnt = together.learn_joint(both)
+    turned.learn_joint(dict(reversed(both.items())))
+    assert [dial.name for dial in learnt] == list(sets)
+    assert overlap(together) < 0.5 * overlap(alone)
+    for name in sets:
+        assert together[name].vector @ turned[name].vector > 0.9999
+        dial = together[name]
+        assert dial.effect is not None and dial.effect.low > 0 and dial.loss is not None
+    documents = np.concatenate([*sets.values(), *lacking.values()])
+    talk = together.cross_talk(documents)
+    assert talk.shape == (3, 3) and talk.dtype == np.float64
+    assert talk.diagonal().min() > 3 * np.abs(talk - np.diag(talk.diagonal())).max()
+    assert rag.Steering().cross_talk(documents).shape == (0, 0)
+    # Of three that are told from each other one follows from the others, and no more.
+    others = rag.Steering()
+    others.learn_joint(sets)
+    assert overlap(others) < 0.6
+    with pytest.raises(rag.InvalidArgument, match="only from each other"):
+        rag.Steering().learn_joint({"able": sets["able"], "bold": sets["bold"]})
+    for bad in (
+        {},
+        {"able": sets["able"]},
+        {"able": sets["able"], "bold": (sets["bold"], sets["bold"][:3])},
+        {"able": sets["able"], "bold": sets["bold"][:, :5]},
+        {"able": sets["able"], "": sets["bold"]},
+        {"able": sets["able"], "bold": sets["bold"][:1]},
+        [("able", sets["able"])],
+    ):
+        made = rag.Steering()
+        with pytest.raises((rag.InvalidArgument, rag.DimensionMismatch)):
+            made.learn_joint(bad)  # type: ignore[arg-type]
+        assert made.dials == []
+    with pytest.raises(rag.AlreadyExists):
+        together.learn_joint({"new": both["bold"], "able": both["able"]})
+    assert together.dials == ["able", "bold", "calm"]
+    for method in ("pca", "magic"):
+        with pytest.raises(rag.InvalidArgument):
+            rag.Steering().learn_joint(sets, method=method)
+
+
+def test_dials_are_learnt_together_from_texts(embedder: rag.Embedder) -> None:
+    things = ("tea", "a pen", "milk", "the book", "some bread")
+    polite = [f"could you please bring {x}, thank you so much" for x in things]
+    blunt = [f"bring {x} now" for x in things]
+    glad = [f"how wonderful, {x} is here, I am so happy" for x in things]
+    steering = rag.Steering()
+    learnt = steering.learn_joint({"polite": (polite, blunt), "glad": iter(glad)})
+    by_hand = rag.Steering().learn_joint(
+        {
+            "polite": (embedder.encode(polite), embedder.encode(blunt)),
+            "glad": embedder.encode(glad),
+        }
+    )
+    for a, b in zip(learnt, by_hand, strict=True):
+        assert np.array_equal(a.vector, b.vector)
+    col = rag.open()
+    col.add([str(i) for i in range(15)], polite + blunt + glad)
+    kept = col.steering.learn_joint({"polite": (polite, blunt), "glad": glad})
+    assert [dial.name for dial in kept] == ["polite", "glad"] and col.steering.dials == [
+        "glad",
+        "polite",
+    ]
+    assert np.array_equal(kept[0].vector, learnt[0].vector)
+    with pytest.raises(rag.AlreadyExists):
+        col.steering.learn_joint({"new": (polite, blunt), "glad": glad})
+    assert "new" not in col.steering
+    two = col.steering.curve("glad", [0.0, 2.0])
+    assert two[0] == (0.0, 0.0, 0.0) and two[1].loss > 0
+    assert col.steering.cross_talk().shape == (2, 2)
+    with pytest.raises(rag.NotFound):
+        col.steering.curve("sad", [1.0])
+    plain = col.search("bring it", steer={"glad": 50.0}).scores
+    held = col.search("bring it", steer={"glad": 50.0}, max_loss=0.0001).scores
+    turned = col.search_many(["bring it"], steer={"glad": 50.0}, application="geodesic")[0].scores
+    assert not np.array_equal(plain, held) and not np.array_equal(plain, turned)
+    same = col.search("bring it", steer={"glad": 0.0}).scores
+    assert np.allclose(held, same, atol=0.02)
+    with pytest.raises(rag.InvalidArgument, match="max_loss"):
+        col.search("bring it", max_loss=0.9)
+    with pytest.raises(rag.InvalidArgument, match="application"):
+        col.search("bring it", application="slerp")
+
+
+def test_what_a_dial_costs_is_measured_kept_and_bounded() -> None:
+    documents = np.random.default_rng(4).normal(size=(200, 6)).astype(np.float32)
+    plain = rag.SteeringVector(np.eye(6)[0], name="x", scale=0.3)
+    assert plain.loss is None
+    dial = plain.calibrated(documents, loss=0.05)
+    assert dial.loss == pytest.approx(0.05, abs=0.005)
+    assert (dial * 2.0).loss is None and dial.named("y").loss == dial.loss
+    again = pickle.loads(pickle.dumps(dial))
+    assert (again.loss, again.scale) == (dial.loss, dial.scale)
+    assert rag.SteeringVector([1.0], loss=0.25).loss == 0.25
+    assert rag.SteeringVector([1.0], loss=1.5).loss is None
+    set_of = pickle.loads(pickle.dumps(rag.Steering([dial])))
+    assert set_of["x"].loss == dial.loss
+    curve = dial.curve(documents, [-1.0, 0.0, 1.0, 2.0])
+    assert [point.strength for point in curve] == [-1.0, 0.0, 1.0, 2.0]
+    assert curve[2].loss == pytest.approx(dial.loss, rel=1e-3)
+    assert curve[0].gain < curve[1].gain == 0.0 < curve[2].gain < curve[3].gain
+    assert dial.curve(documents, []) == []
+    query = np.eye(6, dtype=np.float32)[1]
+    held = dial.apply(query, 3.0, max_loss=dial.loss)
+    assert np.allclose(held, dial.apply(query), atol=1e-6)
+    assert np.array_equal(dial.apply(query, 0.5, max_loss=0.5), dial.apply(query, 0.5))
+    turned = dial.apply(query, 1.0, application="geodesic")
+    assert np.allclose(turned, dial.apply(query), atol=1e-6)
+    far = dial.apply(dial.vector, 9.0, application="geodesic")
+    assert np.allclose(far, dial.vector, atol=1e-6)
+    steering = rag.Steering([dial])
+    assert np.array_equal(steering.apply(query, {"x": 3.0}, max_loss=dial.loss), held)
+    for fails in (
+        lambda: dial.apply(query, 1.0, max_loss=0.9),
+        lambda: dial.apply(query, 1.0, max_loss=0.0),
+        lambda: steering.apply(query, {"x": 1.0}, max_loss=float("nan")),
+        lambda: steering.apply(query, {"x": 1.0}, application="slerp"),
+        lambda: dial.curve(documents, [101.0]),
+        lambda: dial.curve(documents, ["a"]),
+        lambda: dial.curve(documents[:2], [1.0]),
+        lambda: dial.curve(documents, [0.0] * 1001),
+    ):
+        with pytest.raises(rag.InvalidArgument):
+            fails()
+    for fails in (
+        lambda: dial.curve(documents[:, :3], [1.0]),
+        lambda: steering.cross_talk(documents[:, :3]),
+    ):
+        with pytest.raises(rag.DimensionMismatch):
+            fails()
+
+
+@pytest.mark.parametrize("where", ["set", "collection"])
+def test_a_taste_is_told_in_the_words_of_the_dials(where: str, tmp_path: Path) -> None:
+    calm = rag.SteeringVector([0.0, 1.0, 0.0], name="calm", scale=0.2)
+    steering: Any = rag.Steering([calm])
+    if where == "collection":
+        col = rag.open(tmp_path / "store", dim=3)
+        col.steering.add(calm)
+        steering = col.steering
+    query, item = [1.0, 0.0, 0.0], [0.8, 0.6, 0.0]
+    assert steering.taste("ann") == rag.Taste(0, 0.0, {"calm": 0.0}, 0.0)
+    assert steering.drift("ann") == []
+    for i in range(9):
+        steering.feedback(query, item, 1.0, user="ann", at=float(i))
+    steering.feedback(query, item, 1.0, user="bob", at=0.0)
+    steering.feedback(query, item, 1.0, user="cid", at=0.0, position=5)
+    steering.feedback(query, item, 1.0, user="dan", at=0.0, position=np.int64(1))
+    taste = steering.taste("ann")
+    assert taste.ratings == 9 and taste.dials["calm"] > 0.5 and taste.unnamed < 0.01
+    drift = steering.drift("ann")
+    assert [step.at for step in drift] == list(range(9)) and drift[-1].taste == taste
+    assert drift[0].taste.dials["calm"] < taste.dials["calm"] and drift[0].rating == 1.0
+    # A like of what stood fifth is followed further than one of what stood first.
+    assert steering.taste("cid").trust > steering.taste("bob").trust
+    assert steering.taste("dan") == steering.taste("bob")
+    before = steering.users
+    for position in (0, -1, 1.5, "first", True):
+        with pytest.raises(rag.InvalidArgument, match="position"):
+            steering.feedback(query, item, 1.0, user="new", position=position)
+    assert steering.users == before
+    report = steering.retrain()
+    assert (report.crowd, report.learnt, report.heuristic) == (0, None, None)
+    assert report.dials[0].heuristic is None
+    assert steering.forget("ann") and steering.taste("ann").ratings == 0
+    assert steering.drift("ann") == []
+
+
+def test_a_crowd_leads_who_comes_new() -> None:
+    steering = rag.Steering()
+    rng = np.random.default_rng(1)
+    for user in range(12):
+        for i in range(20):
+            item = rng.normal(size=6)
+            liked = float(item[1] > 0)
+            steering.feedback(np.eye(6)[0], item, liked, user=f"user {user}", at=float(i))
+    query = np.eye(6, dtype=np.float32)[0]
+    assert steering.apply(query, user="new")[1] == 0.0
+    report = steering.retrain()
+    assert report.crowd == 12 and report.learnt is not None and report.learnt.low > 0
+    assert report.heuristic is not None
+    assert steering.apply(query, user="new")[1] > 0.01
+    assert steering.taste("new").ratings == 0 and steering.taste("new").trust > 0
+    copy = pickle.loads(pickle.dumps(steering))
+    assert np.array_equal(copy.apply(query, user="new"), steering.apply(query, user="new"))
+
+
+def test_reading_for_half_a_minute_is_half_a_like() -> None:
+    assert rag.rating_of_dwell(30.0) == 0.5 and rag.rating_of_dwell(0) == 0.0
+    assert rag.rating_of_dwell(-3.0) == rag.rating_of_dwell(float("nan")) == 0.0
+    assert rag.rating_of_dwell(float("inf")) == 1.0 > rag.rating_of_dwell(300.0) > 0.99

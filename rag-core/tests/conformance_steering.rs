@@ -2,8 +2,8 @@
 
 use rag_core::options::OptionValue;
 use rag_core::steering::{
-    ApplyOptions, CalibrateOptions, FilterOptions, LearnOptions, Steering, SteeringVector,
-    filter_feedback,
+    ApplyOptions, Attribute, CalibrateOptions, FilterOptions, LearnOptions, Steering,
+    SteeringVector, filter_feedback,
 };
 use rag_core::{Matrix, Result, Rows};
 use serde_json::Value;
@@ -115,6 +115,43 @@ fn learn() {
     });
 }
 
+#[test]
+fn joint() {
+    check("steering_joint", |case| {
+        let mut o = LearnOptions::default().seed(case["seed"].as_u64().unwrap());
+        options(case, |name, value| o.set(name, value))?;
+        let names = texts(&case["inputs"]["names"]);
+        let sets = |side: &str| -> Vec<Matrix> {
+            let each = case["inputs"][side].as_array().unwrap().iter();
+            each.map(matrix).collect()
+        };
+        let (positive, negative) = (sets("positive"), sets("negative"));
+        let attributes: Vec<Attribute<'_>> = (0..names.len())
+            .map(|i| Attribute {
+                name: names[i],
+                positive: positive[i].rows(),
+                negative: (!negative[i].is_empty()).then(|| negative[i].rows()),
+            })
+            .collect();
+        let mut set = Steering::new();
+        let learnt = set.learn_joint(&attributes, &o);
+        assert_eq!(set.len(), if learnt.is_ok() { names.len() } else { 0 });
+        learnt?;
+        let mut pairs = Vec::new();
+        for (i, name) in names.into_iter().enumerate() {
+            let (dial, want) = (set.get(name)?, &case["want"]);
+            if want.is_object() {
+                pairs.extend(pair(dial.vector(), &want["vectors"][i]));
+                let e = dial.effect().unwrap();
+                let effect = [e.value, e.low, e.high];
+                pairs.extend(effect.into_iter().zip(numbers(&want["effects"][i])));
+                pairs.push((dial.scale(), number(&want["scales"][i])));
+            }
+        }
+        Ok(pairs)
+    });
+}
+
 /// The same but for the rounding of float32.
 fn near(a: &[f32], b: &[f32]) {
     let off = a.iter().zip(b).map(|(a, b)| (a - b).abs());
@@ -210,6 +247,31 @@ fn calibrate() {
         let got = v.calibrated(documents.rows(), &o)?.scale();
         let want = &case["want"]["scale"];
         Ok(want.as_f64().map(|w| (got, w)).into_iter().collect())
+    });
+}
+
+#[test]
+fn curve() {
+    check("steering_curve", |case| {
+        let mut o = CalibrateOptions::default().seed(case["seed"].as_u64().unwrap());
+        options(case, |name, value| o.set(name, value))?;
+        let inputs = &case["inputs"];
+        let v = vector("v", &floats(&inputs["vector"]), number(&inputs["scale"]))?;
+        let documents = matrix(&inputs["documents"]);
+        let strengths = numbers(&inputs["strengths"]);
+        let points = v.curve(documents.rows(), &strengths, &o)?;
+        let Some(want) = case["want"].as_object() else {
+            return Ok(Vec::new());
+        };
+        let (losses, gains) = (numbers(&want["losses"]), numbers(&want["gains"]));
+        assert_eq!((points.len(), losses.len()), (strengths.len(), gains.len()));
+        let mut pairs = Vec::new();
+        for (i, point) in points.iter().enumerate() {
+            pairs.push((point.strength, strengths[i]));
+            pairs.push((point.loss, losses[i]));
+            pairs.push((point.gain, gains[i]));
+        }
+        Ok(pairs)
     });
 }
 

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use rag_core::clock::ManualClock;
 use rag_core::steering::{
-    CalibrateOptions, LearnMethod, LearnOptions, MAX_EVENTS_PER_USER, RetrainOptions, Steering,
-    SteeringVector,
+    Attribute, CalibrateOptions, Feedback, LearnMethod, LearnOptions, MAX_EVENTS_PER_USER,
+    RetrainOptions, Steering, SteeringVector,
 };
 use rag_core::{ErrorKind, Matrix, Rng, Rows};
 use std::sync::Arc;
@@ -472,4 +472,407 @@ fn a_worker_goes_on_where_a_saved_set_left_off() {
         .unwrap();
     assert_eq!(copy.events(), 4);
     assert!(Steering::from_bytes(&copy.to_bytes()).is_ok());
+}
+
+/// Rows of eight attributes along axes that overlap like those of feelings do: what has one, and
+/// what lacks it.
+fn overlapping(seed: u64) -> Vec<(String, Matrix, Matrix)> {
+    let dim = 24;
+    let mut rng = Rng::new(seed);
+    let axes: Vec<Vec<f64>> = (0..8)
+        .map(|a| {
+            let mut axis: Vec<f64> = (0..dim).map(|_| 0.1 * rng.normal()).collect();
+            axis[a] += 1.0;
+            axis[(a + 1) % 8] += 0.6;
+            axis
+        })
+        .collect();
+    let mut rows = |axis: &[f64], sign: f64| {
+        let rows = (0..40).flat_map(|_| {
+            let row = axis.iter().map(|v| (1.5 * sign * v + rng.normal()) as f32);
+            row.collect::<Vec<f32>>()
+        });
+        Matrix::from_vec(rows.collect(), dim).unwrap()
+    };
+    let each = axes.iter().enumerate();
+    each.map(|(a, axis)| (format!("attribute {a}"), rows(axis, 1.0), rows(axis, -1.0)))
+        .collect()
+}
+
+fn attributes(sets: &[(String, Matrix, Matrix)]) -> Vec<Attribute<'_>> {
+    sets.iter()
+        .map(|(name, positive, negative)| Attribute {
+            name,
+            positive: positive.rows(),
+            negative: Some(negative.rows()),
+        })
+        .collect()
+}
+
+/// The mean of what stands off the diagonal, over the mean of what stands on it.
+fn talk(set: &Steering, documents: &Matrix) -> f64 {
+    let options = CalibrateOptions::default();
+    let talk = set.cross_talk(documents.rows(), &options).unwrap();
+    let k = set.len();
+    assert_eq!(talk.len(), k * k);
+    let sum = |own: bool| -> f64 {
+        let cells = talk.iter().enumerate();
+        let chosen = cells.filter(|(at, _)| (at / k == at % k) == own);
+        chosen.map(|(_, v)| v.abs()).sum()
+    };
+    sum(false) / (k - 1) as f64 / sum(true)
+}
+
+#[test]
+fn dials_learnt_together_turn_each_other_less() {
+    let sets = overlapping(60);
+    let (mut alone, mut together) = (Steering::new(), Steering::new());
+    let options = LearnOptions::default();
+    for (name, positive, negative) in &sets {
+        alone
+            .learn(name, positive.rows(), negative.rows(), &options)
+            .unwrap();
+    }
+    together.learn_joint(&attributes(&sets), &options).unwrap();
+    let rows: Vec<f32> = overlapping(61)
+        .iter()
+        .flat_map(|(_, p, n)| [p.rows().data(), n.rows().data()].concat())
+        .collect();
+    let documents = Matrix::from_vec(rows, 24).unwrap();
+    let (before, after) = (talk(&alone, &documents), talk(&together, &documents));
+    assert!(after < 0.5 * before, "{before} {after}");
+    for dial in together.dials() {
+        assert!((length(dial.vector()) - 1.0).abs() < 1e-6);
+        assert!(dial.effect().unwrap().is_measurable(), "{}", dial.name());
+        assert!(dial.loss().is_some() && dial.scale() < 2.0);
+    }
+}
+
+#[test]
+fn the_order_of_attributes_and_of_rows_does_not_matter() {
+    let sets = overlapping(62);
+    let options = LearnOptions::default();
+    let learnt = |sets: &[(String, Matrix, Matrix)]| {
+        let mut set = Steering::new();
+        set.learn_joint(&attributes(sets), &options).unwrap();
+        set
+    };
+    let one = learnt(&sets);
+    let back = |m: &Matrix| {
+        let rows: Vec<f32> = m.rows().iter().rev().flatten().copied().collect();
+        Matrix::from_vec(rows, m.dim()).unwrap()
+    };
+    let turned: Vec<_> = sets
+        .iter()
+        .rev()
+        .map(|(name, p, n)| (name.clone(), back(p), back(n)))
+        .collect();
+    for (a, b) in one.dials().zip(learnt(&turned).dials()) {
+        assert!(cosine(a.vector(), b.vector()) > 0.999_99, "{}", a.name());
+        assert!((a.scale() - b.scale()).abs() < 0.05 * a.scale());
+    }
+    assert_eq!(learnt(&sets).to_bytes(), one.to_bytes());
+}
+
+#[test]
+fn attributes_are_learnt_all_or_none() {
+    let sets = overlapping(63);
+    let options = LearnOptions::default();
+    let all = attributes(&sets);
+    let short = random(64, 5, 7, 0.0);
+    let one_row = random(65, 1, 24, 0.0);
+    let with = |change: &dyn Fn(&mut Vec<Attribute<'_>>)| {
+        let mut changed = all.clone();
+        change(&mut changed);
+        let mut set = Steering::new();
+        set.insert(SteeringVector::from_parts("there", &[1.0; 24], 1.0, None).unwrap())
+            .unwrap();
+        let before = set.to_bytes();
+        let error = set.learn_joint(&changed, &options).unwrap_err();
+        assert_eq!(set.to_bytes(), before, "{error}");
+        error
+    };
+    // What is made outlives the closures, which only borrow.
+    let mut kinds = Vec::new();
+    for at in [0, 7] {
+        let told = [
+            with(&|a| a.truncate(1)),
+            with(&|a| a.clear()),
+            with(&|a| a[at].name = "there"),
+            with(&|a| a[at].name = a[3].name),
+            with(&|a| a[at].name = ""),
+            with(&|a| a[at].negative = Some(a[at].positive)),
+        ];
+        kinds.extend(told.iter().map(|e| e.kind()));
+    }
+    let wanted = [
+        ErrorKind::InvalidArgument,
+        ErrorKind::InvalidArgument,
+        ErrorKind::AlreadyExists,
+        ErrorKind::InvalidArgument,
+        ErrorKind::InvalidArgument,
+        ErrorKind::InvalidArgument,
+    ];
+    assert_eq!(kinds, [wanted, wanted].concat());
+    let mut bad = all.clone();
+    bad[7].negative = Some(short.rows());
+    let mut set = Steering::new();
+    let refused = set.learn_joint(&bad, &options).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::DimensionMismatch);
+    bad[7].negative = Some(one_row.rows());
+    let refused = set.learn_joint(&bad, &options).unwrap_err();
+    assert!(refused.message().contains("attribute 7"), "{refused}");
+    assert!(set.is_empty() && set.dim().is_none());
+}
+
+/// A set with one dial along the second axis, and the query and item that like it.
+fn calm() -> (Steering, [f32; 3], [f32; 3]) {
+    let mut set = Steering::with_clock(Arc::new(ManualClock::new(0.0)));
+    set.insert(SteeringVector::from_parts("calm", &[0.0, 1.0, 0.0], 0.2, None).unwrap())
+        .unwrap();
+    (set, [1.0, 0.0, 0.0], [0.8, 0.6, 0.0])
+}
+
+#[test]
+fn a_taste_names_what_moves_the_query() {
+    let (mut set, query, item) = calm();
+    let nobody = set.taste("ann");
+    assert_eq!(
+        (nobody.ratings, nobody.trust, nobody.unnamed),
+        (0, 0.0, 0.0)
+    );
+    assert_eq!(nobody.dials, [("calm".to_owned(), 0.0)]);
+    for i in 0..9 {
+        let at = Some(f64::from(i));
+        set.feedback(&query, &item, 1.0, Some("ann"), &[], at)
+            .unwrap();
+        set.feedback(&query, &[0.8, 0.0, 0.6], 1.0, Some("bob"), &[], at)
+            .unwrap();
+    }
+    let (ann, bob) = (set.taste("ann"), set.taste("bob"));
+    assert!(ann.unnamed < 0.01 && bob.unnamed > 0.99, "{ann:?} {bob:?}");
+    // What the taste says moves the query as the user does.
+    let user = set.apply(&query, &[], Some("ann")).unwrap();
+    let dial = set
+        .apply(&query, &[("calm", ann.dials[0].1)], None)
+        .unwrap();
+    assert!(cosine(&user, &dial) > 0.999_99);
+    let drift = set.drift("ann");
+    assert_eq!(drift.len(), 9);
+    assert_eq!(drift[8].taste, ann);
+    for (i, pair) in drift.windows(2).enumerate() {
+        assert_eq!(pair[0].at, i as f64);
+        assert!(pair[0].taste.trust < pair[1].taste.trust);
+    }
+    assert!(set.drift("nobody").is_empty());
+    assert!(set.forget("ann") && set.drift("ann").is_empty());
+    assert_eq!(set.taste("ann"), nobody);
+    // Without a dial nothing is named.
+    set.remove("calm").unwrap();
+    assert_eq!(
+        (set.taste("bob").dials.len(), set.taste("bob").unnamed),
+        (0, 1.0)
+    );
+}
+
+#[test]
+fn a_like_further_down_counts_for_those_who_did_not_look() {
+    let (empty, query, item) = calm();
+    let moved = |ratings: usize, position: Option<usize>, rating: f64| {
+        let mut set = empty.clone();
+        for _ in 0..ratings {
+            let told = Feedback {
+                position,
+                ..Feedback::new(&query, &item, rating)
+            };
+            set.rate(&told.by("ann")).unwrap();
+        }
+        (
+            set.taste("ann"),
+            set.apply(&query, &[], Some("ann")).unwrap(),
+        )
+    };
+    let trust = |m: &(rag_core::steering::Taste, Vec<f32>)| m.0.trust;
+    let (one, fifth, five) = (
+        moved(1, Some(1), 1.0),
+        moved(1, Some(5), 1.0),
+        moved(5, Some(1), 1.0),
+    );
+    assert_eq!(fifth.0.ratings, 1);
+    // Five likes fade and surprise less each time: the same but for that.
+    assert!(
+        (trust(&fifth) - trust(&five)).abs() < 0.05,
+        "{fifth:?} {five:?}"
+    );
+    assert!(trust(&fifth) > 1.5 * trust(&one));
+    assert_eq!(moved(1, None, 1.0), one);
+    // Nobody passes over what they do not see: a dislike counts once wherever it stands.
+    assert_eq!(moved(1, Some(9), 0.0), moved(1, Some(1), 0.0));
+    // Weights are clipped.
+    assert_eq!(moved(1, Some(10), 1.0), moved(1, Some(usize::MAX), 1.0));
+    assert_ne!(moved(1, Some(9), 1.0), moved(1, Some(10), 1.0));
+    let mut set = empty.clone();
+    let nowhere = Feedback {
+        position: Some(0),
+        ..Feedback::new(&query, &item, 1.0)
+    };
+    let refused = set.rate(&nowhere.by("ann")).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
+    assert!(!set.knows("ann"));
+}
+
+/// `users` who rate 20 items each; `likes` decides for a user whether they like one.
+fn rated_by(users: usize, likes: impl Fn(usize, &[f32]) -> bool) -> Steering {
+    let mut set = Steering::new();
+    set.set_worker(1);
+    for user in 0..users {
+        let items = random(700 + user as u64, 20, 8, 0.0);
+        for (i, item) in items.rows().iter().enumerate() {
+            let rating = f64::from(u8::from(likes(user, item)));
+            let name = format!("user {user}");
+            set.feedback(&AXIS, item, rating, Some(&name), &[], Some(i as f64))
+                .unwrap();
+        }
+    }
+    set
+}
+
+const AXIS: [f32; 8] = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+
+#[test]
+fn new_users_take_what_all_share_and_only_that() {
+    let options = RetrainOptions::default();
+    let second = |set: &Steering| set.apply(&AXIS, &[], Some("new")).unwrap()[1];
+    let mut same = rated_by(8, |_, item| item[1] > 0.0);
+    assert_eq!(second(&same), 0.0);
+    let report = same.retrain(&options).unwrap();
+    assert_eq!((report.users, report.crowd), (8, 8));
+    assert!(second(&same) > 0.02);
+    assert!(report.learnt.unwrap().is_measurable() && report.heuristic.is_some());
+    // Saved, it is the same; a user who says otherwise goes their own way.
+    let mut back = Steering::from_bytes(&same.to_bytes()).unwrap();
+    assert_eq!(
+        (second(&back), back.to_bytes()),
+        (second(&same), same.to_bytes())
+    );
+    for i in 0..20 {
+        back.feedback(
+            &AXIS,
+            &[0.6, -0.8, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+            1.0,
+            Some("new"),
+            &[],
+            Some(f64::from(i)),
+        )
+        .unwrap();
+    }
+    assert!(second(&back) < 0.0);
+    // Seven users are no crowd, and one who is forgotten is not in it.
+    assert!(same.forget("user 3"));
+    assert_eq!(second(&same), 0.0);
+    assert_eq!(
+        rated_by(7, |_, item| item[1] > 0.0)
+            .retrain(&options)
+            .unwrap()
+            .crowd,
+        0
+    );
+    // Each has a taste of their own.
+    let mut apart = rated_by(8, |user, item| {
+        item[1 + user % 7] * [1.0, -1.0][user / 7] > 0.0
+    });
+    assert_eq!(apart.retrain(&options).unwrap().crowd, 0);
+    assert_eq!(apart.apply(&AXIS, &[], Some("new")).unwrap(), AXIS);
+}
+
+#[test]
+fn the_sums_of_users_come_back_to_the_bit() {
+    let mut set = rated_by(10, |user, item| item[1 + user % 3] > 0.0);
+    set.retrain(&RetrainOptions::default()).unwrap();
+    let mut back = Steering::from_bytes(&set.to_bytes()).unwrap();
+    assert_eq!(back.to_bytes(), set.to_bytes());
+    back.set_worker(1);
+    for user in (0..10)
+        .map(|u| format!("user {u}"))
+        .chain(["new".to_owned()])
+    {
+        assert_eq!(back.taste(&user), set.taste(&user), "{user}");
+        assert_eq!(back.drift(&user), set.drift(&user), "{user}");
+        let moved = |set: &Steering| set.apply(&AXIS, &[], Some(&user)).unwrap();
+        assert_eq!(moved(&back), moved(&set), "{user}");
+        // And go on in the same way.
+        for set in [&mut set, &mut back] {
+            let told = Feedback::new(&AXIS, &[0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0], 0.25);
+            set.rate(
+                &Feedback {
+                    at: Some(99.0),
+                    ..told
+                }
+                .by(&user),
+            )
+            .unwrap();
+        }
+    }
+    assert_eq!(back.to_bytes(), set.to_bytes());
+}
+
+#[test]
+fn a_file_of_the_first_format_is_read() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/golden/steering-1.safetensors"
+    );
+    let mut old = Steering::load(std::path::Path::new(path)).unwrap();
+    assert_eq!(old.names().collect::<Vec<_>>(), ["trust", "warm"]);
+    assert_eq!(old.users().collect::<Vec<_>>(), ["ann", "bob"]);
+    assert_eq!((old.events(), old.model()), (6, Some("some-model")));
+    let trust = old.get("trust").unwrap();
+    assert_eq!((trust.vector(), trust.scale()), (&[0.6, 0.8, 0.0][..], 0.5));
+    assert_eq!((trust.effect().unwrap().high, trust.loss()), (2.0, None));
+    assert!(old.get("warm").unwrap().effect().is_none());
+    // Users are what the same ratings make of them today.
+    let mut new = Steering::new();
+    for name in ["trust", "warm"] {
+        new.insert(old.get(name).unwrap().clone()).unwrap();
+    }
+    let query = [1.0, 0.0, 0.0];
+    let ratings = [
+        ("ann", 11.0, 1.0, [0.6, 0.8, 0.0]),
+        ("ann", 12.0, 0.25, [0.8, 0.0, -0.6]),
+        ("ann", 13.0, 1.0, [0.8, 0.6, 0.0]),
+        ("bob", 14.0, 1.0, [0.6, 0.0, 0.8]),
+    ];
+    for (user, at, rating, item) in ratings {
+        new.feedback(&query, &item, rating, Some(user), &[], Some(at))
+            .unwrap();
+    }
+    let near = |user: &str, tolerance: f64| {
+        let moved = |set: &Steering| set.apply(&query, &[], Some(user)).unwrap();
+        let far = 1.0 - cosine(&moved(&old), &moved(&new));
+        assert!(far < tolerance, "{user}: {far}");
+    };
+    near("ann", 1e-7);
+    // What the filter had dropped does not count, but for having made the rest older.
+    near("bob", 1e-5);
+    assert_eq!((old.drift("ann").len(), old.drift("bob").len()), (3, 1));
+    assert_eq!((old.taste("ann").ratings, old.taste("bob").ratings), (3, 2));
+    // It is written in today's format, and goes on.
+    let again = Steering::from_bytes(&old.to_bytes()).unwrap();
+    assert_eq!(
+        (view_of(&again), again.to_bytes()),
+        (view_of(&old), old.to_bytes())
+    );
+    assert_eq!(old.retrain(&RetrainOptions::default()).unwrap().events, 6);
+    assert!(old.forget("ann") && old.forget("bob"));
+    // Every byte counts: a damaged one is refused as today's are.
+    let mut bytes = std::fs::read(path).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    let refused = Steering::from_bytes(&bytes).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Corrupt);
+}
+
+fn view_of(set: &Steering) -> Vec<Vec<f32>> {
+    let move_of = |user| set.apply(&[1.0, 0.0, 0.0], &[("warm", 0.5)], user).unwrap();
+    [None, Some("ann"), Some("bob")].map(move_of).to_vec()
 }

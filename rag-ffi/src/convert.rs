@@ -6,6 +6,7 @@
 use crate::guard::Fail;
 use rag_core::{Error, Progress, Rows};
 use std::ffi::{CStr, c_char, c_void};
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// The length of a text that ends at its first NUL byte.
@@ -162,6 +163,34 @@ pub(crate) unsafe fn pairs<'a>(
     let names = texts(names, std::ptr::null(), count, what.0)?;
     let values = slice(values, count, what.1)?;
     Ok(names.into_iter().zip(values.iter().copied()).collect())
+}
+
+/// Where each owner's items lie among `count` of them: from its offset to the next one's, or to the
+/// end. `what` are the words for the offsets, the items and an owner.
+pub(crate) unsafe fn ranges(
+    offsets: *const usize,
+    owners: usize,
+    count: usize,
+    what: [&'static str; 3],
+) -> Result<Vec<Range<usize>>, Fail> {
+    let [name, items, owner] = what;
+    let starts = slice(offsets, owners, name)?;
+    let mut ranges = Vec::with_capacity(owners);
+    for (i, &start) in starts.iter().enumerate() {
+        let end = starts.get(i + 1).copied().unwrap_or(count);
+        if start > end || end > count || (i == 0 && start != 0) {
+            return Err(Error::invalid(format!(
+                "{name} must start at 0 and ascend to at most {count}, the number of {items}; \
+                 {owner} {i} has {start} to {end}"
+            ))
+            .into());
+        }
+        ranges.push(start..end);
+    }
+    if owners == 0 && count > 0 {
+        return Err(Error::invalid(format!("{count} {items} belong to no {owner}")).into());
+    }
+    Ok(ranges)
 }
 
 /// Refuses NULL for an output, before the work is done.

@@ -8,14 +8,14 @@ use crate::guard::{Fail, guard};
 use crate::handle;
 use crate::options::{apply, rag_options};
 use crate::status::rag_status;
-use crate::steering::{rag_steering, report_json};
+use crate::steering::{moment, rag_steering, report_json};
 use crate::steering_vector::{give, rag_steering_vector};
 use crate::strings::{give_text, give_texts, rag_string, rag_strings};
 use rag_core::collection::{CollectionSteering, Examples, learn_steering_vector};
-use rag_core::steering::{LearnOptions, RetrainOptions};
+use rag_core::steering::{ApplyOptions, Feedback, LearnOptions, RetrainOptions};
 use std::ffi::c_char;
 
-fn dials<R>(
+pub(crate) fn dials<R>(
     collection: *const rag_collection,
     body: impl FnOnce(CollectionSteering<'_>) -> Result<R, Fail>,
 ) -> Result<R, Fail> {
@@ -185,6 +185,7 @@ pub unsafe extern "C" fn rag_collection_apply(
     strengths: *const f64,
     dial_count: usize,
     user: *const c_char,
+    options: *const rag_options,
     out: *mut f32,
     capacity: usize,
     count: *mut usize,
@@ -194,9 +195,9 @@ pub unsafe extern "C" fn rag_collection_apply(
         let query = slice(query, dim, "query")?;
         let turned = pairs(dials, strengths, dial_count, ("dials", "strengths"))?;
         let user = optional_name(user, "user")?;
-        let moved = self::dials(collection, |d| {
-            Ok(d.apply(query, &turned, user, &Default::default())?)
-        })?;
+        let mut chosen = ApplyOptions::default();
+        apply(options, |name, value| chosen.set(name, value))?;
+        let moved = self::dials(collection, |d| Ok(d.apply(query, &turned, user, &chosen)?))?;
         fill(&moved, out, capacity, count, "out")
     })
 }
@@ -214,19 +215,21 @@ pub unsafe extern "C" fn rag_collection_feedback(
     strengths: *const f64,
     dial_count: usize,
     at: *const f64,
+    position: usize,
     err: *mut *mut rag_error,
 ) -> rag_status {
     guard(err, || {
-        let query = slice(query, dim, "query")?;
-        let item = slice(item, dim, "item")?;
-        let user = optional_name(user, "user")?;
         let turned = pairs(dials, strengths, dial_count, ("dials", "strengths"))?;
-        let at = slice(at, usize::from(!at.is_null()), "at")?
-            .first()
-            .copied();
-        self::dials(collection, |d| {
-            Ok(d.feedback(query, item, rating, user, &turned, at)?)
-        })
+        let feedback = Feedback {
+            query: slice(query, dim, "query")?,
+            item: slice(item, dim, "item")?,
+            rating,
+            user: optional_name(user, "user")?,
+            dials: &turned,
+            at: moment(at)?,
+            position: (position > 0).then_some(position),
+        };
+        self::dials(collection, |d| Ok(d.rate(&feedback)?))
     })
 }
 

@@ -1,19 +1,17 @@
 //! `rag_run`, `rag_qrels` and `rag_evaluation`: how good a search is.
 
 use crate::bandit::rag_value_estimate;
-use crate::convert::{self, fill, name, optional_name, path, slice, texts, writable};
+use crate::convert::{self, fill, name, optional_name, path, ranges, slice, texts, writable};
 use crate::error::rag_error;
-use crate::guard::{Fail, guard};
+use crate::guard::guard;
 use crate::handle::{self, noun};
 use crate::options::{apply, rag_options};
 use crate::status::rag_status;
 use crate::strings::{give_text, give_texts, rag_string, rag_strings};
-use rag_core::Error;
 use rag_core::evaluation::{
     CompareOptions, Estimate, EvaluateOptions, Evaluation, Qrels, Run, compare_runs, evaluate,
 };
 use std::ffi::c_char;
-use std::ops::Range;
 use std::ptr;
 
 /// What was found for each query. Never changes; usable from many threads.
@@ -78,30 +76,8 @@ fn estimate(e: Estimate) -> rag_value_estimate {
     }
 }
 
-/// Where the documents of each query lie: from its offset to the next one's, or to the end.
-unsafe fn ranges(
-    offsets: *const usize,
-    queries: usize,
-    count: usize,
-) -> Result<Vec<Range<usize>>, Fail> {
-    let starts = slice(offsets, queries, "offsets")?;
-    let mut ranges = Vec::with_capacity(queries);
-    for (i, &start) in starts.iter().enumerate() {
-        let end = starts.get(i + 1).copied().unwrap_or(count);
-        if start > end || end > count || (i == 0 && start != 0) {
-            return Err(Error::invalid(format!(
-                "offsets must start at 0 and ascend to at most {count}, the number of documents; \
-                 query {i} has {start} to {end}"
-            ))
-            .into());
-        }
-        ranges.push(start..end);
-    }
-    if queries == 0 && count > 0 {
-        return Err(Error::invalid(format!("{count} documents belong to no query")).into());
-    }
-    Ok(ranges)
-}
+/// What messages call the offsets of documents, and whose they are.
+const OFFSETS: [&str; 3] = ["offsets", "documents", "query"];
 
 /// *Gives* a run: for each of `n` queries its documents, best first.
 ///
@@ -124,7 +100,7 @@ pub unsafe extern "C" fn rag_run_new(
         writable(out, "out")?;
         let queries = texts(queries, ptr::null(), n, "queries")?;
         let documents = texts(documents, ptr::null(), document_count, "documents")?;
-        let ranges = ranges(offsets, n, document_count)?;
+        let ranges = ranges(offsets, n, document_count, OFFSETS)?;
         let scores = match scores.is_null() {
             true => None,
             false => Some(slice(scores, document_count, "scores")?),
@@ -191,7 +167,7 @@ pub unsafe extern "C" fn rag_qrels_new(
         writable(out, "out")?;
         let queries = texts(queries, ptr::null(), n, "queries")?;
         let documents = texts(documents, ptr::null(), document_count, "documents")?;
-        let ranges = ranges(offsets, n, document_count)?;
+        let ranges = ranges(offsets, n, document_count, OFFSETS)?;
         let grades = match grades.is_null() {
             true => None,
             false => Some(slice(grades, document_count, "grades")?),

@@ -11,6 +11,7 @@ macro_rules! option_names {
 }
 
 option_names! {
+    RAG_OPT_APPLICATION = "application";
     RAG_OPT_B = "b";
     RAG_OPT_BM25_WEIGHT = "bm25_weight";
     RAG_OPT_C = "c";
@@ -39,6 +40,7 @@ option_names! {
     RAG_OPT_LOSS = "loss";
     RAG_OPT_MAX_BATCH = "max_batch";
     RAG_OPT_MAX_DOCUMENTS = "max_documents";
+    RAG_OPT_MAX_LOSS = "max_loss";
     RAG_OPT_MAX_QUERIES = "max_queries";
     RAG_OPT_MAX_TOKENS = "max_tokens";
     RAG_OPT_MAX_WAIT_MS = "max_wait_ms";
@@ -79,12 +81,15 @@ mod tests {
     use rag_core::retrieval::diversity::MmrOptions;
     use rag_core::retrieval::fusion::FuseOptions;
     use rag_core::retrieval::lexical::LexicalOptions;
-    use rag_core::steering::{CalibrateOptions, FilterOptions, LearnOptions, RetrainOptions};
+    use rag_core::steering::{
+        ApplyOptions, CalibrateOptions, FilterOptions, LearnOptions, RetrainOptions,
+    };
     use std::collections::BTreeSet;
 
     #[test]
     fn every_option_that_c_can_set_has_its_constant() {
         let tables = [
+            ApplyOptions::NAMES,
             BanditOptions::NAMES,
             CalibrateOptions::NAMES,
             CalibrationOptions::NAMES,

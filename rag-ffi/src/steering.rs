@@ -2,15 +2,15 @@
 
 use crate::convert::{self, fill, name, optional_name, pairs, path, rows, slice, writable};
 use crate::error::rag_error;
-use crate::guard::guard;
+use crate::guard::{Fail, guard};
 use crate::handle::{self, noun};
 use crate::options::{apply, rag_options};
 use crate::status::rag_status;
 use crate::steering_vector::{give, rag_steering_vector};
 use crate::strings::{give_text, give_texts, rag_string, rag_strings};
 use rag_core::steering::{
-    CalibrateOptions, Effect, FilterOptions, LearnOptions, RetrainOptions, RetrainReport, Steering,
-    filter_feedback,
+    ApplyOptions, CalibrateOptions, Effect, Feedback, FilterOptions, LearnOptions, RetrainOptions,
+    RetrainReport, Steering, filter_feedback,
 };
 use serde_json::json;
 use std::ffi::c_char;
@@ -197,6 +197,7 @@ pub unsafe extern "C" fn rag_steering_orthogonalize(
 
 /// Moves a query of `dim` floats by `dial_count` dials and a user (or NULL), and writes the
 /// result, of unit length, to `out`. With nothing to move it the query comes back as it came.
+/// Options: `application`, `max_loss`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_steering_apply(
     steering: *const rag_steering,
@@ -206,6 +207,7 @@ pub unsafe extern "C" fn rag_steering_apply(
     strengths: *const f64,
     dial_count: usize,
     user: *const c_char,
+    options: *const rag_options,
     out: *mut f32,
     capacity: usize,
     count: *mut usize,
@@ -215,14 +217,19 @@ pub unsafe extern "C" fn rag_steering_apply(
         let query = slice(query, dim, "query")?;
         let dials = pairs(dials, strengths, dial_count, ("dials", "strengths"))?;
         let user = optional_name(user, "user")?;
-        let moved = handle::with(steering, "steering", |s| Ok(s.apply(query, &dials, user)?))?;
+        let mut chosen = ApplyOptions::default();
+        apply(options, |name, value| chosen.set(name, value))?;
+        let moved = handle::with(steering, "steering", |s| {
+            Ok(s.apply_with(query, &dials, user, &chosen)?)
+        })?;
         fill(&moved, out, capacity, count, "out")
     })
 }
 
 /// Tells what a user (or NULL for nobody in particular) thought of an item that a query found.
 /// `rating` is in [0, 1]; the dials are those that were on. `at` points to Unix seconds, or is
-/// NULL for now.
+/// NULL for now. `position` is where the item stood among the hits, from 1: a like further down
+/// counts for more, as fewer look there; 0 if that is unknown or does not matter.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_steering_feedback(
     steering: *mut rag_steering,
@@ -235,23 +242,35 @@ pub unsafe extern "C" fn rag_steering_feedback(
     strengths: *const f64,
     dial_count: usize,
     at: *const f64,
+    position: usize,
     err: *mut *mut rag_error,
 ) -> rag_status {
     guard(err, || {
-        let query = slice(query, dim, "query")?;
-        let item = slice(item, dim, "item")?;
-        let user = optional_name(user, "user")?;
         let dials = pairs(dials, strengths, dial_count, ("dials", "strengths"))?;
-        let at = slice(at, usize::from(!at.is_null()), "at")?
-            .first()
-            .copied();
-        handle::with_mut(steering, "steering", |s| {
-            Ok(s.feedback(query, item, rating, user, &dials, at)?)
-        })
+        let feedback = Feedback {
+            query: slice(query, dim, "query")?,
+            item: slice(item, dim, "item")?,
+            rating,
+            user: optional_name(user, "user")?,
+            dials: &dials,
+            at: moment(at)?,
+            position: (position > 0).then_some(position),
+        };
+        handle::with_mut(steering, "steering", |s| Ok(s.rate(&feedback)?))
     })
 }
 
-/// Filters the history and learns users and dials from what is left; *gives* a report as JSON.
+/// The time that `at` points to, or none.
+pub(crate) unsafe fn moment(at: *const f64) -> Result<Option<f64>, Fail> {
+    Ok(slice(at, usize::from(!at.is_null()), "at")?
+        .first()
+        .copied())
+}
+
+/// Filters the history and learns users and dials from what is left; *gives* a report as JSON:
+/// `events`, `dropped`, `users`, `crowd` (users from whom new ones take what all share), `learnt`
+/// and `heuristic` (what users' states and the plain difference of liked and disliked tell apart
+/// on the last of their ratings, as objects of `value`, `low`, `high`, or null) and `dials`.
 /// Options: `half_life`, `sigma`, `per_user`, `min_examples`, `folds`, `seed`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_steering_retrain(
@@ -276,12 +295,14 @@ pub(crate) fn report_json(report: &RetrainReport) -> String {
     let dials = report.dials.iter().map(|d| {
         json!({
             "name": d.name, "liked": d.liked, "disliked": d.disliked,
-            "before": effect(&d.before), "after": effect(&d.after), "changed": d.changed,
+            "before": effect(&d.before), "after": effect(&d.after),
+            "heuristic": effect(&d.heuristic), "changed": d.changed,
         })
     });
     json!({
         "events": report.events, "dropped": report.dropped, "users": report.users,
-        "dials": dials.collect::<Vec<_>>(),
+        "crowd": report.crowd, "learnt": effect(&report.learnt),
+        "heuristic": effect(&report.heuristic), "dials": dials.collect::<Vec<_>>(),
     })
     .to_string()
 }

@@ -8,7 +8,7 @@ use crate::options::{apply, rag_options};
 use crate::status::rag_status;
 use crate::strings::{give_text, rag_string};
 use rag_core::Result;
-use rag_core::steering::{CalibrateOptions, Effect, LearnOptions, SteeringVector};
+use rag_core::steering::{ApplyOptions, CalibrateOptions, Effect, LearnOptions, SteeringVector};
 use std::ffi::c_char;
 use std::ptr;
 
@@ -196,6 +196,39 @@ pub unsafe extern "C" fn rag_steering_vector_effect(
     })
 }
 
+/// What a strength of 1 was measured to cost: the share of the similarity of the nearest
+/// neighbours that it takes. `measured` is false, and `loss` as it was, if the scale was not
+/// calibrated for this direction.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_steering_vector_loss(
+    vector: *const rag_steering_vector,
+    loss: *mut f64,
+    measured: *mut bool,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        writable(loss, "loss")?;
+        writable(measured, "measured")?;
+        let found = handle::with(vector, "vector", |v| Ok(v.loss()))?;
+        if let Some(found) = found {
+            convert::put(loss, found, "loss")?;
+        }
+        convert::put(measured, found.is_some(), "measured")
+    })
+}
+
+/// *Gives* the same vector with what a strength of 1 was measured elsewhere to cost, in [0, 1];
+/// anything else counts as not measured. For vectors made of their parts.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_steering_vector_costing(
+    vector: *const rag_steering_vector,
+    loss: f64,
+    out: *mut *mut rag_steering_vector,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    derived(vector, out, err, |v| Ok(v.clone().costing(Some(loss))))
+}
+
 unsafe fn derived(
     vector: *const rag_steering_vector,
     out: *mut *mut rag_steering_vector,
@@ -292,13 +325,14 @@ pub unsafe extern "C" fn rag_steering_vector_times(
 }
 
 /// Moves a query of `dim` floats and writes the result, of unit length, to `out`. A strength of 0
-/// gives the query back as it came.
+/// gives the query back as it came. Options: `application`, `max_loss`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_steering_vector_apply(
     vector: *const rag_steering_vector,
     query: *const f32,
     dim: usize,
     strength: f64,
+    options: *const rag_options,
     out: *mut f32,
     capacity: usize,
     count: *mut usize,
@@ -306,7 +340,11 @@ pub unsafe extern "C" fn rag_steering_vector_apply(
 ) -> rag_status {
     guard(err, || {
         let query = slice(query, dim, "query")?;
-        let moved = handle::with(vector, "vector", |v| Ok(v.apply(query, strength)?))?;
+        let mut chosen = ApplyOptions::default();
+        apply(options, |name, value| chosen.set(name, value))?;
+        let moved = handle::with(vector, "vector", |v| {
+            Ok(v.apply_with(query, strength, &chosen)?)
+        })?;
         fill(&moved, out, capacity, count, "out")
     })
 }

@@ -71,8 +71,99 @@ RUNNER(steering_learn) {
   return status;
 }
 
+/* Lists of rows one after the other, and where each list starts. */
+static float *parted(const json *lists, size_t **offsets, size_t *count, size_t *dim) {
+  float *all = NULL;
+  *offsets = calloc(lists->count + 1, sizeof **offsets);
+  *count = 0;
+  for (size_t i = 0; i < lists->count; i++) {
+    size_t own = 0, n = lists->items[i].count;
+    float *rows = json_rows(&lists->items[i], &own);
+    (*offsets)[i] = *count;
+    if (n > 0 && *dim != 0 && own != *dim) *dim = SIZE_MAX;
+    if (n > 0 && *dim == 0) *dim = own;
+    if (n > 0 && *dim != SIZE_MAX) {
+      all = realloc(all, (*count + n) * own * sizeof *all);
+      memcpy(all + *count * own, rows, n * own * sizeof *all);
+      *count += n;
+    }
+    free(rows);
+  }
+  return all;
+}
+
+RUNNER(steering_joint) {
+  rag_options *bag = options_of(options, err);
+  rag_options_set_u64(bag, RAG_OPT_SEED, got->seed, NULL);
+  const json *given = json_need(inputs, "names");
+  const char **names = json_texts(given);
+  size_t dim = 0, plus_count = 0, minus_count = 0, *plus_at = NULL, *minus_at = NULL;
+  float *plus = parted(json_need(inputs, "positive"), &plus_at, &plus_count, &dim);
+  float *minus = parted(json_need(inputs, "negative"), &minus_at, &minus_count, &dim);
+  rag_steering *set = NULL;
+  rag_status status = rag_steering_new(&set, err);
+  if (dim == SIZE_MAX) {
+    got->skip = "one dimension serves all arrays in C, so they cannot differ";
+    status = RAG_STATUS_DIMENSION_MISMATCH;
+  }
+  STEP(status, rag_steering_learn_joint(set, names, given->count, plus, plus_at, plus_count, minus,
+                                        minus_at, minus_count, dim == 0 ? 1 : dim, bag, err));
+  double *scales = calloc(given->count + 1, sizeof *scales);
+  for (size_t i = 0; status == RAG_STATUS_OK && got->want != NULL && i < given->count; i++) {
+    rag_steering_vector *vector = NULL;
+    rag_effect effect = {0};
+    bool measured = false;
+    STEP(status, rag_steering_get(set, names[i], &vector, err));
+    STEP(status, expect_vector(got, &json_need(got->want, "vectors")->items[i], vector, err));
+    STEP(status, rag_steering_vector_effect(vector, &effect, &measured, err));
+    STEP(status, rag_steering_vector_scale(vector, &scales[i], err));
+    if (status == RAG_STATUS_OK) {
+      const double found[] = {effect.value, effect.low, effect.high};
+      expect_doubles_at(got, "effects", &json_need(got->want, "effects")->items[i], found, 3);
+    }
+    rag_steering_vector_free(vector);
+  }
+  if (status == RAG_STATUS_OK && got->want != NULL)
+    expect_doubles(got, "scales", scales, given->count);
+  free(scales);
+  free(names);
+  free(plus);
+  free(minus);
+  free(plus_at);
+  free(minus_at);
+  rag_steering_free(set);
+  rag_options_free(bag);
+  return status;
+}
+
+RUNNER(steering_curve) {
+  rag_options *bag = options_of(options, err);
+  rag_options_set_u64(bag, RAG_OPT_SEED, got->seed, NULL);
+  const json *documents = json_need(inputs, "documents"), *given = json_need(inputs, "strengths");
+  size_t dim = 0, n = given->count;
+  float *rows = json_rows(documents, &dim);
+  double *strengths = json_doubles(given);
+  double *losses = calloc(n + 1, sizeof *losses), *gains = calloc(n + 1, sizeof *gains);
+  rag_steering_vector *vector = NULL;
+  rag_status status = dial("v", json_need(inputs, "vector"),
+                           json_number(json_need(inputs, "scale")), &vector, err);
+  STEP(status, rag_steering_vector_curve(vector, rows, documents->count, dim, strengths, n, bag,
+                                         losses, gains, err));
+  if (status == RAG_STATUS_OK && got->want != NULL) {
+    expect_doubles(got, "losses", losses, n);
+    expect_doubles(got, "gains", gains, n);
+  }
+  free(rows);
+  free(strengths);
+  free(losses);
+  free(gains);
+  rag_steering_vector_free(vector);
+  rag_options_free(bag);
+  return status;
+}
+
 RUNNER(steering_apply) {
-  (void)options;
+  rag_options *bag = options_of(options, err);
   const json *query = json_need(inputs, "query"), *dials = json_need(inputs, "dials");
   float *floats = json_floats(query), *moved = calloc(query->count + 1, sizeof *moved);
   const char **names = json_texts(dials);
@@ -82,13 +173,14 @@ RUNNER(steering_apply) {
   rag_status status = set_of(json_need(inputs, "names"), json_need(inputs, "vectors"),
                              json_need(inputs, "scales"), &set, err);
   STEP(status, rag_steering_apply(set, floats, query->count, names, strengths, dials->count, NULL,
-                                  moved, query->count, &count, err));
+                                  bag, moved, query->count, &count, err));
   if (status == RAG_STATUS_OK && got->want != NULL) expect_floats(got, "vector", moved, count);
   free(floats);
   free(moved);
   free(names);
   free(strengths);
   rag_steering_free(set);
+  rag_options_free(bag);
   return status;
 }
 
@@ -177,13 +269,13 @@ RUNNER(steering_feedback) {
       status = RAG_STATUS_DIMENSION_MISMATCH;
     }
     STEP(status, rag_steering_feedback(set, asked, item, dim, ratings[i], "ann", &first, &on,
-                                       on != 0.0 ? 1 : 0, &times[i], err));
+                                       on != 0.0 ? 1 : 0, &times[i], 0, err));
     free(asked);
     free(item);
   }
   float *floats = json_floats(query), *moved = calloc(query->count + 1, sizeof *moved);
   size_t count = 0;
-  STEP(status, rag_steering_apply(set, floats, query->count, NULL, NULL, 0, "ann", moved,
+  STEP(status, rag_steering_apply(set, floats, query->count, NULL, NULL, 0, "ann", NULL, moved,
                                   query->count, &count, err));
   if (status == RAG_STATUS_OK && got->want != NULL) expect_floats(got, "vector", moved, count);
   free(floats);

@@ -28,7 +28,9 @@ static const struct {
     {"steering_apply", run_steering_apply},
     {"steering_arithmetic", run_steering_arithmetic},
     {"steering_calibrate", run_steering_calibrate},
+    {"steering_curve", run_steering_curve},
     {"steering_feedback", run_steering_feedback},
+    {"steering_joint", run_steering_joint},
     {"steering_learn", run_steering_learn},
     {"steering_orthogonalize", run_steering_orthogonalize},
     {"terms", run_terms},
@@ -142,8 +144,13 @@ static void expect_list(outcome *got, const char *field, const json *want, const
   got->wrong |= !same;
 }
 
+void expect_doubles_at(outcome *got, const char *field, const json *want, const double *values,
+                       size_t count) {
+  expect_list(got, field, want, values, count, false);
+}
+
 void expect_doubles(outcome *got, const char *field, const double *values, size_t count) {
-  expect_list(got, field, json_need(got->want, field), values, count, false);
+  expect_doubles_at(got, field, json_need(got->want, field), values, count);
 }
 
 void expect_floats_at(outcome *got, const char *field, const json *want, const float *values,

@@ -31,6 +31,8 @@ rag_status qrels_of(const json *inputs, rag_qrels **out, rag_error **err);
 /* Each compares a result with the field of that name. */
 void expect_number(outcome *got, const char *field, double value);
 void expect_doubles(outcome *got, const char *field, const double *values, size_t count);
+void expect_doubles_at(outcome *got, const char *field, const json *want, const double *values,
+                       size_t count);
 void expect_floats(outcome *got, const char *field, const float *values, size_t count);
 void expect_floats_at(outcome *got, const char *field, const json *want, const float *values,
                       size_t count);
@@ -72,7 +74,9 @@ RUNNER(rrf_fuse);
 RUNNER(steering_apply);
 RUNNER(steering_arithmetic);
 RUNNER(steering_calibrate);
+RUNNER(steering_curve);
 RUNNER(steering_feedback);
+RUNNER(steering_joint);
 RUNNER(steering_learn);
 RUNNER(steering_orthogonalize);
 RUNNER(terms);

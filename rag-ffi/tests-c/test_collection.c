@@ -390,6 +390,28 @@ TEST(dials_and_users_live_in_the_collection) {
   const char *name = NULL;
   OK(rag_collection_learn(collection, "polite", kind, NULL, 3, rude, NULL, 3, NULL, &dial, &err));
   OK(rag_collection_learn(collection, "second", kind, NULL, 3, rude, NULL, 3, NULL, NULL, &err));
+  const char *joint[] = {"together", "apart"}, *both[] = {
+      "thank you so much", "could you please help", "how lovely of you",
+      "we go together", "let us all do it", "hand in hand",
+  };
+  const size_t starts[] = {0, 3};
+  double losses[2], gains[2], talk[16];
+  size_t talks = 0;
+  OK(rag_collection_learn_joint(collection, joint, 2, both, NULL, starts, 6, rude, NULL, starts, 3, NULL, &err));
+  FAILS(RAG_STATUS_ALREADY_EXISTS,
+        rag_collection_learn_joint(collection, joint, 2, both, NULL, starts, 6, NULL, NULL, NULL, 0, NULL, &err));
+  OK(rag_collection_curve(collection, "apart", (double[]){0.0, 1.0}, 2, NULL, losses, gains, &err));
+  CHECK(losses[0] == 0.0 && gains[1] >= 0.0);
+  FAILS(RAG_STATUS_NOT_FOUND,
+        rag_collection_curve(collection, "away", (double[]){1.0}, 1, NULL, losses, gains, &err));
+  OK(rag_collection_cross_talk(collection, NULL, talk, 16, &talks, &err));
+  CHECK(talks == 16);
+  OK(rag_collection_remove_dial(collection, "together", &err));
+  OK(rag_collection_remove_dial(collection, "apart", &err));
+  const float rows[] = {1, 0, 0.9f, 0.1f, 0, 1, 0.1f, 0.9f};
+  FAILS(RAG_STATUS_DIMENSION_MISMATCH,
+        rag_collection_learn_joint_vectors(collection, joint, 2, rows, (size_t[]){0, 2}, 4, NULL, NULL, 0, 2,
+                                           NULL, &err));
   FAILS(RAG_STATUS_ALREADY_EXISTS, rag_collection_learn(collection, "polite", kind, NULL, 3, rude,
                                                         NULL, 3, NULL, NULL, &err));
   OK(rag_collection_remove_dial(collection, "second", &err));
@@ -403,15 +425,21 @@ TEST(dials_and_users_live_in_the_collection) {
   query[0] = 1;
   const double strength[] = {1.0, 0.0};
   const char *on[] = {"polite", "absent"};
-  OK(rag_collection_apply(collection, query, dim, on, strength, 1, NULL, moved, dim, &count, &err));
+  OK(rag_collection_apply(collection, query, dim, on, strength, 1, NULL, NULL, moved, dim, &count, &err));
   CHECK(moved[0] < 1.0f && count == dim);
-  OK(rag_collection_apply(collection, query, dim, on, strength + 1, 1, NULL, moved, dim, &count, &err));
+  OK(rag_collection_apply(collection, query, dim, on, strength + 1, 1, NULL, NULL, moved, dim, &count, &err));
   CHECK(memcmp(moved, query, dim * sizeof *query) == 0);
-  OK(rag_collection_feedback(collection, query, query, dim, 0.9, "u1", on, strength, 1, NULL, &err));
+  OK(rag_collection_feedback(collection, query, query, dim, 0.9, "u1", on, strength, 1, NULL, 3, &err));
   FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_collection_feedback(collection, query, query, dim, 1.5, "u1",
-                                                             NULL, NULL, 0, NULL, &err));
+                                                             NULL, NULL, 0, NULL, 0, &err));
   rag_string *report = NULL;
   bool known = false;
+  OK(rag_collection_taste(collection, "u1", &report, &err));
+  CHECK(strstr(rag_string_data(report), "\"ratings\":1") != NULL);
+  rag_string_free(report);
+  OK(rag_collection_drift(collection, "u1", &report, &err));
+  CHECK(strstr(rag_string_data(report), "\"rating\":0.9") != NULL);
+  rag_string_free(report);
   OK(rag_collection_retrain(collection, NULL, &report, &err));
   CHECK(strstr(rag_string_data(report), "\"events\":1") != NULL);
   rag_steering *set = NULL;

@@ -22,18 +22,18 @@ TEST(a_direction_is_learnt_and_applied) {
   rag_string *name = NULL;
   OK(rag_steering_vector_data(vector, data, 2, &count, &err));
   CHECK(data[0] > 0.6f && data[1] < -0.6f);
-  OK(rag_steering_vector_apply(vector, long_query, 2, 0.0, a, 2, &count, &err));
+  OK(rag_steering_vector_apply(vector, long_query, 2, 0.0, NULL, a, 2, &count, &err));
   CHECK(a[0] == 3.0f && a[1] == 4.0f);
   OK(rag_steering_vector_times(vector, 0.5, &half, &err));
-  OK(rag_steering_vector_apply(half, query, 2, 1.0, a, 2, &count, &err));
-  OK(rag_steering_vector_apply(vector, query, 2, 0.5, b, 2, &count, &err));
+  OK(rag_steering_vector_apply(half, query, 2, 1.0, NULL, a, 2, &count, &err));
+  OK(rag_steering_vector_apply(vector, query, 2, 0.5, NULL, b, 2, &count, &err));
   CHECK(a[0] == b[0] && a[1] == b[1]);
   OK(rag_steering_vector_name(vector, &name, &err));
   CHECK_STR(rag_string_data(name), "polite");
   FAILS(RAG_STATUS_INVALID_ARGUMENT,
-        rag_steering_vector_apply(vector, query, 2, (double)NAN, a, 2, &count, &err));
+        rag_steering_vector_apply(vector, query, 2, (double)NAN, NULL, a, 2, &count, &err));
   FAILS(RAG_STATUS_DIMENSION_MISMATCH,
-        rag_steering_vector_apply(vector, query, 1, 1.0, a, 2, &count, &err));
+        rag_steering_vector_apply(vector, query, 1, 1.0, NULL, a, 2, &count, &err));
   FAILS(RAG_STATUS_INVALID_ARGUMENT,
         rag_steering_vector_learn(kind, 1, rude, 1, 2, NULL, &half, &err));
   rag_string_free(name);
@@ -76,7 +76,7 @@ TEST(a_set_is_saved_and_merged) {
   bool known = false;
   OK(rag_steering_new(&set, &err));
   OK(rag_steering_insert(set, vector, &err));
-  OK(rag_steering_feedback(set, query, kind, 2, 0.9, "u1", NULL, NULL, 0, &at, &err));
+  OK(rag_steering_feedback(set, query, kind, 2, 0.9, "u1", NULL, NULL, 0, &at, 0, &err));
   OK(rag_steering_save(set, "set.safetensors", &err));
   OK(rag_steering_load("set.safetensors", &other, &err));
   OK(rag_steering_merge(other, set, &err));
@@ -85,6 +85,8 @@ TEST(a_set_is_saved_and_merged) {
   rag_strings_free(names);
   OK(rag_steering_retrain(other, NULL, &report, &err));
   CHECK(strstr(rag_string_data(report), "\"users\":1") != NULL);
+  CHECK(strstr(rag_string_data(report), "\"crowd\":0") != NULL);
+  CHECK(strstr(rag_string_data(report), "\"heuristic\":null") != NULL);
   OK(rag_steering_forget(other, "u1", &known, &err));
   CHECK(known);
   OK(rag_steering_forget(other, "u1", NULL, &err));
@@ -96,6 +98,155 @@ TEST(a_set_is_saved_and_merged) {
   rag_steering_vector_free(vector);
   rag_steering_free(set);
   rag_steering_free(other);
+}
+
+/* Warm and cold, calm and loud, warm and calm overlapping. */
+static const float warm_calm[] = {
+    1, 0.6f, 0.1f, 0.9f, 0.5f, 0, 1.1f, 0.4f, -0.1f, 0.5f, 1, 0, 0.4f, 0.9f, 0.1f, 0.6f, 1.1f, -0.1f,
+};
+static const float cold_loud[] = {
+    -1, -0.5f, 0, -0.9f, -0.6f, 0.1f, -1.1f, -0.4f, 0, -0.5f, -1, 0.1f, -0.4f, -0.9f, 0, -0.6f, -1.1f, 0,
+};
+
+TEST(dials_are_learnt_together_or_not_at_all) {
+  const char *names[] = {"warm", "calm"}, *twice[] = {"warm", "warm"}, *user_of[] = {"warm"};
+  const size_t halves[] = {0, 3}, first_only[] = {0, 3}, backwards[] = {3, 0};
+  rag_steering *set = NULL;
+  rag_options *options = NULL;
+  rag_strings *known = NULL;
+  OK(rag_options_new(&options, &err));
+  OK(rag_steering_new(&set, &err));
+  OK(rag_steering_learn_joint(set, names, 2, warm_calm, halves, 6, cold_loud, halves, 6, 3, NULL, &err));
+  double talk[4], scale[2];
+  size_t count = 0;
+  OK(rag_steering_cross_talk(set, warm_calm, 6, 3, NULL, talk, 4, &count, &err));
+  CHECK(count == 4);
+  FAILS(RAG_STATUS_BUFFER_TOO_SMALL,
+        rag_steering_cross_talk(set, warm_calm, 6, 3, NULL, talk, 3, &count, &err));
+  FAILS(RAG_STATUS_DIMENSION_MISMATCH,
+        rag_steering_cross_talk(set, warm_calm, 9, 2, NULL, talk, 4, &count, &err));
+  float data[2][3];
+  for (size_t i = 0; i < 2; i++) {
+    rag_steering_vector *dial = NULL;
+    OK(rag_steering_get(set, names[i], &dial, &err));
+    OK(rag_steering_vector_data(dial, data[i], 3, &count, &err));
+    OK(rag_steering_vector_scale(dial, &scale[i], &err));
+    rag_steering_vector_free(dial);
+  }
+  float between = 0;
+  for (size_t i = 0; i < 3; i++) between += data[0][i] * data[1][i];
+  CHECK(fabsf(between) < 0.3f && data[0][0] > 0.5f && data[1][1] > 0.5f);
+  FAILS(RAG_STATUS_ALREADY_EXISTS, rag_steering_learn_joint(set, names, 2, warm_calm, halves, 6,
+                                                            cold_loud, halves, 6, 3, NULL, &err));
+  rag_steering_free(set);
+  OK(rag_steering_new(&set, &err));
+  /* One attribute, a name twice, offsets that are wrong, a row that is both. */
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_steering_learn_joint(set, user_of, 1, warm_calm, halves, 6,
+                                                              cold_loud, halves, 6, 3, NULL, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_steering_learn_joint(set, twice, 2, warm_calm, halves, 6,
+                                                              cold_loud, halves, 6, 3, NULL, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_steering_learn_joint(set, names, 2, warm_calm, backwards, 6,
+                                                              cold_loud, halves, 6, 3, NULL, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_steering_learn_joint(set, names, 2, warm_calm, halves, 6,
+                                                              warm_calm, halves, 6, 3, NULL, &err));
+  FAILS(RAG_STATUS_NULL_POINTER, rag_steering_learn_joint(set, names, 2, warm_calm, NULL, 6, NULL,
+                                                          NULL, 0, 3, NULL, &err));
+  FAILS(RAG_STATUS_NULL_POINTER, rag_steering_learn_joint(set, names, 2, warm_calm, halves, 6,
+                                                          cold_loud, NULL, 6, 3, NULL, &err));
+  OK(rag_options_set_str(options, RAG_OPT_METHOD, "pca", &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_steering_learn_joint(set, names, 2, warm_calm, halves, 6,
+                                                              NULL, NULL, 0, 3, options, &err));
+  OK(rag_steering_dials(set, &known, &err));
+  CHECK(rag_strings_len(known) == 0);
+  rag_strings_free(known);
+  /* What lacks an attribute may be left out of the last of two, and of all of three. */
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_steering_learn_joint(set, names, 2, warm_calm, halves, 6,
+                                                              NULL, NULL, 0, 3, NULL, &err));
+  const size_t thirds[] = {0, 2, 4};
+  const char *three[] = {"a", "b", "c"};
+  OK(rag_steering_learn_joint(set, three, 3, cold_loud, thirds, 6, NULL, NULL, 0, 3, NULL, &err));
+  OK(rag_steering_learn_joint(set, names, 2, warm_calm, halves, 6, cold_loud, first_only, 3, 3, NULL, &err));
+  rag_options_free(options);
+  rag_steering_free(set);
+}
+
+TEST(a_dial_tells_what_it_costs) {
+  rag_steering_vector *plain = NULL, *dial = NULL, *costing = NULL;
+  rag_options *options = NULL;
+  const float up[] = {0, 1, 0}, query[] = {1, 0, 0};
+  float a[3], b[3];
+  double loss = -1.0, losses[3], gains[3];
+  const double strengths[] = {0.0, 1.0, 2.0}, wild[] = {101.0};
+  bool measured = true;
+  size_t count = 0;
+  OK(rag_steering_vector_from_parts("up", up, 3, 0.2, NULL, &plain, &err));
+  OK(rag_steering_vector_loss(plain, &loss, &measured, &err));
+  CHECK(!measured && loss == -1.0);
+  OK(rag_steering_vector_costing(plain, 0.25, &costing, &err));
+  OK(rag_steering_vector_loss(costing, &loss, &measured, &err));
+  CHECK(measured && loss == 0.25);
+  OK(rag_steering_vector_calibrated(plain, warm_calm, 6, 3, NULL, &dial, &err));
+  OK(rag_steering_vector_loss(dial, &loss, &measured, &err));
+  CHECK(measured && loss > 0.0);
+  OK(rag_steering_vector_curve(dial, warm_calm, 6, 3, strengths, 3, NULL, losses, gains, &err));
+  CHECK(losses[0] == 0.0 && gains[0] == 0.0 && fabs(losses[1] - loss) < 1e-9 && losses[2] >= losses[1]);
+  OK(rag_steering_vector_curve(dial, warm_calm, 6, 3, NULL, 0, NULL, NULL, NULL, &err));
+  FAILS(RAG_STATUS_NULL_POINTER,
+        rag_steering_vector_curve(dial, warm_calm, 6, 3, strengths, 3, NULL, losses, NULL, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT,
+        rag_steering_vector_curve(dial, warm_calm, 6, 3, wild, 1, NULL, losses, gains, &err));
+  FAILS(RAG_STATUS_DIMENSION_MISMATCH,
+        rag_steering_vector_curve(dial, warm_calm, 9, 2, strengths, 3, NULL, losses, gains, &err));
+  OK(rag_options_new(&options, &err));
+  OK(rag_options_set_f64(options, RAG_OPT_MAX_LOSS, 0.25, &err));
+  OK(rag_steering_vector_apply(costing, query, 3, 3.0, options, a, 3, &count, &err));
+  OK(rag_steering_vector_apply(costing, query, 3, 1.0, NULL, b, 3, &count, &err));
+  for (size_t i = 0; i < 3; i++) CHECK(fabsf(a[i] - b[i]) < 1e-6f);
+  OK(rag_options_set_str(options, RAG_OPT_APPLICATION, "geodesic", &err));
+  OK(rag_steering_vector_apply(costing, up, 3, 5.0, options, a, 3, &count, &err));
+  CHECK(fabsf(a[1] - 1.0f) < 1e-6f);
+  OK(rag_options_set_f64(options, RAG_OPT_MAX_LOSS, 0.9, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT,
+        rag_steering_vector_apply(costing, query, 3, 1.0, options, a, 3, &count, &err));
+  OK(rag_options_set_f64(options, RAG_OPT_MAX_LOSS, 0.1, &err));
+  OK(rag_options_set_str(options, RAG_OPT_APPLICATION, "slerp", &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT,
+        rag_steering_vector_apply(costing, query, 3, 1.0, options, a, 3, &count, &err));
+  rag_options_free(options);
+  rag_steering_vector_free(plain);
+  rag_steering_vector_free(dial);
+  rag_steering_vector_free(costing);
+}
+
+TEST(a_taste_is_told_in_the_words_of_the_dials) {
+  const float up[] = {0, 1, 0}, query[] = {1, 0, 0}, item[] = {0.8f, 0.6f, 0};
+  rag_steering_vector *dial = NULL;
+  rag_steering *set = NULL;
+  rag_string *told = NULL;
+  double at = 0.0;
+  OK(rag_steering_new(&set, &err));
+  OK(rag_steering_vector_from_parts("calm", up, 3, 0.2, NULL, &dial, &err));
+  OK(rag_steering_insert(set, dial, &err));
+  OK(rag_steering_taste(set, "ann", &told, &err));
+  CHECK(strstr(rag_string_data(told), "\"ratings\":0") != NULL);
+  rag_string_free(told);
+  OK(rag_steering_drift(set, "ann", &told, &err));
+  CHECK_STR(rag_string_data(told), "[]");
+  rag_string_free(told);
+  for (; at < 3.0; at += 1.0)
+    OK(rag_steering_feedback(set, query, item, 3, 1.0, "ann", NULL, NULL, 0, &at, 5, &err));
+  OK(rag_steering_taste(set, "ann", &told, &err));
+  CHECK(strstr(rag_string_data(told), "\"ratings\":3") != NULL);
+  CHECK(strstr(rag_string_data(told), "\"dials\":{\"calm\":") != NULL);
+  rag_string_free(told);
+  OK(rag_steering_drift(set, "ann", &told, &err));
+  CHECK(strstr(rag_string_data(told), "\"at\":2.0") != NULL);
+  rag_string_free(told);
+  FAILS(RAG_STATUS_NULL_POINTER, rag_steering_taste(set, NULL, &told, &err));
+  FAILS(RAG_STATUS_NULL_POINTER, rag_steering_drift(set, "ann", NULL, &err));
+  CHECK(rag_rating_of_dwell(30.0) == 0.5 && rag_rating_of_dwell((double)NAN) == 0.0);
+  rag_steering_vector_free(dial);
+  rag_steering_free(set);
 }
 
 TEST(the_noise_filter_drops_the_outlier) {
@@ -255,6 +406,9 @@ int main(void) {
   RUN(a_direction_is_learnt_and_applied);
   RUN(vectors_come_back_from_their_parts);
   RUN(a_set_is_saved_and_merged);
+  RUN(dials_are_learnt_together_or_not_at_all);
+  RUN(a_dial_tells_what_it_costs);
+  RUN(a_taste_is_told_in_the_words_of_the_dials);
   RUN(the_noise_filter_drops_the_outlier);
   RUN(the_noise_filter_counts_a_loud_voter_once);
   RUN(a_bandit_learns_keeps_and_tells);

@@ -175,8 +175,42 @@ static void steering_arithmetic() {
   CHECK(set.names() == ragcore::texts{"polite"});
   CHECK(set.apply(query, {{"polite", 1.0}}) == set.get("polite").apply(query, 1.0));
   set.feedback(query, model.encode("please wait"), 0.9, "u1", {}, 100.0);
+  CHECK(set.taste("u1").find("\"ratings\":1") != std::string::npos && set.drift("u2") == "[]");
   CHECK(set.forget("u1") && !set.forget("u1"));
   THROWS("not_found", set.get("absent"));
+}
+
+static void dials_together() {
+  const std::vector<float> warm{1, 0.5f, 0.9f, 0.6f, 1.1f, 0.4f}, cold{-1, -0.5f, -0.9f, -0.6f, -1.1f, -0.4f};
+  const std::vector<float> calm{0.5f, 1, 0.4f, 0.9f, 0.6f, 1.1f}, three{1, 2, 3, 4, 5, 6};
+  using of_rows = ragcore::attribute<ragcore::rows>;
+  ragcore::steering set;
+  set.learn_joint({of_rows{"warm", {warm, 2}, {cold, 2}}, of_rows{"calm", {calm, 2}}});
+  CHECK(set.names() == (ragcore::texts{"calm", "warm"}));
+  auto talk = set.cross_talk({warm, 2});
+  CHECK(talk.size() == 4);
+  auto dial = set.get("warm");
+  CHECK(dial.loss().has_value() && !(dial + dial).loss() && dial.costing(0.25).loss() == 0.25);
+  auto points = dial.curve({warm, 2}, std::vector<double>{0.0, 1.0});
+  CHECK(points.size() == 2 && points[0].loss == 0.0 && points[1].strength == 1.0);
+  const std::vector<float> query{0.0f, 1.0f};
+  CHECK(dial.apply(query, 3.0, {{"max_loss", 0.001}}) != dial.apply(query, 3.0));
+  CHECK(set.apply(query, {{"warm", 3.0}}, {}, {{"application", "geodesic"}}).size() == 2);
+  THROWS("invalid_argument", dial.apply(query, 3.0, {{"application", "slerp"}}));
+  THROWS("dimension_mismatch",
+         set.learn_joint({of_rows{"a", {warm, 2}}, of_rows{"b", {three, 3}}}));
+  THROWS("invalid_argument", ragcore::steering().learn_joint({of_rows{"warm", {warm, 2}, {cold, 2}}}));
+  THROWS("invalid_argument", ragcore::steering().learn_joint({}));
+  ragcore::collection col;
+  col.add({{"a", "b", "c"}, {"one fine day", "another day", "no day at all"}});
+  using of_texts = ragcore::attribute<ragcore::texts>;
+  col.learn_joint({of_texts{"polite", kind, rude}, of_texts{"glad", {"what joy", "so happy", "hooray"}}});
+  CHECK(col.dial_names() == (ragcore::texts{"glad", "polite"}) && col.cross_talk().size() == 4);
+  CHECK(col.curve("glad", std::vector<double>{1.0}).size() == 1 && col.dial("glad").name() == "glad");
+  auto asked = ragcore::embedder().encode("day");
+  col.feedback(asked, col.get({"a"})[0]->vector, 1.0, "u1", {}, 5.0, 7);
+  CHECK(col.taste("u1").find("\"ratings\":1") != std::string::npos && col.drift("u1") != "[]");
+  CHECK(col.apply(asked, {{"glad", 1.0}}, "u1", {{"max_loss", 0.5}}).size() == asked.size());
 }
 
 static void collections() {
@@ -298,6 +332,7 @@ int main() {
   run("an_exception_in_a_progress_function_comes_out", an_exception_in_a_progress_function_comes_out);
   run("indexes", indexes);
   run("steering_arithmetic", steering_arithmetic);
+  run("dials_together", dials_together);
   run("collections", collections);
   run("bandit_and_router", bandit_and_router);
   run("judging", judging);

@@ -25,6 +25,7 @@ mod ranking;
 mod routing;
 mod steering;
 mod tables;
+mod taste;
 
 use pyo3::prelude::*;
 
@@ -66,6 +67,8 @@ mod _core {
     use steering::{Steering, SteeringVector, filter_feedback};
     #[pymodule_export]
     use tables::option_tables;
+    #[pymodule_export]
+    use taste::rating_of_dwell;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

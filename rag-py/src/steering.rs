@@ -1,14 +1,16 @@
 //! `SteeringVector` and `Steering`: dials, users and their feedback.
 
 use crate::call::call;
-use crate::convert::{Text, rows, set_options, vector};
+use crate::convert::{Text, number, rows, set_options, table, vector};
 use crate::guarded::Guarded;
-use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
+use crate::taste::{StepParts, TasteParts, steps, taste_parts};
+use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use rag_core::steering::{
-    CalibrateOptions, Effect, FilterOptions, LearnOptions, RetrainOptions, RetrainReport,
-    Steering as Core, SteeringVector as CoreVector, filter_feedback as core_filter,
+    ApplyOptions, Attribute, CalibrateOptions, CurvePoint, Effect, Feedback, FilterOptions,
+    LearnOptions, RetrainOptions, RetrainReport, Steering as Core, SteeringVector as CoreVector,
+    filter_feedback as core_filter,
 };
 use std::path::PathBuf;
 
@@ -49,10 +51,12 @@ impl SteeringVector {
         vector: PyReadonlyArray1<'_, f32>,
         scale: f64,
         effect: Option<EffectParts>,
+        loss: Option<f64>,
     ) -> PyResult<Self> {
         let vector = vector.as_slice()?.to_vec();
         let effect = effect.map(self::effect);
-        call(py, || CoreVector::from_parts(&name, &vector, scale, effect)).map(Self)
+        let made = || Ok(CoreVector::from_parts(&name, &vector, scale, effect)?.costing(loss));
+        call(py, made).map(Self)
     }
 
     #[pyo3(signature = (documents, **options))]
@@ -94,6 +98,11 @@ impl SteeringVector {
     }
 
     #[getter]
+    fn loss(&self) -> Option<f64> {
+        self.0.loss()
+    }
+
+    #[getter]
     fn measurable(&self) -> bool {
         self.0.effect().is_some_and(|effect| effect.is_measurable())
     }
@@ -122,17 +131,51 @@ impl SteeringVector {
         call(py, || self.0.orthogonal_to(&other.0)).map(Self)
     }
 
+    #[pyo3(signature = (query, strength, **options))]
     fn apply<'py>(
         &self,
         py: Python<'py>,
         query: PyReadonlyArray1<'_, f32>,
         strength: f64,
+        options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Bound<'py, PyArray1<f32>>> {
+        let mut chosen = ApplyOptions::default();
+        set_options(options, |name, value| chosen.set(name, value))?;
         let query = query.as_slice()?.to_vec();
-        let moved = call(py, || self.0.apply(&query, strength))?;
+        let moved = call(py, || self.0.apply_with(&query, strength, &chosen))?;
         Ok(vector(py, moved))
     }
+
+    #[pyo3(signature = (documents, strengths, **options))]
+    fn curve(
+        &self,
+        py: Python<'_>,
+        documents: PyReadonlyArray2<'_, f32>,
+        strengths: PyReadonlyArray1<'_, f64>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Vec<PointParts>> {
+        let mut chosen = CalibrateOptions::default();
+        set_options(options, |name, value| chosen.set(name, value))?;
+        let (documents, strengths) = (rows(&documents)?, strengths.as_slice()?);
+        let points = call(py, || self.0.curve(documents, strengths, &chosen))?;
+        Ok(points_parts(&points))
+    }
 }
+
+/// (strength, loss, gain)
+pub(crate) type PointParts = (f64, f64, f64);
+
+pub(crate) fn points_parts(points: &[CurvePoint]) -> Vec<PointParts> {
+    let parts = points.iter().map(|p| (p.strength, p.loss, p.gain));
+    parts.collect()
+}
+
+/// Positive and negative examples of each name.
+pub(crate) type JointExamples<'py> = Vec<(
+    Text,
+    PyReadonlyArray2<'py, f32>,
+    Option<PyReadonlyArray2<'py, f32>>,
+)>;
 
 #[pyclass(frozen, module = "ragcore._core")]
 pub(crate) struct Steering(Guarded<Core>);
@@ -205,6 +248,46 @@ impl Steering {
         call(py, || self.0.write(learn)).map(SteeringVector)
     }
 
+    #[pyo3(signature = (examples, **options))]
+    fn learn_joint(
+        &self,
+        py: Python<'_>,
+        examples: JointExamples<'_>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Vec<SteeringVector>> {
+        let mut chosen = LearnOptions::default();
+        set_options(options, |name, value| chosen.set(name, value))?;
+        let attributes = examples.iter().map(|(name, positive, negative)| {
+            Ok(Attribute {
+                name,
+                positive: rows(positive)?,
+                negative: negative.as_ref().map(rows).transpose()?,
+            })
+        });
+        let attributes: Vec<Attribute<'_>> = attributes.collect::<PyResult<_>>()?;
+        let learn = |s: &mut Core| {
+            s.learn_joint(&attributes, &chosen)?;
+            attributes.iter().map(|a| s.get(a.name).cloned()).collect()
+        };
+        let learnt: Vec<CoreVector> = call(py, || self.0.write(learn))?;
+        Ok(learnt.into_iter().map(SteeringVector).collect())
+    }
+
+    #[pyo3(signature = (documents, **options))]
+    fn cross_talk<'py>(
+        &self,
+        py: Python<'py>,
+        documents: PyReadonlyArray2<'_, f32>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let mut chosen = CalibrateOptions::default();
+        set_options(options, |name, value| chosen.set(name, value))?;
+        let documents = rows(&documents)?;
+        let talk = |s: &Core| Ok((s.cross_talk(documents, &chosen)?, s.len()));
+        let (talk, dials) = call(py, || self.0.read(talk))?;
+        table(py, talk, dials, dials)
+    }
+
     fn remove(&self, py: Python<'_>, name: Text) -> PyResult<SteeringVector> {
         call(py, || self.0.write(|s| s.remove(&name))).map(SteeringVector)
     }
@@ -226,15 +309,19 @@ impl Steering {
         call(py, || self.0.write(Core::orthogonalize))
     }
 
+    #[pyo3(signature = (query, dials, user, **options))]
     fn apply<'py>(
         &self,
         py: Python<'py>,
         query: PyReadonlyArray1<'_, f32>,
         dials: Vec<(Text, f64)>,
         user: Option<Text>,
+        options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Bound<'py, PyArray1<f32>>> {
+        let mut chosen = ApplyOptions::default();
+        set_options(options, |name, value| chosen.set(name, value))?;
         let query = query.as_slice()?.to_vec();
-        let apply = |s: &Core| s.apply(&query, &borrowed(&dials), user.as_deref());
+        let apply = |s: &Core| s.apply_with(&query, &borrowed(&dials), user.as_deref(), &chosen);
         Ok(vector(py, call(py, || self.0.read(apply))?))
     }
 
@@ -251,13 +338,31 @@ impl Steering {
         user: Option<Text>,
         dials: Vec<(Text, f64)>,
         at: Option<f64>,
+        position: Option<Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let (query, item) = (query.as_slice()?.to_vec(), item.as_slice()?.to_vec());
+        let position = place(position)?;
         call(py, || {
-            let dials = borrowed(&dials);
-            self.0
-                .write(|s| s.feedback(&query, &item, rating, user.as_deref(), &dials, at))
+            let feedback = Feedback {
+                query: &query,
+                item: &item,
+                rating,
+                user: user.as_deref(),
+                dials: &borrowed(&dials),
+                at,
+                position,
+            };
+            self.0.write(|s| s.rate(&feedback))
         })
+    }
+
+    fn taste(&self, py: Python<'_>, user: Text) -> PyResult<TasteParts> {
+        let taste = call(py, || self.0.read(|s| Ok(s.taste(&user))))?;
+        Ok(taste_parts(taste))
+    }
+
+    fn drift(&self, py: Python<'_>, user: Text) -> PyResult<Vec<StepParts>> {
+        Ok(steps(call(py, || self.0.read(|s| Ok(s.drift(&user))))?))
     }
 
     #[pyo3(signature = (**options))]
@@ -303,6 +408,13 @@ impl Steering {
     }
 }
 
+/// Where an item stood, refused in the core's words if that is no place.
+pub(crate) fn place(position: Option<Bound<'_, PyAny>>) -> PyResult<Option<usize>> {
+    position
+        .map(|position| number(&position, "position"))
+        .transpose()
+}
+
 /// The dials of a query as the core takes them.
 pub(crate) fn borrowed(dials: &[(Text, f64)]) -> Vec<(&str, f64)> {
     dials.iter().map(|(name, s)| (&**name, *s)).collect()
@@ -314,12 +426,16 @@ pub(crate) fn report(py: Python<'_>, report: RetrainReport) -> PyResult<Bound<'_
     out.set_item("events", report.events)?;
     out.set_item("dropped", report.dropped)?;
     out.set_item("users", report.users)?;
+    out.set_item("crowd", report.crowd)?;
+    out.set_item("learnt", parts(report.learnt))?;
+    out.set_item("heuristic", parts(report.heuristic))?;
     let dials: Vec<_> = report
         .dials
         .into_iter()
         .map(|d| {
-            let effects = (parts(d.before), parts(d.after));
-            (d.name, d.liked, d.disliked, effects.0, effects.1, d.changed)
+            let (before, after) = (parts(d.before), parts(d.after));
+            let counts = (d.name, d.liked, d.disliked);
+            (counts, before, after, parts(d.heuristic), d.changed)
         })
         .collect();
     out.set_item("dials", dials)?;

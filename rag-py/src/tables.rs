@@ -63,6 +63,7 @@ pub(crate) fn option_tables() -> Vec<(&'static str, Vec<Row>)> {
             rag_core::embedding::EmbedderOptions::table(),
         ),
         table("EncodeOptions", rag_core::embedding::EncodeOptions::table()),
+        table("ApplyOptions", rag_core::steering::ApplyOptions::table()),
         table("LearnOptions", rag_core::steering::LearnOptions::table()),
         table("FilterOptions", rag_core::steering::FilterOptions::table()),
         table(

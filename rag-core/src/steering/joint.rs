@@ -32,6 +32,10 @@ pub struct Attribute<'a> {
 /// products of directions: the best of a sweep over eight emotions, where neither is sharp.
 const RIDGE: f64 = 1.0;
 const BY_SCORES: f64 = 0.35;
+/// What the least share of a combination of directions in all of them counts as, at least: where
+/// attributes are told from each other only, one direction follows from the others, and what little
+/// is left of it is noise that must not be blown up.
+const LEAST: f64 = 0.05;
 
 /// Rows, each once, with what every attribute says of them.
 struct Labelled {
@@ -46,12 +50,13 @@ impl Steering {
     ///
     /// `V = (X'X + ridge I)^-1 X'Y` over the rows `X` of all attributes, at unit length; then
     /// `G^(-1/2) V` (Loewdin, 1950) with `G` between the inner products of the directions and the
-    /// correlations of their scores. The ridge is 1 for [`LearnMethod::Auto`],
+    /// correlations of their scores, its eigenvalues at least .05: of attributes that are told from
+    /// each other only, one follows from the others. The ridge is 1 for [`LearnMethod::Auto`],
     /// [`LearnOptions::ridge`] for [`LearnMethod::RidgeLda`]; other methods know no joint form and
     /// fail. Each dial comes with its held-out effect and its calibrated length.
     ///
     /// Fails with `InvalidArgument` on fewer than two attributes, too few rows, a row that an
-    /// attribute holds for both, or attributes that say the same; as [`Steering::learn`] otherwise.
+    /// attribute holds for both, or attributes that say the same or (of two) the opposite; as [`Steering::learn`] otherwise.
     ///
     /// ```
     /// use rag_core::{Rows, steering::{Attribute, LearnOptions, Steering}};
@@ -149,7 +154,7 @@ fn learnt(
         }
     }
     let directions = directions(&design, &labelled, &vec![1.0; count], ridge)?;
-    let directions = directions.ok_or_else(super::set::dependent)?;
+    let directions = directions.ok_or_else(|| dependent(attributes))?;
     let calibrate = CalibrateOptions::default().seed(options.seed);
     let neighbourhood = Neighbourhood::new(Rows::new(&labelled.rows, dim)?, &calibrate)?;
     let each = attributes.iter().zip(&directions).zip(&scores);
@@ -269,7 +274,7 @@ fn directions(
                 + BY_SCORES * dot(&scores[i], &scores[j]);
         }
     }
-    Ok(without_overlap(&rows, &gram).map(|mut turned| {
+    Ok(without_overlap(&rows, &gram, LEAST).map(|mut turned| {
         turned.iter_mut().for_each(|row| {
             normalise(row);
         });
@@ -289,9 +294,23 @@ fn standardised(scores: &[f32], weights: &[f32]) -> Vec<f64> {
     out
 }
 
-/// `G^(-1/2) V` for the rows `V`: symmetric orthogonalisation in the metric of `gram`; `None` if
-/// that is singular.
-pub(super) fn without_overlap(rows: &[Vec<f64>], gram: &[f64]) -> Option<Vec<Vec<f64>>> {
+fn dependent(attributes: &[Attribute<'_>]) -> Error {
+    match attributes.len() == 2 && attributes.iter().all(|a| a.negative.is_none()) {
+        true => Error::invalid(
+            "two attributes that are told only from each other are one dial turned either way; \
+             give what lacks one of them, or learn a single dial from both",
+        ),
+        false => super::set::dependent(),
+    }
+}
+
+/// `G^(-1/2) V` for the rows `V`: symmetric orthogonalisation in the metric of `gram`, of which no
+/// eigenvalue counts as less than `least`; `None` if it is singular.
+pub(super) fn without_overlap(
+    rows: &[Vec<f64>],
+    gram: &[f64],
+    least: f64,
+) -> Option<Vec<Vec<f64>>> {
     let k = rows.len();
     let (values, vectors) = symmetric_eigen(gram, k);
     if values[k - 1] <= 1e-6 {
@@ -300,7 +319,8 @@ pub(super) fn without_overlap(rows: &[Vec<f64>], gram: &[f64]) -> Option<Vec<Vec
     let turned = (0..k).map(|i| {
         let mut sum = vec![0.0; rows[i].len()];
         for (j, row) in rows.iter().enumerate() {
-            let of = |e: usize| vectors[e * k + i] * vectors[e * k + j] / values[e].sqrt();
+            let root = |e: usize| values[e].max(least).sqrt();
+            let of = |e: usize| vectors[e * k + i] * vectors[e * k + j] / root(e);
             add_scaled(&mut sum, (0..k).map(of).sum(), row);
         }
         sum

@@ -272,7 +272,7 @@ impl Steering {
             .iter()
             .flat_map(|a| rows.iter().map(|b| dot(a, b)))
             .collect();
-        let rows = without_overlap(&rows, &gram).ok_or_else(dependent)?;
+        let rows = without_overlap(&rows, &gram, 0.0).ok_or_else(dependent)?;
         let turned = self
             .dials()
             .zip(&rows)

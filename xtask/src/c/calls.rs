@@ -120,7 +120,7 @@ fn pick(kind: &str, parameter: &str) -> String {
         "size_t" if parameter == "length" => "pick_length()".into(),
         "size_t" if parameter == "capacity" => "pick_capacity()".into(),
         "size_t" => "pick_count()".into(),
-        "const size_t *" if parameter == "offsets" => "pick_offsets()".into(),
+        "const size_t *" if parameter.ends_with("offsets") => "pick_offsets()".into(),
         "const size_t *" => "pick_lengths()".into(),
         "const uint64_t *const *" => "pick_rankings()".into(),
         "const rag_log_entry *" => "pick_log()".into(),

@@ -22,6 +22,8 @@ const SOURCES: &[&str] = &[
     "query",
     "hits",
     "dials",
+    "joint",
+    "taste",
     "bandit",
     "fronts",
     "router",
