@@ -6,6 +6,7 @@
 //! followed further down. The dense side comes first, because what it finds tells how good a row's
 //! words must be to count at all, and by that the lexical side passes over most of its postings.
 
+use super::likely::Lifts;
 use super::query::Mode;
 use super::state::State;
 use crate::retrieval::bits::Bits;
@@ -56,17 +57,28 @@ pub(super) struct Blend {
 }
 
 impl Blend {
-    /// The score of a row, or `None` if it is no candidate. Never falls where a side rises, to the
-    /// last bit.
-    fn score(&self, lexical: f32, dense: f32) -> Option<f32> {
+    /// The score of a row to whose cosine dials add `lift`, or `None` if it is no candidate. Never falls
+    /// where a side rises, to the last bit.
+    pub(super) fn score(&self, lexical: f32, dense: f32, lift: f32) -> Option<f32> {
         match self.mode {
             Mode::Lexical => (lexical > 0.0).then_some(lexical),
-            Mode::Dense => dense.is_finite().then_some(dense),
+            // Not even the sign of a zero changes where nothing is added.
+            Mode::Dense if lift == 0.0 => dense.is_finite().then_some(dense),
+            Mode::Dense => dense.is_finite().then_some(dense + lift),
             Mode::Hybrid => {
                 let (a, b) = self.parts(lexical, dense);
-                (lexical > 0.0 || dense.is_finite()).then_some(a + b)
+                let lift = match dense.is_finite() {
+                    true => self.lifted(lift),
+                    false => 0.0,
+                };
+                (lexical > 0.0 || dense.is_finite()).then_some(a + b + lift)
             }
         }
+    }
+
+    /// What arrives in the score of something added to a cosine.
+    pub(super) fn lifted(&self, lift: f32) -> f32 {
+        (self.share_of_a_cosine() * f64::from(lift)) as f32
     }
 
     /// What each side contributes to the score.
@@ -95,12 +107,12 @@ impl Blend {
     }
 
     /// The BM25 score from which on a row with this cosine may reach `score`; infinite if none can.
-    fn floor(&self, score: f32, dense: f32) -> f32 {
+    fn floor(&self, score: f32, dense: f32, lift: f32) -> f32 {
         match self.mode {
             Mode::Dense => f32::INFINITY,
             Mode::Lexical => score.max(0.0),
             Mode::Hybrid => {
-                let missing = score - self.parts(0.0, dense).1;
+                let missing = score - self.parts(0.0, dense).1 - self.lifted(lift);
                 match missing > self.weight {
                     true => f32::INFINITY,
                     false if missing <= 0.0 => 0.0,
@@ -145,6 +157,8 @@ pub(super) struct Search<'a> {
     pub dense: Option<&'a Seek<'a>>,
     /// The rows that may be found, if not all.
     pub among: Option<&'a Bits>,
+    /// What dials add to cosines, if they do.
+    pub lifts: Option<&'a Lifts>,
     pub exact: bool,
     pub effort: Option<usize>,
     pub threads: usize,
@@ -208,7 +222,7 @@ impl Search<'_> {
         }
         let end = match asked {
             Some(asked) => self.follow_words(depth, rows, asked, &mut seen),
-            None => self.blend.score(0.0, seen.beyond),
+            None => self.blend.score(0.0, seen.beyond, self.most()),
         };
         let kth = seen.kth();
         if end.is_some_and(|end| end >= kth) {
@@ -220,7 +234,8 @@ impl Search<'_> {
             found.iter().for_each(|found| self.expect(found.row));
             for found in &mut found {
                 found.dense = self.dense_score(found.row);
-                let score = self.blend.score(found.lexical, found.dense);
+                let lift = self.lift(found.row);
+                let score = self.blend.score(found.lexical, found.dense, lift);
                 found.score = score.unwrap_or(found.score);
             }
         }
@@ -236,9 +251,9 @@ impl Search<'_> {
         asked: &mut Asked<'_>,
         seen: &mut Seen,
     ) -> Option<f32> {
-        let floor = self.blend.floor(seen.kth(), seen.beyond);
+        let floor = self.blend.floor(seen.kth(), seen.beyond, self.most());
         if floor > self.blend.bound {
-            return self.blend.score(0.0, seen.beyond);
+            return self.blend.score(0.0, seen.beyond, self.most());
         }
         let most = match known.is_empty() {
             true => depth,
@@ -251,7 +266,8 @@ impl Search<'_> {
         hits.retain(|hit| known.binary_search(&hit.0).is_err());
         for hits in hits.chunks(AT_ONCE) {
             let mut open = self.at_most(hits);
-            let rest = hits.iter().map(|hit| self.blend.score(hit.1, seen.beyond));
+            let rest = |hit: &(u32, f32)| self.blend.score(hit.1, seen.beyond, self.most());
+            let rest = hits.iter().map(rest);
             let kth = seen.kth();
             // Words fall from hit to hit: behind the first that cannot reach the k-th, none can.
             let mut rest = rest.enumerate();
@@ -271,7 +287,7 @@ impl Search<'_> {
                 return end;
             }
         }
-        self.blend.score(last, seen.beyond)
+        self.blend.score(last, seen.beyond, self.most())
     }
 
     /// The most that the score of each hit of the lexical side can be.
@@ -285,18 +301,27 @@ impl Search<'_> {
             None => most.resize(hits.len(), f32::NEG_INFINITY),
         }
         let both = hits.iter().zip(most);
-        both.map(|(hit, most)| self.blend.score(hit.1, most))
+        both.map(|(hit, most)| self.blend.score(hit.1, most, self.lift(hit.0)))
             .collect()
     }
 
     fn found(&self, row: u32, lexical: f32, dense: f32) -> Option<Found> {
-        let score = self.blend.score(lexical, dense)?;
+        let score = self.blend.score(lexical, dense, self.lift(row))?;
         Some(Found {
             row,
             score,
             lexical,
             dense,
         })
+    }
+
+    /// What dials add to the cosine of a row, and to any at most.
+    fn lift(&self, row: u32) -> f32 {
+        self.lifts.map_or(0.0, |lifts| lifts.of(row))
+    }
+
+    fn most(&self) -> f32 {
+        self.lifts.map_or(0.0, Lifts::most)
     }
 
     fn expect(&self, row: u32) {

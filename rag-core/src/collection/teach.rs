@@ -9,7 +9,8 @@ use crate::matrix::{Matrix, Rows};
 use crate::progress::Progress;
 use crate::rng::Rng;
 use crate::steering::{
-    CalibrateOptions, LearnOptions, RetrainOptions, RetrainReport, Steering, SteeringVector,
+    AttributeModel, CalibrateOptions, LearnOptions, RetrainOptions, RetrainReport, Steering,
+    SteeringVector, no_model,
 };
 use std::sync::Arc;
 
@@ -50,6 +51,35 @@ pub fn learn_steering_vector(
     let positive = vectors_of(embedder, positive).map_err(|e| e.context("positive examples"))?;
     let negative = vectors_of(embedder, negative).map_err(|e| e.context("negative examples"))?;
     SteeringVector::learn(positive.rows(), negative.rows(), options)
+}
+
+/// Learns an attribute model from texts, embedded first: what a dial needs to rerank.
+///
+/// ```
+/// use rag_core::collection::learn_attribute_model;
+/// use rag_core::embedding::{Embedder, EmbedderOptions};
+/// use rag_core::steering::LearnOptions;
+/// let embedder = Embedder::built_in(&EmbedderOptions::default()).unwrap();
+/// let polite = ["could you please help me", "thank you so much for this", "would you kindly wait"];
+/// let blunt = ["help me now", "this is late", "wait"];
+/// let model =
+///     learn_attribute_model(&embedder, &polite, &blunt, &LearnOptions::default()).unwrap();
+/// let text = "could you kindly open it, please";
+/// let vector = embedder.encode_one(text).unwrap();
+/// assert!(model.probability(text, Some(&vector)).unwrap() > 0.5);
+/// ```
+pub fn learn_attribute_model(
+    embedder: &Embedder,
+    positive: &[&str],
+    negative: &[&str],
+    options: &LearnOptions,
+) -> Result<AttributeModel> {
+    let place = |what: &'static str| move |e: Error| e.context(format_args!("{what} examples"));
+    let vectors = |texts| vectors_of(Some(embedder), Examples::Texts(texts));
+    let liked = vectors(positive).map_err(place("positive"))?;
+    let disliked = vectors(negative).map_err(place("negative"))?;
+    let (positive, negative) = ((positive, liked.rows()), (negative, disliked.rows()));
+    AttributeModel::learn(positive, negative, options)
 }
 
 fn vectors_of(embedder: Option<&Embedder>, examples: Examples<'_>) -> Result<Matrix> {
@@ -96,12 +126,14 @@ impl Collection {
 
     /// Calibrates every dial on the documents here, if there are enough, and says on how many.
     fn calibrate_dials(&self, set: &mut Steering) -> Result<usize> {
-        let sample = self.calibration_sample()?;
+        let (rows, sample) = self.calibration_sample()?;
         if sample.len() < CALIBRATION_MINIMUM {
             return Ok(0);
         }
-        set.calibrate(sample.rows(), &CalibrateOptions::default())?;
         let state = self.read()?;
+        let likely = |model: &AttributeModel| state.likely_of(model, &rows);
+        let calibrate = || set.calibrate_with(sample.rows(), &likely, &CalibrateOptions::default());
+        state.soundly(calibrate)??;
         Ok(state.dense.as_ref().map_or(0, |d| d.len()))
     }
 
@@ -109,8 +141,9 @@ impl Collection {
         Ok(Arc::clone(&self.read()?.steering))
     }
 
-    /// Vectors of the documents, at most [`CALIBRATION_SAMPLE`], the same for the same documents.
-    fn calibration_sample(&self) -> Result<Matrix> {
+    /// Rows and vectors of the documents, at most [`CALIBRATION_SAMPLE`], the same for the same
+    /// documents. The rows stay theirs as long as nobody writes.
+    fn calibration_sample(&self) -> Result<(Vec<u32>, Matrix)> {
         let state = self.read()?;
         let mut rows: Vec<u32> = state.alive().iter().collect();
         rows.retain(|&row| {
@@ -125,17 +158,20 @@ impl Collection {
             rows.sort_unstable();
         }
         let mut sample = Matrix::zeros(0, state.dim.unwrap_or(1));
-        for row in rows {
+        for &row in &rows {
             let vector = state.soundly(|| state.vector(row))?;
             sample.push(vector.unwrap_or(&[]))?;
         }
-        Ok(sample)
+        Ok((rows, sample))
     }
 }
 
 impl CollectionSteering<'_> {
     /// Learns a dial, calibrates it on the collection's own documents (when there are at least
     /// twenty) and keeps it under `name`. `AlreadyExists` if there is one of that name.
+    ///
+    /// From texts on both sides an attribute model is learnt too, by which the dial can rerank
+    /// ([`SteerMode::Rerank`](super::SteerMode::Rerank)).
     pub fn learn(
         &self,
         name: &str,
@@ -150,13 +186,28 @@ impl CollectionSteering<'_> {
             false => None,
         };
         let options = options.clone().name(name.to_owned());
-        let dial = learn_steering_vector(embedder.as_ref(), positive, negative, &options)?;
-        self.insert(dial)
+        let place = |what: &'static str| move |e: Error| e.context(format_args!("{what} examples"));
+        let vectors = |examples| vectors_of(embedder.as_ref(), examples);
+        let liked = vectors(positive).map_err(place("positive"))?;
+        let disliked = vectors(negative).map_err(place("negative"))?;
+        let dial = SteeringVector::learn(liked.rows(), disliked.rows(), &options)?;
+        let model = match (positive, negative) {
+            (Examples::Texts(positive), Examples::Texts(negative)) => {
+                let (positive, negative) = ((positive, liked.rows()), (negative, disliked.rows()));
+                Some(AttributeModel::learn(positive, negative, &options)?)
+            }
+            _ => None,
+        };
+        self.keep(dial, model)
     }
 
     /// Keeps a dial that was learnt elsewhere, calibrated on the documents here. `AlreadyExists`
     /// if there is one of that name.
     pub fn insert(&self, dial: SteeringVector) -> Result<SteeringVector> {
+        self.keep(dial, None)
+    }
+
+    fn keep(&self, dial: SteeringVector, model: Option<AttributeModel>) -> Result<SteeringVector> {
         let held = self.collection.dim()?;
         if let Some(dim) = held.filter(|&d| d != dial.dim()) {
             return Err(Error::dimension("this collection", dim, dial.dim()));
@@ -165,6 +216,7 @@ impl CollectionSteering<'_> {
         let mut writer = self.collection.check_writable_and_lock()?;
         let mut set = Steering::clone(&*self.collection.snapshot()?);
         set.insert(dial)?;
+        set.set_attribute(&name, model)?;
         let calibrated_on = self.collection.calibrate_dials(&mut set)?;
         let dial = set.get(&name)?.clone();
         let set = set.to_bytes();
@@ -182,6 +234,43 @@ impl CollectionSteering<'_> {
     /// The dial of that name.
     pub fn get(&self, name: &str) -> Result<SteeringVector> {
         self.collection.snapshot()?.get(name).cloned()
+    }
+
+    /// The attribute model of the dial of that name, if it has one.
+    pub fn attribute(&self, name: &str) -> Result<Option<AttributeModel>> {
+        let set = self.collection.snapshot()?;
+        Ok(set.attribute(name)?.cloned())
+    }
+
+    /// Gives the dial of that name an attribute model, calibrated on the documents here, or takes its
+    /// own away.
+    pub fn set_attribute(&self, name: &str, model: Option<AttributeModel>) -> Result<()> {
+        let mut writer = self.collection.check_writable_and_lock()?;
+        let mut set = Steering::clone(&*self.collection.snapshot()?);
+        set.set_attribute(name, model)?;
+        let calibrated_on = self.collection.calibrate_dials(&mut set)?;
+        let set = set.to_bytes();
+        let change = Change::Steering { set, calibrated_on };
+        self.collection.commit_small(&mut writer, &change)
+    }
+
+    /// How likely each document has the attribute of the dial of that name: what reranking by it adds
+    /// up, in 0..=1. `NotFound` for an unknown id, `InvalidArgument` for a dial without an attribute
+    /// model.
+    pub fn probabilities(&self, name: &str, ids: &[impl AsRef<str>]) -> Result<Vec<f32>> {
+        let state = self.collection.read()?;
+        let Some(model) = state.steering.attribute(name)? else {
+            return Err(no_model(name));
+        };
+        let mut rows = Vec::with_capacity(ids.len());
+        for id in ids.iter().map(AsRef::as_ref) {
+            let row = state.find(id)?.ok_or_else(|| {
+                let message = format!("no document has the id \"{id}\"");
+                Error::new(crate::ErrorKind::NotFound, message)
+            })?;
+            rows.push(row);
+        }
+        state.soundly(|| state.likely_of(model, &rows))
     }
 
     /// Removes a dial.

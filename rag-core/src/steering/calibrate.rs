@@ -32,6 +32,8 @@ pub const MAX_SCALE: f64 = 2.0;
 /// Neighbours of sample queries: similarities, and rows to look projections up.
 pub(super) struct Neighbourhood {
     documents: Vec<Vec<f32>>,
+    /// Which of the rows that were given each of them is.
+    rows: Vec<usize>,
     /// For each query: its own document, and its similarity with every document.
     queries: Vec<(usize, Vec<f32>)>,
     neighbours: usize,
@@ -50,10 +52,10 @@ impl Neighbourhood {
             chosen.truncate(options.max_documents);
             chosen.sort_unstable();
         }
-        let unit: Vec<Vec<f32>> = chosen
+        let (chosen, unit): (Vec<usize>, Vec<Vec<f32>>) = chosen
             .iter()
-            .filter_map(|&i| unit(documents.row(i)))
-            .collect();
+            .filter_map(|&i| Some((i, unit(documents.row(i))?)))
+            .unzip();
         let n = unit.len();
         if n < 3 {
             return Err(Error::invalid(format!(
@@ -75,6 +77,7 @@ impl Neighbourhood {
         });
         Ok(Self {
             documents: unit,
+            rows: chosen,
             queries: tables,
             neighbours: options.neighbours.min((n - 1) / 2).max(1),
             loss: options.loss,
@@ -89,16 +92,26 @@ impl Neighbourhood {
             .iter()
             .map(|d| f64::from(dot(direction, d)))
             .collect();
-        let before = self.mean_similarity(&projections, 0.0);
+        self.length(&projections)
+    }
+
+    /// The same for a number that every row has: what multiplies it when it is added to similarities.
+    pub(super) fn scale_of(&self, of: &dyn Fn(usize) -> f64) -> f64 {
+        let numbers: Vec<f64> = self.rows.iter().map(|&row| of(row)).collect();
+        self.length(&numbers)
+    }
+
+    fn length(&self, projections: &[f64]) -> f64 {
+        let before = self.mean_similarity(projections, 0.0);
         // Similarities around zero have no share to lose: at least 0.1 is taken as their size.
         let wanted = before - self.loss * before.abs().max(0.1);
         let (mut low, mut high) = (0.0, MAX_SCALE);
-        if self.mean_similarity(&projections, high) > wanted {
+        if self.mean_similarity(projections, high) > wanted {
             return MAX_SCALE;
         }
         for _ in 0..24 {
             let middle = 0.5 * (low + high);
-            if self.mean_similarity(&projections, middle) > wanted {
+            if self.mean_similarity(projections, middle) > wanted {
                 low = middle;
             } else {
                 high = middle;

@@ -3,13 +3,16 @@
 //! Tensors: `dials` f32 (dials, dim); `residuals` f32 (ratings, dim), `ratings` f64, `times` f64,
 //! `ids` u64 (ratings, 2) with worker and sequence, `users` u32 with 0 for none and i + 1 for user
 //! i, `kept` u8; `use_rating` u32, `use_dial` u32, `use_strength` f64 with one entry for each dial
-//! that was on at a rating. Tensors without rows are left out. All else is JSON under the one
+//! that was on at a rating; `attributes` u8 has the bytes of the attribute models one after the other,
+//! of which each dial's part of the header tells the number. Tensors without rows are left out. All else is JSON under the one
 //! metadata key `ragcore`, with a CRC-32 of the tensors in the order of their names.
 
+use super::attribute::AttributeModel;
 use super::effect::Effect;
 use super::feedback::{Event, MAX_EVENTS};
 use super::set::{Dial, MAX_DIALS, MAX_STRENGTH, Steering};
 use super::vector::{MAX_NAME, SteeringVector};
+use crate::bytes::Reader;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file;
 use safetensors::SafeTensors;
@@ -20,7 +23,9 @@ use std::path::Path;
 
 const KEY: &str = "ragcore";
 const KIND: &str = "steering";
-const VERSION: u32 = 1;
+/// Without attribute models a set is of the first format, which earlier releases read.
+const VERSION: u32 = 2;
+const FIRST: u32 = 1;
 /// The largest file that is read: the most ratings at 4096 dimensions, and room to spare.
 const LIMIT: u64 = 1 << 30;
 
@@ -43,6 +48,9 @@ struct DialHeader {
     scale: f64,
     effect: Option<[f64; 3]>,
     generation: u64,
+    /// Bytes of its attribute model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attribute: Option<usize>,
 }
 
 #[derive(Default)]
@@ -84,6 +92,12 @@ impl Steering {
         let floats = self.dials().flat_map(|d| d.vector());
         let bytes = floats.map(|v| v.to_le_bytes());
         tensors.put("dials", Dtype::F32, vec![self.len(), dim], bytes);
+
+        let models = self.dials.values().map(|d| d.attribute.as_ref());
+        let models: Vec<Option<Vec<u8>>> = models.map(|m| m.map(|m| m.to_bytes())).collect();
+        let all = models.iter().flatten().flatten();
+        let count = all.clone().count();
+        tensors.put("attributes", Dtype::U8, vec![count], all.map(|&b| [b]));
 
         let mut users: Vec<String> = Vec::new();
         let mut events: Vec<(u32, &Event)> = Vec::with_capacity(self.events());
@@ -127,15 +141,17 @@ impl Steering {
         let strengths = uses.iter().map(|u| u.2.to_le_bytes());
         tensors.put("use_strength", Dtype::F64, vec![m], strengths);
 
-        let dials = self.dials.iter().map(|(name, d)| DialHeader {
+        let dials = self.dials.iter().zip(&models);
+        let dials = dials.map(|((name, d), model)| DialHeader {
             name: name.clone(),
             scale: d.vector.scale(),
             effect: d.vector.effect().map(|e| [e.value, e.low, e.high]),
             generation: d.generation,
+            attribute: model.as_ref().map(Vec::len),
         });
         let header = Header {
             kind: KIND.to_owned(),
-            version: VERSION,
+            version: if count > 0 { VERSION } else { FIRST },
             crc32: checksum(tensors.0.values().map(|(_, _, bytes)| bytes.as_slice())),
             dim,
             model: self.model.clone(),
@@ -166,7 +182,7 @@ impl Steering {
                 version.kind
             )));
         }
-        if version.version != VERSION {
+        if !(FIRST..=VERSION).contains(&version.version) {
             return Err(Error::new(
                 ErrorKind::FormatVersion,
                 format!(
@@ -208,6 +224,8 @@ fn read_dials(set: &mut Steering, header: &Header, tensors: &SafeTensors<'_>) ->
         header.dim,
         f32::from_le_bytes,
     )?;
+    let bytes = tensors.tensor("attributes").map_or(&[][..], |t| t.data());
+    let mut bytes = Reader::new(bytes);
     for (at, dial) in header.dials.iter().enumerate() {
         let row = &rows[at * header.dim..(at + 1) * header.dim];
         let effect = dial
@@ -215,15 +233,36 @@ fn read_dials(set: &mut Steering, header: &Header, tensors: &SafeTensors<'_>) ->
             .map(|[value, low, high]| Effect { value, low, high });
         let vector = SteeringVector::from_parts(&dial.name, row, dial.scale, effect)
             .map_err(|e| corrupt(format!("dial {at}: {e}")))?;
+        let attribute = match dial.attribute {
+            Some(length) => Some(read_model(&mut bytes, length, header.dim)?),
+            None => None,
+        };
         let kept = Dial {
             vector,
             generation: dial.generation,
+            attribute,
         };
         if dial.name.is_empty() || set.dials.insert(dial.name.clone(), kept).is_some() {
             return Err(corrupt(format!("dial {at} has no name of its own")));
         }
     }
-    Ok(())
+    match bytes.left() {
+        0 => Ok(()),
+        more => Err(corrupt(format!(
+            "{more} bytes of no dial's attribute model"
+        ))),
+    }
+}
+
+fn read_model(bytes: &mut Reader<'_>, length: usize, dim: usize) -> Result<AttributeModel> {
+    let bytes = bytes.bytes(length).map_err(corrupt)?;
+    let model = AttributeModel::from_bytes(bytes)?;
+    match model.dim() == dim {
+        true => Ok(model),
+        false => Err(corrupt(
+            "an attribute model for vectors of another dimension",
+        )),
+    }
 }
 
 fn read_events(set: &mut Steering, header: &Header, tensors: &SafeTensors<'_>) -> Result<()> {

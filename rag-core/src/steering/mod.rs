@@ -11,12 +11,15 @@
 //! (length), `set` and `steered` (dials at work), `feedback` and `user` (ratings), `merge`,
 //! `retrain`, `format` (the file), `filter` (noise).
 
+mod attribute;
 mod calibrate;
 mod direction;
 mod effect;
 mod feedback;
 mod filter;
 mod format;
+mod grams;
+mod lift;
 mod logistic;
 mod merge;
 mod retrain;
@@ -25,10 +28,12 @@ mod steered;
 mod user;
 mod vector;
 
+pub use attribute::AttributeModel;
 pub use calibrate::{CalibrateOptions, MAX_SCALE};
 pub use effect::Effect;
 pub use feedback::{MAX_EVENTS, MAX_EVENTS_PER_USER};
 pub use filter::{FilterMethod, FilterOptions, filter_feedback};
+pub(crate) use lift::{Lift, no_model};
 pub use retrain::{DialChange, RetrainOptions, RetrainReport};
 pub use set::{MAX_DIALS, MAX_STRENGTH, Steering};
 pub use steered::{Part, PartKind, Steered};
