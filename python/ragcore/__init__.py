@@ -19,6 +19,7 @@ from ._chunking import Chunk, Chunker
 from ._collection import Collection, Report, open
 from ._core import __version__
 from ._dense import DenseIndex
+from ._attribute import AttributeModel
 from ._dials import CollectionSteering
 from ._embedding import Embedder
 from ._evaluation import (
@@ -67,6 +68,7 @@ from .errors import (
 
 __all__ = [
     "AlreadyExists",
+    "AttributeModel",
     "Bandit",
     "Calibration",
     "CalibrationBin",

@@ -214,6 +214,7 @@ class Collection:
         effort: int | None = None,
         explain: bool = False,
         min_relevance: float | None = None,
+        steer_mode: str = "vector",
     ) -> Hits:
         """Finds the documents that answer a question best, best first.
 
@@ -223,7 +224,9 @@ class Collection:
         ranks. ``steer`` turns dials, ``user`` brings a user's taste; ``diversity`` in [0, 1]
         trades score for variety. With ``explain`` each hit carries the split of its score.
         After :meth:`calibrate` hits that are less likely to be relevant than ``min_relevance`` are
-        left out, so that fewer than ``k`` may come back.
+        left out, so that fewer than ``k`` may come back. ``steer_mode="rerank"`` ranks by how
+        likely documents have the quality of a dial instead of moving the query's vector; such
+        dials must have been learnt from texts.
         """
         text = query if isinstance(query, str) else None
         given = vector if text is not None else query
@@ -244,6 +247,7 @@ class Collection:
             effort=effort,
             explain=explain,
             min_relevance=min_relevance,
+            steer_mode=steer_mode,
         )
         return Hits._of(found)
 
@@ -264,6 +268,7 @@ class Collection:
         effort: int | None = None,
         explain: bool = False,
         min_relevance: float | None = None,
+        steer_mode: str = "vector",
     ) -> list[Hits]:
         """As :meth:`search` for many questions: texts, or vectors of (n, dim).
 
@@ -284,6 +289,7 @@ class Collection:
             effort=effort,
             explain=explain,
             min_relevance=min_relevance,
+            steer_mode=steer_mode,
         )
         return [Hits._of(hits) for hits in found]
 

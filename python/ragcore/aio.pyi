@@ -135,6 +135,7 @@ class Collection:
         effort: int | None = None,
         explain: bool = False,
         min_relevance: float | None = None,
+        steer_mode: str = "vector",
     ) -> Hits: ...
     async def search_many(
         self,
@@ -153,6 +154,7 @@ class Collection:
         effort: int | None = None,
         explain: bool = False,
         min_relevance: float | None = None,
+        steer_mode: str = "vector",
     ) -> list[Hits]: ...
     async def calibrate(
         self,

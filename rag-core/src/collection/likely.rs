@@ -103,7 +103,7 @@ impl State {
         }
         let met = || self.rows.kept().map(|kept| kept.met());
         let before = met();
-        let fresh = model.probabilities(rows - first, &|i, each| {
+        let fresh = model.of_each(rows - first, &|i, each| {
             self.say((first + i) as u32, each);
         });
         if met() == before {
@@ -118,7 +118,7 @@ impl State {
             Some(column) if column.len() >= self.rows.len() => {
                 rows.iter().map(|&row| column[row as usize]).collect()
             }
-            _ => model.probabilities(rows.len(), &|i, each| self.say(rows[i], each)),
+            _ => model.of_each(rows.len(), &|i, each| self.say(rows[i], each)),
         }
     }
 

@@ -159,12 +159,38 @@ impl AttributeModel {
         Ok(self.of_unit(text, unit.as_deref(), &mut Scratch::default()))
     }
 
-    /// [`probability`](Self::probability) of many documents by all threads: `document` hands out
-    /// text and unit vector of each, as far as there are such.
-    pub(crate) fn probabilities<'d>(
+    /// [`probability`](Self::probability) of many texts with their vectors, if there are any, by all
+    /// threads. `InvalidArgument` if there are not as many vectors as texts.
+    pub fn probabilities(&self, texts: &[&str], vectors: Option<Rows<'_>>) -> Result<Vec<f32>> {
+        if let Some(vectors) = vectors {
+            if vectors.dim() != self.dim() {
+                return Err(Error::dimension(
+                    "this attribute model",
+                    self.dim(),
+                    vectors.dim(),
+                ));
+            }
+            if vectors.len() != texts.len() {
+                return Err(Error::invalid(format!(
+                    "every text needs its vector: got {} texts and {} vectors",
+                    texts.len(),
+                    vectors.len()
+                )));
+            }
+            vectors.check_finite()?;
+        }
+        Ok(self.of_each(texts.len(), &|i, say| {
+            let unit = vectors.and_then(|vectors| super::calibrate::unit(vectors.row(i)));
+            say(texts[i], unit.as_deref());
+        }))
+    }
+
+    /// The probabilities of many documents by all threads: `document` hands out text and unit vector
+    /// of each, as far as there are such.
+    pub(crate) fn of_each(
         &self,
         count: usize,
-        document: &(dyn Fn(usize, &mut dyn FnMut(&str, Option<&[f32]>)) + Sync + 'd),
+        document: &(dyn Fn(usize, &mut dyn FnMut(&str, Option<&[f32]>)) + Sync),
     ) -> Vec<f32> {
         const AT_ONCE: usize = 256;
         let chunks = count.div_ceil(AT_ONCE);
