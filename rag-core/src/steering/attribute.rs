@@ -33,6 +33,8 @@ const STEEP: f64 = 4.0;
 const CLOSE: (f64, f64) = (3e-3, 3e-2);
 /// Most steps of a fit.
 const STEPS: usize = 100;
+/// Numbers that are added up beside each other.
+const LANES: usize = 4;
 /// The first byte of what is saved.
 const VERSION: u8 = 1;
 /// The longest vector.
@@ -216,19 +218,10 @@ impl AttributeModel {
         if let Some(vector) = vector {
             f += f64::from((kernel::active().dot)(&weights.vector, vector)) - weights.centre;
         }
-        let mut sums = [[0.0f64; 2]; 2];
-        grams(text, scratch, |bucket| {
-            let [weight, factor] = weights.buckets[bucket];
-            if weight != 0 {
-                let weight = f64::from(whole(weight));
-                let sum = &mut sums[bucket / BUCKETS];
-                sum[0] += weight * weight;
-                sum[1] += weight * f64::from(whole(factor));
-            }
-        });
-        for [squares, sum] in sums {
+        for half in grams(text, scratch) {
+            let (squares, sum) = weights.sums(half);
             if squares > 0.0 {
-                f += sum / squares.sqrt();
+                f += f64::from(sum) / f64::from(squares).sqrt();
             }
         }
         sigma(f) as f32
@@ -347,6 +340,26 @@ impl Weights {
         weights
     }
 
+    /// The sum of the squared weights of some buckets, and of their weights by their factors.
+    fn sums(&self, buckets: &[u16]) -> (f32, f32) {
+        // In four lanes, so that no addition waits for the one before; what has no weight adds 0.
+        let mut sums = [[0.0f32; 2]; LANES];
+        let each = |sums: &mut [f32; 2], bucket: u16| {
+            let [weight, factor] = self.buckets[usize::from(bucket) % ALL].map(whole);
+            sums[0] += weight * weight;
+            sums[1] += weight * factor;
+        };
+        let (lanes, rest) = buckets.as_chunks::<LANES>();
+        for lane in lanes {
+            for (sums, &bucket) in sums.iter_mut().zip(lane) {
+                each(sums, bucket);
+            }
+        }
+        rest.iter().for_each(|&bucket| each(&mut sums[0], bucket));
+        let total = |at: usize| sums.iter().map(|sums| sums[at]).sum();
+        (total(0), total(1))
+    }
+
     fn write(&self, out: &mut Writer) {
         out.count(self.vector.len());
         out.reals(&[self.bias, self.centre]);
@@ -441,9 +454,10 @@ struct Examples {
     /// Unit vectors, one after the other.
     vectors: Vec<f32>,
     /// The buckets of each, as places in `used`; words first.
-    grams: Vec<Vec<u32>>,
-    /// The buckets that two examples or more have.
-    used: Vec<u32>,
+    grams: Vec<Vec<u16>>,
+    /// The buckets that two examples or more have, ascending, and how many of them are of words.
+    used: Vec<usize>,
+    words: usize,
     fold: Vec<usize>,
     folds: usize,
 }
@@ -459,25 +473,24 @@ impl Examples {
         let texts: Vec<&str> = positive.0.iter().chain(negative.0).copied().collect();
         let mut scratch = Scratch::default();
         let mut held = vec![0u32; ALL];
-        let mut all: Vec<Vec<u32>> = Vec::with_capacity(texts.len());
+        let mut all: Vec<Vec<u16>> = Vec::with_capacity(texts.len());
         for text in texts {
-            let mut own = Vec::new();
-            grams(text, &mut scratch, |bucket| {
-                held[bucket] += 1;
-                own.push(bucket as u32);
-            });
+            let own = grams(text, &mut scratch).concat();
+            own.iter()
+                .for_each(|&bucket| held[usize::from(bucket)] += 1);
             all.push(own);
         }
-        let used: Vec<u32> = (0..ALL as u32).filter(|&b| held[b as usize] > 1).collect();
-        let mut place = vec![u32::MAX; ALL];
+        let used: Vec<usize> = (0..ALL).filter(|&bucket| held[bucket] > 1).collect();
+        let words = used.partition_point(|&bucket| bucket < BUCKETS);
+        // Their places among those in use, and `u16::MAX`, which is never a place, for the others.
+        let mut place = vec![u16::MAX; ALL];
         for (at, &bucket) in (0..).zip(&used) {
-            place[bucket as usize] = at;
+            place[bucket] = at;
         }
         for own in &mut all {
             own.iter_mut()
-                .for_each(|bucket| *bucket = place[*bucket as usize]);
-            own.retain(|&at| at != u32::MAX);
-            own.sort_unstable();
+                .for_each(|bucket| *bucket = place[usize::from(*bucket)]);
+            own.retain(|&at| at != u16::MAX);
         }
         let rows = positive.1.iter().chain(negative.1.iter());
         let unit = |row| super::calibrate::unit(row).unwrap_or_else(|| vec![0.0; dim]);
@@ -506,6 +519,7 @@ impl Examples {
             vectors: rows.flat_map(unit).collect(),
             grams: all,
             used,
+            words,
             fold: [of_positive, of_negative].concat(),
             folds,
         }
@@ -531,7 +545,7 @@ impl Examples {
             let class = usize::from(i >= self.positives);
             self.grams[i]
                 .iter()
-                .for_each(|&g| counts[g as usize][class] += 1);
+                .for_each(|&g| counts[usize::from(g)][class] += 1);
         }
         let odds = |[a, b]: [u32; 2]| {
             if a + b < 2 {
@@ -543,7 +557,9 @@ impl Examples {
             whole(half((a / b).ln().abs() as f32))
         };
         let odds: Vec<f32> = counts.into_iter().map(odds).collect();
-        let sparse: Vec<Vec<(u32, f32)>> = rows.iter().map(|&i| self.sparse(i, &odds)).collect();
+        let mut sparse = Sparse::default();
+        rows.iter()
+            .for_each(|&i| self.sparse(i, &odds, &mut sparse));
         let weights: Vec<f64> = rows
             .iter()
             .map(|&i| {
@@ -579,28 +595,64 @@ impl Examples {
         }
     }
 
-    /// The n-grams of an example that have weight, each block at length 1.
-    fn sparse(&self, i: usize, odds: &[f32]) -> Vec<(u32, f32)> {
-        let mut squares = [0.0f64; 2];
-        let held = self.grams[i].iter().filter(|&&g| odds[g as usize] > 0.0);
-        for &g in held.clone() {
-            let weight = f64::from(odds[g as usize]);
-            squares[self.used[g as usize] as usize / BUCKETS] += weight * weight;
+    /// Adds the n-grams of an example that have weight, each block at length 1.
+    fn sparse(&self, i: usize, odds: &[f32], to: &mut Sparse) {
+        let own = &self.grams[i];
+        let words = own.iter().position(|&g| usize::from(g) >= self.words);
+        let (words, letters) = own.split_at(words.unwrap_or(own.len()));
+        for half in [words, letters] {
+            let first = to.values.len();
+            let mut squares = 0.0f64;
+            for &g in half {
+                let weight = odds[usize::from(g)];
+                if weight > 0.0 {
+                    squares += f64::from(weight * weight);
+                    to.places.push(g);
+                    to.values.push(weight);
+                }
+            }
+            let length = squares.sqrt().recip() as f32;
+            to.values[first..].iter_mut().for_each(|v| *v *= length);
         }
-        let lengths = squares.map(f64::sqrt);
-        let of = |&g: &u32| {
-            let length = lengths[self.used[g as usize] as usize / BUCKETS];
-            (g, (f64::from(odds[g as usize]) / length) as f32)
-        };
-        held.map(of).collect()
+        to.ends.push(to.values.len());
     }
+}
+
+/// Rows of which most numbers are 0.
+#[derive(Default)]
+struct Sparse {
+    ends: Vec<usize>,
+    places: Vec<u16>,
+    values: Vec<f32>,
+}
+
+impl Sparse {
+    fn rows(&self) -> impl Iterator<Item = (&[u16], &[f32])> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        let each = starts.zip(&self.ends);
+        each.map(|(&start, &end)| (&self.places[start..end], &self.values[start..end]))
+    }
+}
+
+fn sparse_dot((places, values): (&[u16], &[f32]), v: &[f32]) -> f32 {
+    let mut sums = [0.0f32; LANES];
+    let (lanes, rest) = (places.as_chunks::<LANES>(), values.as_chunks::<LANES>());
+    for (places, values) in lanes.0.iter().zip(rest.0) {
+        for ((sum, &place), value) in sums.iter_mut().zip(places).zip(values) {
+            *sum += v[usize::from(place)] * value;
+        }
+    }
+    for (&place, value) in lanes.1.iter().zip(rest.1) {
+        sums[0] += v[usize::from(place)] * value;
+    }
+    sums.iter().sum()
 }
 
 /// Rows of features, dense ones first, about their weighted mean.
 struct Design<'a> {
     examples: &'a Examples,
     rows: &'a [usize],
-    sparse: &'a [Vec<(u32, f32)>],
+    sparse: &'a Sparse,
     weights: &'a [f64],
     mean: Vec<f32>,
 }
@@ -627,10 +679,10 @@ impl Design<'_> {
             .zip(&self.mean)
             .map(|(a, b)| f64::from(a * b))
             .sum();
-        let rows = self.rows.iter().zip(self.sparse);
+        let rows = self.rows.iter().zip(self.sparse.rows());
         let each = rows.map(|(&i, sparse)| {
-            let sum: f32 = sparse.iter().map(|&(g, x)| rest[g as usize] * x).sum();
-            f64::from(dot(dense, self.examples.vector(i))) + f64::from(sum) - centre
+            let sum = dot(dense, self.examples.vector(i)) + sparse_dot(sparse, rest);
+            f64::from(sum) - centre
         });
         each.collect()
     }
@@ -641,11 +693,13 @@ impl Design<'_> {
         let mut sum = vec![0.0f32; self.mean.len()];
         let all: f64 = by.iter().sum();
         let (dense, rest) = sum.split_at_mut(dim);
-        for ((&i, sparse), &by) in self.rows.iter().zip(self.sparse).zip(by) {
+        for ((&i, (places, values)), &by) in self.rows.iter().zip(self.sparse.rows()).zip(by) {
             let by = by as f32;
             let row = dense.iter_mut().zip(self.examples.vector(i));
             row.for_each(|(s, x)| *s += by * x);
-            sparse.iter().for_each(|&(g, x)| rest[g as usize] += by * x);
+            for (&place, value) in places.iter().zip(values) {
+                rest[usize::from(place)] += by * value;
+            }
         }
         let centre = self.mean.iter().zip(&mut sum);
         centre.for_each(|(m, s)| *s -= m * all as f32);
@@ -696,7 +750,7 @@ impl Design<'_> {
 
 /// A fit, with what its n-grams weigh.
 struct Fitted<'a> {
-    used: &'a [u32],
+    used: &'a [usize],
     dim: usize,
     bias: f64,
     /// What the vector of the mean adds.
@@ -708,8 +762,9 @@ struct Fitted<'a> {
 impl Fitted<'_> {
     fn score(&self, examples: &Examples, i: usize) -> f64 {
         let (dense, rest) = self.solution.split_at(self.dim);
-        let sparse = examples.sparse(i, &self.odds);
-        let sum: f32 = sparse.iter().map(|&(g, x)| rest[g as usize] * x).sum();
+        let mut sparse = Sparse::default();
+        examples.sparse(i, &self.odds, &mut sparse);
+        let sum: f32 = sparse.rows().map(|row| sparse_dot(row, rest)).sum();
         let dot = kernel::active().dot;
         let along = f64::from(dot(dense, examples.vector(i)));
         self.bias - self.centre + along + f64::from(sum)
@@ -720,7 +775,7 @@ impl Fitted<'_> {
         let factors = self.solution.split_off(self.dim);
         for ((&bucket, odds), factor) in self.used.iter().zip(&self.odds).zip(factors) {
             if *odds > 0.0 {
-                buckets[bucket as usize] = [half(*odds), half(factor)];
+                buckets[bucket] = [half(*odds), half(factor)];
             }
         }
         Weights::new(self.bias, self.centre, self.solution, buckets)

@@ -27,6 +27,7 @@ const LONGEST: usize = 5;
 const BASIS: u32 = 2_166_136_261;
 const PRIME: u32 = 16_777_619;
 const GOLDEN: u32 = 2_654_435_769;
+const SPACE: u32 = b' ' as u32;
 
 #[inline]
 fn step(hash: u32, next: u32) -> u32 {
@@ -42,7 +43,9 @@ fn bucket(hash: u32) -> usize {
 pub(super) struct Scratch {
     text: String,
     letters: Vec<u32>,
+    hashes: Vec<u32>,
     seen: Box<[u64; ALL / 64]>,
+    found: Vec<u16>,
 }
 
 impl Default for Scratch {
@@ -50,52 +53,76 @@ impl Default for Scratch {
         Self {
             text: String::new(),
             letters: Vec::new(),
+            hashes: Vec::new(),
             seen: Box::new([0; ALL / 64]),
+            found: Vec::new(),
         }
     }
 }
 
-/// Calls `each` once with every bucket of `text`; words and pairs come first.
-pub(super) fn grams(text: &str, scratch: &mut Scratch, mut each: impl FnMut(usize)) {
-    scratch.seen.fill(0);
-    let seen = &mut scratch.seen;
-    let mut once = |bucket: usize| {
-        let (word, bit) = (bucket / 64, 1u64 << (bucket % 64));
-        if seen[word] & bit == 0 {
-            seen[word] |= bit;
-            each(bucket);
-        }
-    };
-    normal_form(text, &mut scratch.text);
+/// Whether a bucket comes for the first time, as a number.
+#[inline]
+fn first(seen: &mut [u64; ALL / 64], bucket: usize, counts: usize) -> usize {
+    let (word, bit) = (bucket / 64 % (ALL / 64), bucket % 64);
+    let fresh = !(seen[word] >> bit) as usize & counts & 1;
+    seen[word] |= (fresh as u64) << bit;
+    fresh
+}
+
+/// The buckets of `text`, each once: those of words and pairs, then those of letters.
+pub(super) fn grams<'s>(text: &str, scratch: &'s mut Scratch) -> [&'s [u16]; 2] {
+    let Scratch {
+        text: normal,
+        letters,
+        hashes,
+        seen,
+        found,
+    } = scratch;
+    seen.fill(0);
+    found.clear();
+    normal_form(text, normal);
     let mut before = None;
-    of_words(&scratch.text, |word| {
-        once(bucket(word));
-        if let Some(before) = before {
-            once(bucket(step(step(before, u32::from(' ')), word)));
+    of_words(normal, |word| {
+        let pair = before.map(|before| step(step(before, SPACE), word));
+        for hash in std::iter::once(word).chain(pair) {
+            let bucket = bucket(hash);
+            if first(seen, bucket, 1) == 1 {
+                found.push(bucket as u16);
+            }
         }
         before = Some(word);
     });
-    let letters = &mut scratch.letters;
+    let words = found.len();
     letters.clear();
-    letters.push(u32::from(' '));
-    for word in scratch.text.split_whitespace() {
+    letters.push(SPACE);
+    for word in normal.split_whitespace() {
         match word.is_ascii() {
             true => letters.extend(word.bytes().map(u32::from)),
             false => letters.extend(word.chars().map(u32::from)),
         }
-        letters.push(u32::from(' '));
+        letters.push(SPACE);
     }
-    for start in 0..letters.len() - 1 {
-        let mut hash = step(BASIS, letters[start]);
-        let end = letters.len().min(start + LONGEST);
-        for &letter in &letters[start + 1..end] {
-            hash = step(hash, letter);
-            once(BUCKETS + bucket(hash));
-            if letter == u32::from(' ') {
-                break;
-            }
+    let n = letters.len();
+    hashes.clear();
+    hashes.extend(letters.iter().map(|&letter| step(BASIS, letter)));
+    // One size after the other: no step waits for the one before, and nothing branches.
+    let mut length = words;
+    for size in 2..=LONGEST.min(n) {
+        let ends = &letters[size - 1..];
+        for (hash, &end) in hashes.iter_mut().zip(ends) {
+            *hash = step(*hash, end);
+        }
+        found.resize(length + ends.len(), 0);
+        for (i, &hash) in hashes[..ends.len()].iter().enumerate() {
+            let inside = &letters[i + 1..i + size - 1];
+            let within = inside.iter().all(|&letter| letter != SPACE);
+            let bucket = BUCKETS + bucket(hash);
+            found[length] = bucket as u16;
+            length += first(seen, bucket, usize::from(within));
         }
     }
+    let (words, letters) = found[..length].split_at(words);
+    [words, letters]
 }
 
 /// The hash of every word and mark, in order.
@@ -141,9 +168,15 @@ mod tests {
 
     fn found(text: &str) -> BTreeSet<usize> {
         let mut all = BTreeSet::new();
-        grams(text, &mut Scratch::default(), |bucket| {
-            assert!(all.insert(bucket), "{bucket} of {text:?} came twice");
-        });
+        let mut scratch = Scratch::default();
+        let halves = grams(text, &mut scratch);
+        for (half, buckets) in halves.into_iter().enumerate() {
+            for &bucket in buckets {
+                assert_eq!(usize::from(bucket) / BUCKETS, half);
+                let new = all.insert(usize::from(bucket));
+                assert!(new, "{bucket} of {text:?} came twice");
+            }
+        }
         all
     }
 
