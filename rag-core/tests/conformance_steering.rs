@@ -2,7 +2,8 @@
 
 use rag_core::options::OptionValue;
 use rag_core::steering::{
-    CalibrateOptions, FilterOptions, LearnOptions, Steering, SteeringVector, filter_feedback,
+    ApplyOptions, CalibrateOptions, FilterOptions, LearnOptions, Steering, SteeringVector,
+    filter_feedback,
 };
 use rag_core::{Matrix, Result, Rows};
 use serde_json::Value;
@@ -114,6 +115,12 @@ fn learn() {
     });
 }
 
+/// The same but for the rounding of float32.
+fn near(a: &[f32], b: &[f32]) {
+    let off = a.iter().zip(b).map(|(a, b)| (a - b).abs());
+    assert!(off.fold(0.0, f32::max) < 2e-6, "{a:?} {b:?}");
+}
+
 #[test]
 fn apply() {
     check("steering_apply", |case| {
@@ -127,7 +134,9 @@ fn apply() {
         let strengths = numbers(&inputs["strengths"]);
         let dials: Vec<(&str, f64)> = texts(&inputs["dials"]).into_iter().zip(strengths).collect();
         let query = floats(&inputs["query"]);
-        let steered = set.apply_explained(&query, &dials, None)?;
+        let mut o = ApplyOptions::default();
+        options(case, |name, value| o.set(name, value))?;
+        let steered = set.apply_explained(&query, &dials, None, &o)?;
         let document: Vec<f32> = (0..query.len()).map(|i| i as f32 - 0.5).collect();
         let score: f32 = steered
             .vector
@@ -139,8 +148,12 @@ fn apply() {
         let rounding = 1e-5 * (1.0 + split.abs()) * steered.norm.recip().max(1.0);
         assert!((f64::from(score) - split).abs() < rounding);
         if let [(name, strength)] = dials[..] {
-            assert_eq!(set.get(name)?.apply(&query, strength)?, steered.vector);
+            near(
+                &set.get(name)?.apply_with(&query, strength, &o)?,
+                &steered.vector,
+            );
         }
+        near(&set.apply_with(&query, &dials, None, &o)?, &steered.vector);
         Ok(pair(&steered.vector, &case["want"]["vector"]))
     });
 }

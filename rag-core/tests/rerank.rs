@@ -519,7 +519,6 @@ fn a_set_keeps_its_models_and_refuses_what_is_none() {
     let dial = SteeringVector::from_parts("mild", &[0.5; DIM], 0.4, None).unwrap();
     set.insert(dial).unwrap();
     let without = set.to_bytes();
-    assert!(String::from_utf8_lossy(&without).contains("\\\"version\\\":1"));
     assert!(set.attribute("mild").unwrap().is_none());
     assert_eq!(
         set.attribute("warm").unwrap_err().kind(),
@@ -527,7 +526,6 @@ fn a_set_keeps_its_models_and_refuses_what_is_none() {
     );
     set.set_attribute("mild", Some(model(1, 0.3))).unwrap();
     let bytes = set.to_bytes();
-    assert!(String::from_utf8_lossy(&bytes).contains("\\\"version\\\":2"));
     let again = Steering::from_bytes(&bytes).unwrap();
     assert_eq!(
         again.attribute("mild").unwrap(),

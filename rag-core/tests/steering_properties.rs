@@ -205,19 +205,14 @@ fn merging_does_not_depend_on_the_order_and_is_idempotent() {
     again.merge(&parts[1]).unwrap();
     again.merge(&one).unwrap();
     assert_eq!(again.to_bytes(), one.to_bytes());
-    // Merged is as told to one alone.
-    let mut alone = base.clone();
-    for i in 0..3 {
-        rate(&mut alone, i as u64, 40, Some("ann"));
-        rate(
-            &mut alone,
-            50 + i as u64,
-            20,
-            Some(["bob", "cid", "dan"][i]),
-        );
-        rate(&mut alone, 90 + i as u64, 20, None);
+    // A user who was told to one alone moves as there; what several were told of one adds up.
+    for (i, user) in ["bob", "cid", "dan"].into_iter().enumerate() {
+        let query = random(99, 1, 8, 0.0);
+        let there = parts[i].apply(query.row(0), &[], Some(user)).unwrap();
+        assert_eq!(one.apply(query.row(0), &[], Some(user)).unwrap(), there);
     }
-    assert_eq!(view(&alone), view(&one));
+    let told: u64 = parts.iter().map(|part| part.taste("ann").ratings).sum();
+    assert_eq!((told, one.taste("ann").ratings), (120, 120));
 }
 
 #[test]
@@ -316,8 +311,10 @@ fn histories_are_bounded_and_the_oldest_go_first() {
         tell(&mut set, &[0.0, 1.0, 0.0], None);
     }
     assert_eq!(set.events(), MAX_EVENTS_PER_USER);
+    // What the history has lost still counts, as faintly as its age says.
+    assert_eq!(set.taste("ann").ratings as usize, MAX_EVENTS_PER_USER + 1);
     let steered = set.apply(&[1.0, 0.0, 0.0], &[], Some("ann")).unwrap();
-    assert!(steered[1] > 0.2 && steered[2] == 0.0, "{steered:?}");
+    assert!(steered[1] > 0.2 && steered[2].abs() < 1e-3, "{steered:?}");
 }
 
 #[test]

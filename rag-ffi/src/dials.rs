@@ -194,7 +194,9 @@ pub unsafe extern "C" fn rag_collection_apply(
         let query = slice(query, dim, "query")?;
         let turned = pairs(dials, strengths, dial_count, ("dials", "strengths"))?;
         let user = optional_name(user, "user")?;
-        let moved = self::dials(collection, |d| Ok(d.apply(query, &turned, user)?))?;
+        let moved = self::dials(collection, |d| {
+            Ok(d.apply(query, &turned, user, &Default::default())?)
+        })?;
         fill(&moved, out, capacity, count, "out")
     })
 }

@@ -87,7 +87,12 @@ impl CollectionSteering {
         let query = query.as_slice()?.to_vec();
         let moved = call(py, || {
             let steering = self.0.steering();
-            steering.apply(&query, &borrowed(&dials), user.as_deref())
+            steering.apply(
+                &query,
+                &borrowed(&dials),
+                user.as_deref(),
+                &Default::default(),
+            )
         })?;
         Ok(vector(py, moved))
     }

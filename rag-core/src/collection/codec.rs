@@ -1,10 +1,10 @@
 //! What one log record of a collection says, and its bytes.
 //!
 //! A record is one atomic change. Little-endian; a text is its length `u32` and its UTF-8 bytes,
-//! a list its count `u32` and its items. First byte: the tag, 1 to 6 in the order of [`Change`]; for
-//! documents see `packed`. A
-//! release that does not know a tag answers `Corrupt` and names it; 6, the calibration, is written
-//! only once a collection was calibrated. The store's checksums keep damage out; what still does
+//! a list its count `u32` and its items. First byte: the tag, 1 to 9 in the order of [`Change`]; for
+//! documents see `packed`. A release that does not know a tag answers `Corrupt` and names it; what
+//! came later is written only where it is needed: 6 once a collection was calibrated, 7 to 9 for
+//! dials and users that change by themselves. The store's checksums keep damage out; what still does
 //! not parse is an error, never a panic or an unchecked allocation.
 
 use super::document::Stored;
@@ -12,6 +12,7 @@ use super::packed::{self, Packed};
 use super::relevance::Scale;
 use crate::bytes::{Reader, Writer};
 use crate::error::{Error, Result};
+use crate::steering;
 
 /// One atomic change of a collection.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +38,13 @@ pub(crate) enum Change {
     /// The curve from scores to relevance as bytes, with the searches that it is for; `None` if
     /// there shall be none.
     Calibration(Option<(Scale, Vec<u8>)>),
+    /// A steering set of which the dials replace those that were there, and the number of vectors on
+    /// which they were calibrated.
+    Dials { set: Vec<u8>, calibrated_on: usize },
+    /// A user of whom nothing is known any more.
+    Forget(String),
+    /// A steering set of which the users replace those of the same names.
+    Users(Vec<u8>),
 }
 
 /// Feedback as it is logged: replaying it moves the steering set exactly as it did.
@@ -50,6 +58,21 @@ pub(crate) struct Feedback {
     pub(crate) at: f64,
     /// Who counted it, so that merging sets counts it once.
     pub(crate) worker: u64,
+    /// Where the item stood, from 1; written only if it is known.
+    pub(crate) position: Option<usize>,
+}
+
+impl Feedback {
+    /// This as it was given; `dials` are its own.
+    pub(crate) fn given<'a>(&'a self, dials: &'a [(&'a str, f64)]) -> steering::Feedback<'a> {
+        steering::Feedback {
+            user: self.user.as_deref(),
+            dials,
+            at: Some(self.at),
+            position: self.position,
+            ..steering::Feedback::new(&self.query, &self.item, self.rating)
+        }
+    }
 }
 
 impl Change {
@@ -105,6 +128,9 @@ impl Change {
                     out.text(name.as_bytes());
                     out.reals(&[*strength]);
                 }
+                if let Some(position) = feedback.position {
+                    out.count(position);
+                }
             }
             Change::Calibration(None) => out.bytes(&[6, 0]),
             Change::Calibration(Some((scale, curve))) => {
@@ -119,6 +145,19 @@ impl Change {
                     Scale::Lexical => out.byte(4),
                 }
                 out.bytes(curve);
+            }
+            Change::Dials { set, calibrated_on } => {
+                out.byte(7);
+                out.count(*calibrated_on);
+                out.bytes(set);
+            }
+            Change::Forget(user) => {
+                out.byte(8);
+                out.text(user.as_bytes());
+            }
+            Change::Users(set) => {
+                out.byte(9);
+                out.bytes(set);
             }
         }
         out.finish()
@@ -189,11 +228,21 @@ fn read(input: &mut Reader<'_>) -> Read<Change> {
             worker: input.long()?,
             user: optional(input)?,
             dials: list(input, |input| Ok((text(input)?, input.real()?)))?,
+            position: match input.left() {
+                0 => None,
+                _ => Some(input.count()?),
+            },
         }),
         6 => Change::Calibration(match input.byte()? {
             0 => None,
             tag => Some((scale(input, tag)?, input.bytes(input.left())?.to_vec())),
         }),
+        7 => Change::Dials {
+            calibrated_on: input.count()?,
+            set: input.bytes(input.left())?.to_vec(),
+        },
+        8 => Change::Forget(text(input)?),
+        9 => Change::Users(input.bytes(input.left())?.to_vec()),
         tag => return Err(format!("a change of unknown kind {tag}")),
     })
 }
@@ -270,7 +319,24 @@ mod tests {
                 dials: vec![("trust".into(), -0.5)],
                 at: 1e9,
                 worker: 7,
+                position: None,
             }),
+            Change::Feedback(Feedback {
+                query: vec![1.0],
+                item: vec![0.5],
+                rating: 1.0,
+                user: None,
+                dials: vec![],
+                at: 0.0,
+                worker: 7,
+                position: Some(3),
+            }),
+            Change::Dials {
+                set: vec![4],
+                calibrated_on: 1,
+            },
+            Change::Forget("u".into()),
+            Change::Users(vec![5, 6]),
             Change::Calibration(None),
             Change::Calibration(Some((Scale::Convex(0.3), vec![1, 2, 3]))),
             Change::Calibration(Some((Scale::Ranks, vec![]))),
@@ -290,7 +356,7 @@ mod tests {
     fn a_calibration_of_no_search_is_refused() {
         let mut bad = vec![6, 1];
         bad.extend(f32::NAN.to_le_bytes());
-        for bytes in [&[6, 5][..], &[6], &[6, 0, 0], &[7], &bad] {
+        for bytes in [&[6, 5][..], &[6], &[6, 0, 0], &[10], &bad] {
             let error = Change::decode(bytes).unwrap_err();
             assert_eq!(error.kind(), crate::ErrorKind::Corrupt, "{bytes:?}");
         }

@@ -15,6 +15,7 @@ use crate::image::{Image, Writer};
 use crate::retrieval::dense::{DenseRows, Lender, Metric};
 use crate::retrieval::filter::Columns;
 use crate::retrieval::lexical::{LexicalOptions, LexicalRows};
+use crate::steering::Steering;
 use crate::store::{Records, Replay};
 use crate::threads;
 use std::cell::RefCell;
@@ -32,7 +33,8 @@ pub(super) struct View<'a> {
     pub(super) state: &'a State,
     pub(super) dense: Option<&'a DenseRows>,
     pub(super) identity: Change,
-    pub(super) steering: Change,
+    /// Dials and users, and on how many vectors the dials were calibrated.
+    pub(super) steering: (&'a Steering, usize),
     pub(super) calibration: Option<Change>,
 }
 
@@ -79,9 +81,16 @@ impl View<'_> {
     }
 
     /// What is neither a document nor made of any.
-    fn small(&self) -> impl Iterator<Item = &Change> {
-        let rest = self.calibration.iter();
-        [&self.identity, &self.steering].into_iter().chain(rest)
+    fn small(&self) -> impl Iterator<Item = Change> {
+        let (set, calibrated_on) = self.steering;
+        let dials = Change::Steering {
+            set: set.without_users().to_bytes(),
+            calibrated_on,
+        };
+        // One after the other: all users at once may be more than should lie in memory twice.
+        let users = set.batches().map(|batch| Change::Users(batch.to_bytes()));
+        let first = [self.identity.clone(), dials].into_iter();
+        first.chain(users).chain(self.calibration.clone())
     }
 
     /// The records that make this state out of an empty one, in their order. `taken` is told what
@@ -149,10 +158,7 @@ impl State {
                 dim: self.dim,
                 embedder: self.embedder.clone(),
             },
-            steering: Change::Steering {
-                set: self.steering.to_bytes(),
-                calibrated_on: self.calibrated_on,
-            },
+            steering: (&self.steering, self.calibrated_on),
             // Without one there is no record, so that releases that know of none can read the log.
             calibration: self.calibrated.as_ref().map(Calibrated::change),
         }

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::retrieval::filter::Filter;
+use crate::steering::Application;
 use crate::{option_enum, options};
 
 option_enum! {
@@ -49,6 +50,11 @@ options! {
         fusion: Fusion = Fusion::Convex;
         /// The trade of MMR (Carbonell and Goldstein, 1998): 0 ranks by score alone, 1 by novelty alone.
         diversity: f32 = 0.0, in 0.0..=1.0;
+        /// The share of similarity that all dials and the user may cost together; what would cost more
+        /// is shortened. None sets no bound.
+        max_loss: Option<f64> = None, in 0.0001..=0.5;
+        /// The way that dials and the user move the query.
+        application: Application = Application::Additive;
         /// Whether every document is scored. Without it the vectors of a collection with 2,048 or more
         /// are found through a graph, which may miss some; scores are exact either way.
         exact: bool = false;

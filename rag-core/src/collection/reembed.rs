@@ -198,10 +198,7 @@ impl Collection {
                 state: &state,
                 dense: Some(&dense),
                 identity: aside.identity(),
-                steering: Change::Steering {
-                    set: Steering::new().to_bytes(),
-                    calibrated_on: 0,
-                },
+                steering: (&Steering::new(), 0),
                 calibration: None,
             })?
         };

@@ -17,7 +17,7 @@ use crate::retrieval::diversity;
 use crate::retrieval::filter::Filter;
 use crate::retrieval::fusion::{normalize_cosine, normalize_lexical};
 use crate::retrieval::lexical::Asked;
-use crate::steering::{PartKind, Steered};
+use crate::steering::{ApplyOptions, PartKind, Steered};
 use crate::threads;
 use std::collections::{BTreeMap, HashMap};
 
@@ -304,7 +304,10 @@ impl<'a> Plan<'a> {
             false => self.dials(),
         };
         let user = self.query.user.as_deref();
-        state.steering.apply_explained(vector, &dials, user)
+        let options = ApplyOptions::default();
+        state
+            .steering
+            .apply_explained(vector, &dials, user, &options)
     }
 
     /// Splits a score into what made it. The cosine of the moved query is

@@ -184,10 +184,22 @@ impl State {
             Change::Feedback(f) => {
                 let dials: Vec<(&str, f64)> =
                     f.dials.iter().map(|(n, s)| (n.as_str(), *s)).collect();
-                let user = f.user.as_deref();
                 let set = Arc::make_mut(&mut self.steering);
                 set.set_worker(f.worker);
-                set.feedback(&f.query, &f.item, f.rating, user, &dials, Some(f.at))?;
+                set.rate(&f.given(&dials))?;
+            }
+            Change::Dials { set, calibrated_on } => {
+                let dials = Steering::from_bytes(set)?;
+                Arc::make_mut(&mut self.steering).take_dials(dials)?;
+                self.calibrated_on = *calibrated_on;
+                self.likely.retain(&self.steering);
+            }
+            Change::Forget(user) => {
+                Arc::make_mut(&mut self.steering).forget(user);
+            }
+            Change::Users(set) => {
+                let users = Steering::from_bytes(set)?;
+                Arc::make_mut(&mut self.steering).take_users(users)?;
             }
         }
         Ok(())

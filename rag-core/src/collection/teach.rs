@@ -2,15 +2,15 @@
 //! in its log with everything else.
 
 use super::Collection;
-use super::codec::{Change, Feedback};
+use super::codec::{Change, Feedback as Logged};
 use crate::embedding::{Embedder, EncodeOptions};
 use crate::error::{Error, Result};
 use crate::matrix::{Matrix, Rows};
 use crate::progress::Progress;
 use crate::rng::Rng;
 use crate::steering::{
-    AttributeModel, CalibrateOptions, LearnOptions, RetrainOptions, RetrainReport, Steering,
-    SteeringVector, no_model,
+    ApplyOptions, Attribute, AttributeModel, CalibrateOptions, CurvePoint, Feedback, LearnOptions,
+    RetrainOptions, RetrainReport, Steering, SteeringVector, Taste, TasteAt, no_model,
 };
 use std::sync::Arc;
 
@@ -118,10 +118,10 @@ impl Collection {
         if !has_dials || !changed || vectors < CALIBRATION_MINIMUM {
             return Ok(());
         }
-        let mut set = Steering::clone(&*self.snapshot()?);
+        let mut set = self.read()?.steering.dials_only();
         let calibrated_on = self.calibrate_dials(&mut set)?;
         let set = set.to_bytes();
-        self.commit(writer, &Change::Steering { set, calibrated_on })
+        self.commit(writer, &Change::Dials { set, calibrated_on })
     }
 
     /// Calibrates every dial on the documents here, if there are enough, and says on how many.
@@ -198,60 +198,125 @@ impl CollectionSteering<'_> {
             }
             _ => None,
         };
-        self.keep(dial, model)
+        self.add(dial, model)
     }
 
     /// Keeps a dial that was learnt elsewhere, calibrated on the documents here. `AlreadyExists`
     /// if there is one of that name.
     pub fn insert(&self, dial: SteeringVector) -> Result<SteeringVector> {
-        self.keep(dial, None)
+        self.add(dial, None)
     }
 
-    fn keep(&self, dial: SteeringVector, model: Option<AttributeModel>) -> Result<SteeringVector> {
-        let held = self.collection.dim()?;
-        if let Some(dim) = held.filter(|&d| d != dial.dim()) {
-            return Err(Error::dimension("this collection", dim, dial.dim()));
-        }
+    fn add(&self, dial: SteeringVector, model: Option<AttributeModel>) -> Result<SteeringVector> {
+        self.check_dim(Some(dial.dim()))?;
         let name = dial.name().to_owned();
+        self.keep(|set| {
+            set.insert(dial)?;
+            set.set_attribute(&name, model)
+        })?;
+        self.get(&name)
+    }
+
+    fn check_dim(&self, got: Option<usize>) -> Result<()> {
+        match (self.collection.dim()?, got) {
+            (Some(dim), Some(got)) if dim != got => {
+                Err(Error::dimension("this collection", dim, got))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Changes the dials, calibrates them on the documents here and logs them.
+    fn keep(&self, change: impl FnOnce(&mut Steering) -> Result<()>) -> Result<()> {
         let mut writer = self.collection.check_writable_and_lock()?;
-        let mut set = Steering::clone(&*self.collection.snapshot()?);
-        set.insert(dial)?;
-        set.set_attribute(&name, model)?;
+        let mut set = self.collection.read()?.steering.dials_only();
+        change(&mut set)?;
         let calibrated_on = self.collection.calibrate_dials(&mut set)?;
-        let dial = set.get(&name)?.clone();
         let set = set.to_bytes();
-        self.collection
-            .commit_small(&mut writer, &Change::Steering { set, calibrated_on })?;
-        Ok(dial)
+        let change = Change::Dials { set, calibrated_on };
+        self.collection.commit_small(&mut writer, &change)
+    }
+
+    /// Learns several dials together (see [`Steering::learn_joint`]), calibrates them on the documents
+    /// here (when there are at least twenty) and keeps them all, or none. Of each attribute: its name,
+    /// what has it, and what lacks it or `None` for what has the others.
+    pub fn learn_joint(
+        &self,
+        attributes: &[(&str, Examples<'_>, Option<Examples<'_>>)],
+        options: &LearnOptions,
+    ) -> Result<Vec<SteeringVector>> {
+        let sets = || {
+            attributes
+                .iter()
+                .flat_map(|(_, p, n)| std::iter::once(p).chain(n))
+        };
+        let embedder = match sets().any(|set| matches!(set, Examples::Texts(_))) {
+            true => Some(self.collection.embedder()?),
+            false => None,
+        };
+        let mut known = Vec::with_capacity(attributes.len());
+        for (name, positive, negative) in attributes {
+            let place = |e: Error| e.context(format_args!("the attribute \"{name}\""));
+            let vectors = |set: &Examples<'_>| vectors_of(embedder.as_ref(), *set).map_err(place);
+            let negative = negative.as_ref().map(vectors).transpose()?;
+            known.push((*name, vectors(positive)?, negative));
+        }
+        let attributes: Vec<Attribute<'_>> = known
+            .iter()
+            .map(|(name, positive, negative)| Attribute {
+                name,
+                positive: positive.rows(),
+                negative: negative.as_ref().map(Matrix::rows),
+            })
+            .collect();
+        let mut learnt = Steering::new();
+        learnt.learn_joint(&attributes, options)?;
+        self.check_dim(learnt.dim())?;
+        self.keep(|set| learnt.dials().try_for_each(|dial| set.insert(dial.clone())))?;
+        let dials = attributes.iter().map(|a| self.get(a.name));
+        dials.collect()
+    }
+
+    /// Gain and loss of a dial on the documents here; see [`SteeringVector::curve`].
+    pub fn curve(
+        &self,
+        name: &str,
+        strengths: &[f64],
+        options: &CalibrateOptions,
+    ) -> Result<Vec<CurvePoint>> {
+        let dial = self.get(name)?;
+        let (_, sample) = self.collection.calibration_sample()?;
+        dial.curve(sample.rows(), strengths, options)
+    }
+
+    /// How far each dial turns the others on the documents here; see [`Steering::cross_talk`].
+    pub fn cross_talk(&self, options: &CalibrateOptions) -> Result<Vec<f64>> {
+        let set = self.collection.read()?.steering.dials_only();
+        let (_, sample) = self.collection.calibration_sample()?;
+        set.cross_talk(sample.rows(), options)
     }
 
     /// The names of the dials, ascending.
     pub fn names(&self) -> Result<Vec<String>> {
-        let set = self.collection.snapshot()?;
-        Ok(set.names().map(str::to_owned).collect())
+        let state = self.collection.read()?;
+        Ok(state.steering.names().map(str::to_owned).collect())
     }
 
     /// The dial of that name.
     pub fn get(&self, name: &str) -> Result<SteeringVector> {
-        self.collection.snapshot()?.get(name).cloned()
+        self.collection.read()?.steering.get(name).cloned()
     }
 
     /// The attribute model of the dial of that name, if it has one.
     pub fn attribute(&self, name: &str) -> Result<Option<AttributeModel>> {
-        let set = self.collection.snapshot()?;
-        Ok(set.attribute(name)?.cloned())
+        let state = self.collection.read()?;
+        Ok(state.steering.attribute(name)?.cloned())
     }
 
     /// Gives the dial of that name an attribute model, calibrated on the documents here, or takes its
     /// own away.
     pub fn set_attribute(&self, name: &str, model: Option<AttributeModel>) -> Result<()> {
-        let mut writer = self.collection.check_writable_and_lock()?;
-        let mut set = Steering::clone(&*self.collection.snapshot()?);
-        set.set_attribute(name, model)?;
-        let calibrated_on = self.collection.calibrate_dials(&mut set)?;
-        let set = set.to_bytes();
-        let change = Change::Steering { set, calibrated_on };
-        self.collection.commit_small(&mut writer, &change)
+        self.keep(|set| set.set_attribute(name, model))
     }
 
     /// How likely each document has the attribute of the dial of that name: what reranking by it adds
@@ -275,7 +340,15 @@ impl CollectionSteering<'_> {
 
     /// Removes a dial.
     pub fn remove(&self, name: &str) -> Result<()> {
-        self.change(|set| set.remove(name).map(drop))
+        let mut writer = self.collection.check_writable_and_lock()?;
+        let (mut set, calibrated_on) = {
+            let state = self.collection.read()?;
+            (state.steering.dials_only(), state.calibrated_on)
+        };
+        set.remove(name)?;
+        let set = set.to_bytes();
+        let change = Change::Dials { set, calibrated_on };
+        self.collection.commit_small(&mut writer, &change)
     }
 
     /// Moves a query vector as a search would.
@@ -284,8 +357,10 @@ impl CollectionSteering<'_> {
         query: &[f32],
         dials: &[(&str, f64)],
         user: Option<&str>,
+        options: &ApplyOptions,
     ) -> Result<Vec<f32>> {
-        self.collection.snapshot()?.apply(query, dials, user)
+        let state = self.collection.read()?;
+        state.steering.apply_with(query, dials, user, options)
     }
 
     /// Learns from one rating in [0, 1] of an item that a query found. `at` is in Unix seconds;
@@ -299,22 +374,48 @@ impl CollectionSteering<'_> {
         dials: &[(&str, f64)],
         at: Option<f64>,
     ) -> Result<()> {
+        self.rate(&Feedback {
+            user,
+            dials,
+            at,
+            ..Feedback::new(query, item, rating)
+        })
+    }
+
+    /// [`feedback`](Self::feedback) with all that can be said of a rating. Durable before it returns,
+    /// together with what it changes of the user.
+    pub fn rate(&self, feedback: &Feedback<'_>) -> Result<()> {
         let mut writer = self.collection.check_writable_and_lock()?;
-        let at = at.unwrap_or_else(|| self.collection.shared.clock.now());
+        let at = feedback
+            .at
+            .unwrap_or_else(|| self.collection.shared.clock.now());
         self.collection
-            .snapshot()?
-            .check_feedback(query, item, rating, user, dials, at)?;
-        let feedback = Feedback {
-            query: query.to_vec(),
-            item: item.to_vec(),
-            rating,
-            user: user.map(str::to_owned),
-            dials: dials.iter().map(|(n, s)| ((*n).to_owned(), *s)).collect(),
+            .read()?
+            .steering
+            .check_feedback(feedback, at)?;
+        let dials = feedback.dials.iter();
+        let logged = Logged {
+            query: feedback.query.to_vec(),
+            item: feedback.item.to_vec(),
+            rating: feedback.rating,
+            user: feedback.user.map(str::to_owned),
+            dials: dials.map(|(n, s)| ((*n).to_owned(), *s)).collect(),
             at,
             worker: self.collection.shared.worker,
+            position: feedback.position,
         };
         self.collection
-            .commit_small(&mut writer, &Change::Feedback(feedback))
+            .commit_small(&mut writer, &Change::Feedback(logged))
+    }
+
+    /// What is known of a user; see [`Steering::taste`].
+    pub fn taste(&self, user: &str) -> Result<Taste> {
+        Ok(self.collection.read()?.steering.taste(user))
+    }
+
+    /// How a user got where they are; see [`Steering::drift`].
+    pub fn drift(&self, user: &str) -> Result<Vec<TasteAt>> {
+        Ok(self.collection.read()?.steering.drift(user))
     }
 
     /// Learns users and dials again from the filtered history; see [`Steering::retrain`].
@@ -322,9 +423,16 @@ impl CollectionSteering<'_> {
         self.change(|set| set.retrain(options))
     }
 
-    /// Removes everything that is known of a user; tells whether there was anything.
+    /// Removes everything that is known of a user; tells whether there was anything. Durable before
+    /// it returns; the bytes go when the store is next written anew, see [`Collection::compact`].
     pub fn forget(&self, user: &str) -> Result<bool> {
-        self.change(|set| Ok(set.forget(user)))
+        let mut writer = self.collection.check_writable_and_lock()?;
+        if !self.collection.read()?.steering.knows(user) {
+            return Ok(false);
+        }
+        let change = Change::Forget(user.to_owned());
+        self.collection.commit_small(&mut writer, &change)?;
+        Ok(true)
     }
 
     /// Takes in what another set has learnt.
@@ -341,11 +449,13 @@ impl CollectionSteering<'_> {
         let mut writer = self.collection.check_writable_and_lock()?;
         let mut set = Steering::clone(&*self.collection.snapshot()?);
         let result = change(&mut set)?;
-        let change = Change::Steering {
-            set: set.to_bytes(),
+        let dials = Change::Steering {
+            set: set.without_users().to_bytes(),
             calibrated_on: self.collection.read()?.calibrated_on,
         };
-        self.collection.commit_small(&mut writer, &change)?;
+        let users = set.batches().map(|batch| Change::Users(batch.to_bytes()));
+        let changes: Vec<Change> = std::iter::once(dials).chain(users).collect();
+        self.collection.commit_together(&mut writer, &changes)?;
         Ok(result)
     }
 }

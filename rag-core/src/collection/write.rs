@@ -238,6 +238,13 @@ impl Collection {
         Ok(())
     }
 
+    /// [`Collection::commit_small`] of several that are made durable together.
+    pub(super) fn commit_together(&self, writer: &mut Writer, changes: &[Change]) -> Result<()> {
+        self.commit_all(writer, changes.iter())?;
+        self.keep_image_fresh(writer);
+        Ok(())
+    }
+
     /// Logs a change, then applies it. What is logged has been checked to apply.
     pub(super) fn commit(&self, writer: &mut Writer, change: &Change) -> Result<()> {
         self.commit_all(writer, std::iter::once(change))
@@ -251,7 +258,9 @@ impl Collection {
     ) -> Result<()> {
         // What is logged must apply, here and at every opening from then on.
         for change in changes.clone() {
-            if let Change::Steering { set, .. } = change {
+            if let Change::Steering { set, .. } | Change::Dials { set, .. } | Change::Users(set) =
+                change
+            {
                 Steering::from_bytes(set)?;
             }
         }

@@ -130,12 +130,12 @@ impl AttributeModel {
             effect,
         };
         // Held-out probabilities: those of what was learnt from are too sure.
-        let held: Vec<f64> = scores.iter().map(|&f| sigma(f)).collect();
+        let held: Vec<f32> = scores.iter().map(|&f| sigma(f) as f32).collect();
         let both = [positive.1.data(), negative.1.data()].concat();
         let calibrate = CalibrateOptions::default().seed(options.seed);
         let neighbourhood = Neighbourhood::new(Rows::new(&both, positive.1.dim())?, &calibrate);
         model.scale = match neighbourhood {
-            Ok(neighbourhood) => neighbourhood.scale_of(&|i| held[i]),
+            Ok(neighbourhood) => neighbourhood.of_rows(&|i| held[i]).scale,
             // Vectors of length 0 are no neighbours of anything: a guess, until there are others.
             Err(_) => 0.1,
         };
@@ -250,7 +250,7 @@ impl AttributeModel {
     /// The same model with the scale measured where documents have these probabilities.
     pub(super) fn calibrated_in(&self, neighbourhood: &Neighbourhood, of: &[f32]) -> Self {
         Self {
-            scale: neighbourhood.scale_of(&|i| f64::from(of[i])),
+            scale: neighbourhood.of_rows(&|i| of[i]).scale,
             ..self.clone()
         }
     }

@@ -2,11 +2,12 @@
 //!
 //! Documents play the queries. Ranking a query's neighbours by `similarity + b * projection` is
 //! what steering by `b` does, so one table of similarities and one column of projections answer
-//! for every `b`; the mean similarity of the top ten can only fall as `b` grows, and bisection
-//! finds where it has fallen enough.
+//! for every `b`; the mean similarity of the top ten can only fall as `b` grows, about with its
+//! square, so a few looks find where it has fallen enough.
 
 use super::direction::{normalise, workers};
 use crate::error::{Error, Result};
+use crate::kernel::{Epilogue, PackedB};
 use crate::rng::Rng;
 use crate::{Rows, kernel, threads};
 
@@ -18,7 +19,7 @@ crate::options! {
         /// The neighbours that are looked at; fewer if there are not twice as many documents.
         neighbours: usize = 10, in 1..=1000;
         /// The documents used as queries.
-        max_queries: usize = 100, in 1..=10000;
+        max_queries: usize = 400, in 1..=10000;
         /// The documents that are searched; of more, a sample drawn by the seed.
         max_documents: usize = 5000, in 2..=1000000;
         /// Draws the samples.
@@ -29,15 +30,36 @@ crate::options! {
 /// The longest calibrated scale: a dial of 1 moves no query by more than twice its own length.
 pub const MAX_SCALE: f64 = 2.0;
 
+/// How near, as a share of the length, is near enough: far less than other documents would change.
+const CLOSE: f64 = 1e-4;
+/// Where the search for a length begins: unit vectors of sentence embeddings end near it.
+const START: f64 = 0.2;
+/// How far, as a share, the length may be from where the first looks say.
+const REACH: f64 = 0.01;
+/// Queries in one product.
+const QUERIES_AT_ONCE: usize = 64;
+/// Scores that are looked over at once.
+const LOOK: usize = 32;
+
 /// Neighbours of sample queries: similarities, and rows to look projections up.
 pub(super) struct Neighbourhood {
-    documents: Vec<Vec<f32>>,
+    /// Unit rows.
+    documents: Vec<f32>,
     /// Which of the rows that were given each of them is.
     rows: Vec<usize>,
-    /// For each query: its own document, and its similarity with every document.
-    queries: Vec<(usize, Vec<f32>)>,
+    dim: usize,
+    queries: usize,
+    /// The similarity of each query with every document, query by query.
+    similar: Vec<f32>,
     neighbours: usize,
     loss: f64,
+}
+
+/// How long a displacement was found to cost the wanted share, and what it was measured to cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Calibrated {
+    pub(super) scale: f64,
+    pub(super) loss: f64,
 }
 
 impl Neighbourhood {
@@ -52,11 +74,12 @@ impl Neighbourhood {
             chosen.truncate(options.max_documents);
             chosen.sort_unstable();
         }
-        let (chosen, unit): (Vec<usize>, Vec<Vec<f32>>) = chosen
-            .iter()
-            .filter_map(|&i| Some((i, unit(documents.row(i))?)))
-            .unzip();
-        let n = unit.len();
+        let dim = documents.dim();
+        let kept = chosen.iter();
+        let kept = kept.filter_map(|&i| Some((i, unit(documents.row(i))?)));
+        let (rows, unit): (Vec<usize>, Vec<Vec<f32>>) = kept.unzip();
+        let unit = unit.concat();
+        let n = rows.len();
         if n < 3 {
             return Err(Error::invalid(format!(
                 "calibration needs at least 3 documents of a length above 0, got {n}"
@@ -68,80 +91,166 @@ impl Neighbourhood {
             queries.truncate(options.max_queries);
             queries.sort_unstable();
         }
-        let dot = kernel::active().dot;
-        let work = queries.len() * documents.data().len();
-        let tables = threads::map(workers(work), queries.len(), &|at| {
-            let query = &unit[queries[at]];
-            let similar: Vec<f32> = unit.iter().map(|d| dot(query, d)).collect();
-            (queries[at], similar)
+        let blocks: Vec<&[usize]> = queries.chunks(QUERIES_AT_ONCE).collect();
+        let packed = PackedB::from_transposed(&unit, dim, n)?;
+        let parts = threads::map(workers(queries.len() * unit.len()), blocks.len(), &|at| {
+            let asked: Vec<f32> = blocks[at]
+                .iter()
+                .flat_map(|&q| &unit[q * dim..(q + 1) * dim])
+                .copied()
+                .collect();
+            let count = blocks[at].len();
+            let mut similar = vec![0.0; count * n];
+            packed.multiply(&asked, count, None, &mut similar, Epilogue::Store)?;
+            // No query finds itself.
+            for (row, &own) in similar.chunks_exact_mut(n).zip(blocks[at]) {
+                row[own] = f32::NEG_INFINITY;
+            }
+            Ok(similar)
         });
+        let parts: Vec<Vec<f32>> = parts.into_iter().collect::<Result<_>>()?;
         Ok(Self {
             documents: unit,
-            rows: chosen,
-            queries: tables,
+            rows,
+            dim,
+            queries: queries.len(),
+            similar: parts.concat(),
             neighbours: options.neighbours.min((n - 1) / 2).max(1),
             loss: options.loss,
         })
     }
 
     /// The length of displacement along the unit vector `direction` that costs the wanted share.
-    pub(super) fn scale(&self, direction: &[f32]) -> f64 {
-        let dot = kernel::active().dot;
-        let projections: Vec<f64> = self
-            .documents
-            .iter()
-            .map(|d| f64::from(dot(direction, d)))
-            .collect();
-        self.length(&projections)
+    pub(super) fn along(&self, direction: &[f32]) -> Calibrated {
+        self.of(&self.projections(direction))
     }
 
-    /// The same for a number that every row has: what multiplies it when it is added to similarities.
-    pub(super) fn scale_of(&self, of: &dyn Fn(usize) -> f64) -> f64 {
-        let numbers: Vec<f64> = self.rows.iter().map(|&row| of(row)).collect();
-        self.length(&numbers)
-    }
-
-    fn length(&self, projections: &[f64]) -> f64 {
-        let before = self.mean_similarity(projections, 0.0);
+    /// The factor at which a number for each document, added to the similarities, costs the wanted
+    /// share.
+    pub(super) fn of(&self, feature: &[f32]) -> Calibrated {
+        let before = self.mean_similarity(feature, 0.0);
         // Similarities around zero have no share to lose: at least 0.1 is taken as their size.
-        let wanted = before - self.loss * before.abs().max(0.1);
-        let (mut low, mut high) = (0.0, MAX_SCALE);
-        if self.mean_similarity(projections, high) > wanted {
-            return MAX_SCALE;
+        let size = before.abs().max(0.1);
+        let cost = |b: f64| (before - self.mean_similarity(feature, b)) / size;
+        let most = cost(MAX_SCALE);
+        if most <= self.loss {
+            return Calibrated {
+                scale: MAX_SCALE,
+                loss: most,
+            };
         }
-        for _ in 0..24 {
-            let middle = 0.5 * (low + high);
-            if self.mean_similarity(projections, middle) > wanted {
-                low = middle;
+        // The cost grows with about the square of the length: a look tells where to look next.
+        let mut near = START;
+        for _ in 0..3 {
+            let share = self.loss / cost(near).max(1e-3 * self.loss);
+            near = (near * share.sqrt()).min(MAX_SCALE);
+        }
+        // It grows in steps, so that only halving finds where it first is enough.
+        let (mut low, mut high, mut found) = (0.0, MAX_SCALE, most);
+        let mut reach = REACH;
+        while high == MAX_SCALE && near * (1.0 + reach) < MAX_SCALE {
+            let lost = cost(near * (1.0 + reach));
+            if lost >= self.loss {
+                (high, found) = (near * (1.0 + reach), lost);
             } else {
-                high = middle;
+                low = near * (1.0 + reach);
+            }
+            reach *= 4.0;
+        }
+        reach = REACH;
+        while low == 0.0 && reach < 1.0 {
+            let lost = cost(near * (1.0 - reach));
+            if lost >= self.loss {
+                (high, found) = (near * (1.0 - reach), lost);
+            } else {
+                low = near * (1.0 - reach);
+            }
+            reach *= 4.0;
+        }
+        while high - low > CLOSE * high {
+            let middle = 0.5 * (low + high);
+            let lost = cost(middle);
+            if lost >= self.loss {
+                (high, found) = (middle, lost);
+            } else {
+                low = middle;
             }
         }
-        high
+        Calibrated {
+            scale: high,
+            loss: found,
+        }
     }
 
-    /// The mean similarity of the nearest neighbours when ranked by `similarity + b * projection`.
-    fn mean_similarity(&self, projections: &[f64], b: f64) -> f64 {
-        let work = self.queries.len() * projections.len();
-        let sums = threads::map(workers(work), self.queries.len(), &|at| {
-            let (own, similar) = &self.queries[at];
-            // The best so far, best last; equal scores keep the smaller row.
-            let mut best: Vec<(f64, f64)> = Vec::with_capacity(self.neighbours + 1);
-            for (i, (&s, p)) in similar.iter().zip(projections).enumerate() {
-                let score = f64::from(s) + b * p;
-                let full = best.len() == self.neighbours;
-                if i == *own || (full && score <= best[0].0) {
+    /// [`of`](Self::of) numbers by the rows that the documents were given as.
+    pub(super) fn of_rows(&self, of: &dyn Fn(usize) -> f32) -> Calibrated {
+        let feature: Vec<f32> = self.rows.iter().map(|&row| of(row)).collect();
+        self.of(&feature)
+    }
+
+    /// The similarity of a query and a document.
+    pub(super) fn similarity(&self, query: usize, row: usize) -> f32 {
+        self.similar[query * (self.documents.len() / self.dim) + row]
+    }
+
+    /// The inner product of `direction` with every document.
+    pub(super) fn projections(&self, direction: &[f32]) -> Vec<f32> {
+        let dot = kernel::active().dot;
+        let rows = self.documents.chunks_exact(self.dim);
+        rows.map(|document| dot(direction, document)).collect()
+    }
+
+    /// The mean similarity of the nearest neighbours when ranked by `similarity + b * feature`.
+    fn mean_similarity(&self, feature: &[f32], b: f64) -> f64 {
+        self.over_nearest(feature, b, &|query, row| self.similarity(query, row))
+    }
+
+    /// The mean of `value` (of a query and a row) over the nearest neighbours of all queries, when
+    /// ranked by `similarity + b * feature`.
+    pub(super) fn over_nearest(
+        &self,
+        feature: &[f32],
+        b: f64,
+        value: &(dyn Fn(usize, usize) -> f32 + Sync),
+    ) -> f64 {
+        let n = feature.len();
+        let raised: Vec<f32> = feature.iter().map(|f| (b * f64::from(*f)) as f32).collect();
+        let sums = threads::map(workers(4 * self.similar.len()), self.queries, &|at| {
+            let nearest = self.nearest(&self.similar[at * n..(at + 1) * n], &raised);
+            let values = nearest.iter().map(|&(_, row)| f64::from(value(at, row)));
+            values.sum::<f64>()
+        });
+        sums.iter().sum::<f64>() / (self.queries * self.neighbours) as f64
+    }
+
+    /// The rows of which `similar + raised` is highest, best last; of equal ones the smaller row.
+    fn nearest(&self, similar: &[f32], raised: &[f32]) -> Vec<(f32, usize)> {
+        let mut best: Vec<(f32, usize)> = Vec::with_capacity(self.neighbours + 1);
+        let mut least = f32::NEG_INFINITY;
+        let blocks = similar.chunks(LOOK).zip(raised.chunks(LOOK));
+        for (block, (similar, raised)) in blocks.enumerate() {
+            // Whole stretches in which nothing is good enough are passed over without branches.
+            let both = similar.iter().zip(raised);
+            let top = both.fold(f32::NEG_INFINITY, |top, (s, r)| top.max(s + r));
+            if top <= least {
+                continue;
+            }
+            for (i, (s, r)) in similar.iter().zip(raised).enumerate() {
+                let score = s + r;
+                if score <= least {
                     continue;
                 }
-                let place = best.partition_point(|&(other, _)| other < score);
-                best.insert(place, (score, f64::from(s)));
-                if full {
+                if best.len() == self.neighbours {
                     best.remove(0);
                 }
+                let place = best.partition_point(|&(other, _)| other < score);
+                best.insert(place, (score, block * LOOK + i));
+                if best.len() == self.neighbours {
+                    least = best[0].0;
+                }
             }
-            best.iter().map(|&(_, s)| s).sum::<f64>()
-        });
-        sums.iter().sum::<f64>() / (self.queries.len() * self.neighbours) as f64
+        }
+        best
     }
 }
 

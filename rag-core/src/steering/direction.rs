@@ -1,17 +1,19 @@
 //! Directions from labelled vectors: ridge-LDA, logistic regression, difference of means, PCA.
 //!
-//! All four see the same sample: float64 rows about their common mean, divided by the root mean
-//! square length of the rows, so that the penalties mean the same for vectors of any length.
-//! A fit can leave one fold out; what the folds share (moments, inner products) is made once.
+//! All four see the same sample: rows about their common mean, divided by the root mean square
+//! length of the rows, so that the penalties mean the same for vectors of any length. A fit can
+//! leave one fold out.
 
+use super::ridge::{Design, Side};
 use crate::Rows;
-use crate::kernel::linalg::{Cholesky, dot};
+use crate::error::Result;
+use crate::kernel::linalg::dot;
 use crate::rng::Rng;
 use crate::threads;
 
 /// Labelled rows, ready for fitting.
 pub(super) struct Sample {
-    x: Vec<f64>,
+    x: Vec<f32>,
     /// Whether a row is positive. Positive rows come first.
     pub(super) positive: Vec<bool>,
     /// The fold in which a row is held out.
@@ -27,22 +29,7 @@ impl Sample {
     pub(super) fn new(positive: Rows<'_>, negative: Rows<'_>, folds: usize, seed: u64) -> Self {
         let dim = positive.dim();
         let (p, n) = (positive.len(), negative.len());
-        let mut x: Vec<f64> = [positive.data(), negative.data()]
-            .concat()
-            .into_iter()
-            .map(f64::from)
-            .collect();
-        let rows = (p + n) as f64;
-        let length = (dot(&x, &x) / rows).sqrt();
-        let mut mean = vec![0.0; dim];
-        for row in x.chunks_exact(dim) {
-            add_scaled(&mut mean, 1.0 / rows, row);
-        }
-        for row in x.chunks_exact_mut(dim) {
-            for (v, m) in row.iter_mut().zip(&mean) {
-                *v = (*v - m) / length;
-            }
-        }
+        let x = centred(&[positive.data(), negative.data()].concat(), dim);
         let mut rng = Rng::new(seed);
         let folds = folds.min(p).min(n);
         let of_positive = assign(p, folds, &mut rng);
@@ -67,8 +54,14 @@ impl Sample {
         self.positive.len()
     }
 
-    pub(super) fn row(&self, i: usize) -> &[f64] {
+    fn row(&self, i: usize) -> &[f32] {
         &self.x[i * self.dim..(i + 1) * self.dim]
+    }
+
+    /// The inner product of row `i` and `direction`.
+    pub(super) fn score(&self, i: usize, direction: &[f64]) -> f64 {
+        let both = self.row(i).iter().zip(direction);
+        both.map(|(x, d)| f64::from(*x) * d).sum()
     }
 
     /// The rows of which fold `held` is left out, or all.
@@ -95,7 +88,7 @@ impl Sample {
     pub(super) fn combine(&self, rows: &[usize], weights: &[f64]) -> Vec<f64> {
         let mut sum = vec![0.0; self.dim];
         for (&i, &w) in rows.iter().zip(weights) {
-            add_scaled(&mut sum, w, self.row(i));
+            add_row(&mut sum, w, self.row(i));
         }
         sum
     }
@@ -127,6 +120,31 @@ pub(super) fn workers(operations: usize) -> usize {
     }
 }
 
+/// Rows about their mean, divided by the root mean square length that they have.
+pub(super) fn centred(rows: &[f32], dim: usize) -> Vec<f32> {
+    let count = (rows.len() / dim) as f64;
+    let mut mean = vec![0.0; dim];
+    let mut squares = 0.0;
+    for row in rows.chunks_exact(dim) {
+        add_row(&mut mean, 1.0 / count, row);
+        squares += row
+            .iter()
+            .map(|&v| f64::from(v) * f64::from(v))
+            .sum::<f64>();
+    }
+    let length = (squares / count).sqrt();
+    let centre = |(v, m): (&f32, &f64)| ((f64::from(*v) - m) / length) as f32;
+    let centred = rows.chunks_exact(dim).flat_map(|row| row.iter().zip(&mean));
+    centred.map(centre).collect()
+}
+
+/// [`add_scaled`] of a row of float32.
+pub(super) fn add_row(sum: &mut [f64], weight: f64, row: &[f32]) {
+    for (s, v) in sum.iter_mut().zip(row) {
+        *s += weight * f64::from(*v);
+    }
+}
+
 pub(super) fn add_scaled(sum: &mut [f64], weight: f64, row: &[f64]) {
     for (s, v) in sum.iter_mut().zip(row) {
         *s += weight * v;
@@ -134,143 +152,33 @@ pub(super) fn add_scaled(sum: &mut [f64], weight: f64, row: &[f64]) {
 }
 
 /// Ridge-LDA: `(S + ridge I)^-1 (m+ - m-)` with the scatter `S` of the rows about the means of
-/// their classes (Fisher, 1936; Friedman, 1989). With the labels as targets this is the direction
-/// of ridge regression.
-pub(super) struct RidgeLda {
-    ridge: f64,
-    shared: Shared,
-}
-
-enum Shared {
-    /// More rows than dimensions: the lower triangle of `sum of x x'` for each fold, then of all.
-    Moments(Vec<Vec<f64>>),
-    /// The inner products of all rows.
-    Products(Vec<f64>),
-}
-
-impl RidgeLda {
-    pub(super) fn new(sample: &Sample, ridge: f64, workers: usize) -> Self {
-        let (n, d) = (sample.len(), sample.dim);
-        let shared = if n > d {
-            let mut moments = threads::map(workers, sample.folds, &|f| {
-                second_moments(sample, &sample.held_out(f))
-            });
-            let mut all = vec![0.0; d * d];
-            moments.iter().for_each(|m| add_scaled(&mut all, 1.0, m));
-            moments.push(all);
-            Shared::Moments(moments)
-        } else {
-            let rows = threads::map(workers, n, &|i| -> Vec<f64> {
-                (0..=i).map(|j| dot(sample.row(i), sample.row(j))).collect()
-            });
-            let mut products = vec![0.0; n * n];
-            for (i, row) in rows.iter().enumerate() {
-                for (j, &v) in row.iter().enumerate() {
-                    products[i * n + j] = v;
-                    products[j * n + i] = v;
-                }
-            }
-            Shared::Products(products)
-        };
-        Self { ridge, shared }
-    }
-
-    pub(super) fn fit(&self, sample: &Sample, held: Option<usize>) -> Vec<f64> {
-        match &self.shared {
-            Shared::Moments(moments) => self.primal(sample, held, moments),
-            Shared::Products(products) => self.dual(sample, held, products),
-        }
-    }
-
-    fn primal(&self, sample: &Sample, held: Option<usize>, moments: &[Vec<f64>]) -> Vec<f64> {
-        let d = sample.dim;
-        let mut a = moments[sample.folds].clone();
-        if let Some(f) = held {
-            add_scaled(&mut a, -1.0, &moments[f]);
-        }
-        let train = sample.train(held);
-        for class in [true, false] {
-            let members: Vec<usize> = train
-                .iter()
-                .copied()
-                .filter(|&i| sample.positive[i] == class)
-                .collect();
-            let sum = sample.combine(&members, &vec![1.0; members.len()]);
-            for (j, &s) in sum.iter().enumerate() {
-                let weight = -s / members.len() as f64;
-                add_scaled(&mut a[j * d..=j * d + j], weight, &sum[..=j]);
-            }
-        }
-        (0..d).for_each(|j| a[j * d + j] += self.ridge);
-        let difference = sample.combine(&train, &sample.contrast(&train));
-        match Cholesky::new(&a, d) {
-            Some(factor) => factor.solve(&difference),
-            // Only rounding against a vanishing ridge comes here.
-            None => difference,
-        }
-    }
-
-    /// The same through the inner products: with `C` the centring of classes, `K` the products and
-    /// `a` the contrast, the direction is `X' (a - C (C K C + ridge I)^-1 C K a)` up to length.
-    fn dual(&self, sample: &Sample, held: Option<usize>, products: &[f64]) -> Vec<f64> {
-        let all = sample.len();
-        let train = sample.train(held);
-        let n = train.len();
-        let class: Vec<bool> = train.iter().map(|&i| sample.positive[i]).collect();
-        let mut k = Vec::with_capacity(n * n);
-        for &i in &train {
-            k.extend(train.iter().map(|&j| products[i * all + j]));
-        }
-        let contrast = sample.contrast(&train);
-        let mut right: Vec<f64> = k.chunks_exact(n).map(|row| dot(row, &contrast)).collect();
-        centre_by_class(&mut right, &class);
-        for _ in 0..2 {
-            k.chunks_exact_mut(n)
-                .for_each(|row| centre_by_class(row, &class));
-            for i in 0..n {
-                for j in 0..i {
-                    k.swap(i * n + j, j * n + i);
-                }
-            }
-        }
-        (0..n).for_each(|i| k[i * n + i] += self.ridge);
-        let Some(factor) = Cholesky::new(&k, n) else {
-            return sample.combine(&train, &contrast);
-        };
-        let mut t = factor.solve(&right);
-        centre_by_class(&mut t, &class);
-        let weights: Vec<f64> = contrast.iter().zip(&t).map(|(a, t)| a - t).collect();
-        sample.combine(&train, &weights)
-    }
-}
-
-fn centre_by_class(values: &mut [f64], class: &[bool]) {
-    for wanted in [true, false] {
-        let members = || class.iter().enumerate().filter(|(_, c)| **c == wanted);
-        let count = members().count() as f64;
-        let mean = members().map(|(i, _)| values[i]).sum::<f64>() / count;
-        for (v, _) in values.iter_mut().zip(class).filter(|(_, c)| **c == wanted) {
-            *v -= mean;
-        }
-    }
-}
-
-fn second_moments(sample: &Sample, rows: &[usize]) -> Vec<f64> {
-    let (n, d) = (rows.len(), sample.dim);
-    let mut columns = vec![0.0; n * d];
-    for (at, &i) in rows.iter().enumerate() {
-        for (j, &v) in sample.row(i).iter().enumerate() {
-            columns[j * n + at] = v;
-        }
-    }
-    let column = |j: usize| &columns[j * n..(j + 1) * n];
-    let mut moments = vec![0.0; d * d];
-    for i in 0..d {
-        for j in 0..=i {
-            moments[i * d + j] = dot(column(i), column(j));
-        }
-    }
-    moments
+/// their classes (Fisher, 1936; Friedman, 1989), which has the direction of ridge regression on the
+/// labels. For every one of the ascending `ridges` the directions without each fold, then that of
+/// all rows.
+pub(super) fn ridge_lda(sample: &Sample, ridges: &[f64]) -> Result<Vec<Vec<Vec<f64>>>> {
+    let targets: Vec<f32> = sample
+        .positive
+        .iter()
+        .map(|&p| if p { 1.0 } else { -1.0 })
+        .collect();
+    let without = |held: usize| {
+        sample
+            .fold
+            .iter()
+            .map(move |&f| f32::from(u8::from(f != held)))
+    };
+    let weights: Vec<Vec<f32>> = (0..=sample.folds).map(|f| without(f).collect()).collect();
+    let sides: Vec<Side<'_>> = weights
+        .iter()
+        .map(|weights| Side {
+            weights,
+            targets: &targets,
+        })
+        .collect();
+    let design = Design::new(Rows::new(&sample.x, sample.dim)?)?;
+    let found = design.solve(&sides, ridges)?;
+    let of = |ridge: usize| found.iter().map(|side| side[ridge].clone()).collect();
+    Ok((0..ridges.len()).map(of).collect())
 }
 
 /// The first principal axis of the differences of pairs (about zero, not about their mean), on the
@@ -281,15 +189,23 @@ pub(super) fn pca(sample: &Sample, held: Option<usize>) -> Vec<f64> {
     let (plus, minus): (Vec<usize>, Vec<usize>) = train.iter().partition(|&&i| sample.positive[i]);
     let mut differences: Vec<Vec<f64>> = Vec::with_capacity(train.len());
     let subtract = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a - b).collect();
+    let wide = |i: usize| {
+        sample
+            .row(i)
+            .iter()
+            .copied()
+            .map(f64::from)
+            .collect::<Vec<_>>()
+    };
     if sample.paired {
         let pairs = plus.iter().zip(&minus);
-        differences.extend(pairs.map(|(&p, &n)| subtract(sample.row(p), sample.row(n))));
+        differences.extend(pairs.map(|(&p, &n)| subtract(&wide(p), &wide(n))));
     } else {
         let mean =
             |rows: &[usize]| sample.combine(rows, &vec![1.0 / rows.len() as f64; rows.len()]);
         let (high, low) = (mean(&plus), mean(&minus));
-        differences.extend(plus.iter().map(|&p| subtract(sample.row(p), &low)));
-        differences.extend(minus.iter().map(|&n| subtract(&high, sample.row(n))));
+        differences.extend(plus.iter().map(|&p| subtract(&wide(p), &low)));
+        differences.extend(minus.iter().map(|&n| subtract(&high, &wide(n))));
     }
     let towards = sample.combine(&train, &sample.contrast(&train));
     // A touch of noise, lest the start be orthogonal to the axis.

@@ -1,8 +1,6 @@
 //! What a direction is worth: the gain on examples that it was not learnt from.
 
 use super::direction::Sample;
-use crate::kernel::linalg::dot;
-use crate::threads;
 
 /// Values beyond this mean "separates perfectly"; the number itself says no more.
 const MOST: f64 = 1000.0;
@@ -75,29 +73,17 @@ impl Effect {
 /// Scores from folds whose directions share most of their examples are not independent.
 const INFLATION: f64 = 1.5;
 
-/// Scores every example by the direction that `fit` finds without its fold.
-pub(super) fn cross_fitted(
-    sample: &Sample,
-    workers: usize,
-    fit: &(dyn Fn(usize) -> Vec<f64> + Sync),
-) -> Effect {
-    let scored = threads::map(workers, sample.folds, &|f| {
-        let mut direction = fit(f);
-        super::direction::normalise(&mut direction);
-        let rows = sample.held_out(f);
-        let scores: Vec<f64> = rows
-            .iter()
-            .map(|&i| dot(&direction, sample.row(i)))
-            .collect();
-        (rows, scores)
-    });
+/// Scores every example by the direction that was found without its fold.
+pub(super) fn cross_fitted(sample: &Sample, folds: &[Vec<f64>]) -> Effect {
     let (mut positive, mut negative) = (Vec::new(), Vec::new());
-    for (rows, scores) in scored {
-        for (i, score) in rows.into_iter().zip(scores) {
-            if sample.positive[i] {
-                positive.push(score);
-            } else {
-                negative.push(score);
+    for (f, direction) in folds.iter().enumerate() {
+        let mut direction = direction.clone();
+        super::direction::normalise(&mut direction);
+        for i in sample.held_out(f) {
+            let score = sample.score(i, &direction);
+            match sample.positive[i] {
+                true => positive.push(score),
+                false => negative.push(score),
             }
         }
     }

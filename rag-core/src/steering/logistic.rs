@@ -14,7 +14,7 @@ pub(super) fn logistic(sample: &Sample, held: Option<usize>, c: f64) -> Vec<f64>
         .collect();
     // The last of the d + 1 numbers is the intercept, which is not penalised.
     let scores = |w: &[f64]| -> Vec<f64> {
-        let each = train.iter().map(|&i| dot(sample.row(i), &w[..d]) + w[d]);
+        let each = train.iter().map(|&i| sample.score(i, &w[..d]) + w[d]);
         each.collect()
     };
     let back = |weights: &[f64]| -> Vec<f64> {

@@ -1,19 +1,36 @@
 //! Taking in what another worker was told, and forgetting a user.
 
-use super::feedback::{Event, MAX_EVENTS};
+use super::feedback::Event;
 use super::set::{Dial, MAX_DIALS, Steering, full};
+use super::user::Crowd;
 use crate::error::Result;
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The bytes of users that are written at once.
+const BATCH: usize = 8 << 20;
+
+/// Whose sums of a user and a worker are the further ones, seen from here.
+type Further = HashMap<(Arc<str>, u64), Ordering>;
 
 impl Steering {
-    /// Drops every rating of `user`: nothing of them is left. Tells whether there was any.
+    /// Drops all that is known of `user`: nothing of them is left, in what all users share neither.
+    /// Tells whether there was anything.
     ///
-    /// Other workers' copies must forget too, or a merge brings the ratings back.
+    /// Other workers' copies must forget too, or a merge brings it back.
     pub fn forget(&mut self, user: &str) -> bool {
-        self.histories.remove(&Some(user.to_owned())).is_some()
+        let known = self.users.remove(user).is_some();
+        let rated = self.history.forget(user);
+        if known && self.crowd.is_some() {
+            self.crowd = Crowd::of(self.users.values());
+        }
+        known || rated
     }
 
-    /// Takes in the dials and ratings of `other`. The order of merging does not matter, and
-    /// merging the same set again changes nothing.
+    /// Takes in the dials, users and ratings of `other`. The order of merging does not matter, and
+    /// merging the same set again changes nothing: of what one worker was told of a user the longer
+    /// account stays, and what several workers were told adds up.
     ///
     /// Of two dials of one name the one that feedback has changed more often stays, then the one
     /// of the larger effect. Fails with `DimensionMismatch` or `ModelMismatch` on sets that do not
@@ -38,34 +55,96 @@ impl Steering {
                 }
             }
         }
-        for (user, history) in &other.histories {
-            for event in history.events() {
-                self.record(user.clone(), event.clone());
+        let further = self.merge_users(other);
+        for event in other.history.iter() {
+            let whose = |user: &Arc<str>| further.get(&(Arc::clone(user), event.worker));
+            let whose = event.user.as_ref().and_then(whose).copied();
+            if let Some(mine) = self.history.insert(event.clone()) {
+                take_over(mine, event, whose);
             }
         }
-        self.drop_oldest();
+        if self.crowd.is_some() || other.crowd.is_some() {
+            self.crowd = Crowd::of(self.users.values());
+        }
         self.dials_changed();
         Ok(())
     }
 
-    pub(super) fn record(&mut self, user: Option<String>, event: Event) {
-        self.histories.entry(user).or_default().insert(event);
+    fn merge_users(&mut self, other: &Self) -> Further {
+        let mut further = Further::new();
+        for (name, user) in &other.users {
+            let mine = self.users.entry(Arc::clone(name)).or_default();
+            for (worker, sums) in &user.0 {
+                let held = mine.of(*worker);
+                let order = sums.order(held);
+                if order == Ordering::Greater {
+                    held.clone_from(sums);
+                }
+                further.insert((Arc::clone(name), *worker), order);
+            }
+        }
+        further
+    }
+}
+
+/// What a collection writes of a set in parts.
+impl Steering {
+    /// The dials and the model alone.
+    pub(crate) fn dials_only(&self) -> Self {
+        let mut part = Self::new();
+        part.dials = self.dials.clone();
+        part.model = self.model.clone();
+        part
     }
 
-    pub(super) fn drop_oldest(&mut self) {
-        for _ in MAX_EVENTS..self.events() {
-            let oldest = self
-                .histories
-                .iter()
-                .filter_map(|(user, h)| h.events().first().map(|e| (e, user)))
-                .min_by(|a, b| a.0.order(b.0));
-            let Some((_, user)) = oldest else { return };
-            let user = user.clone();
-            if let Some(history) = self.histories.get_mut(&user) {
-                history.drop_oldest();
-            }
-            self.histories.retain(|_, h| !h.events().is_empty());
+    /// All but the sums of users.
+    pub(crate) fn without_users(&self) -> Self {
+        let mut part = self.dials_only();
+        part.history = self.history.clone();
+        part.crowd = self.crowd.clone();
+        part
+    }
+
+    /// The sums of users, some at a time: each set is of some megabytes.
+    pub(crate) fn batches(&self) -> impl Iterator<Item = Self> {
+        let each = 64 + 2 * self.dim().unwrap_or(0);
+        let mut users = self.users.iter().peekable();
+        std::iter::from_fn(move || {
+            users.peek()?;
+            let mut part = Self::new();
+            let some = users.by_ref().take((BATCH / each).max(1));
+            part.users = some.map(|(n, u)| (Arc::clone(n), u.clone())).collect();
+            Some(part)
+        })
+    }
+
+    /// Has the dials of `other` in the place of its own.
+    pub(crate) fn take_dials(&mut self, other: Self) -> Result<()> {
+        if let Some(dim) = other.dim() {
+            self.check_dim(dim)?;
         }
+        (self.dials, self.model) = (other.dials, other.model);
+        self.dials_changed();
+        Ok(())
+    }
+
+    /// Has the users of `other` in the place of its own of the same names.
+    pub(crate) fn take_users(&mut self, other: Self) -> Result<()> {
+        if let Some(dim) = other.dim() {
+            self.check_dim(dim)?;
+        }
+        self.users.extend(other.users);
+        Ok(())
+    }
+}
+
+/// Whether a rating counts is what the sums say that stay; where nothing tells, a filter that has
+/// dropped it anywhere has dropped it.
+fn take_over(mine: &mut Event, theirs: &Event, whose: Option<Ordering>) {
+    match whose {
+        Some(Ordering::Greater) => (mine.kept, mine.rated) = (theirs.kept, theirs.rated),
+        Some(Ordering::Less) => {}
+        _ => mine.kept &= theirs.kept,
     }
 }
 

@@ -11,30 +11,40 @@
 //! (length), `set` and `steered` (dials at work), `feedback` and `user` (ratings), `merge`,
 //! `retrain`, `format` (the file), `filter` (noise).
 
+mod apply;
 mod attribute;
 mod calibrate;
+mod compact;
+mod curve;
 mod direction;
 mod effect;
 mod feedback;
 mod filter;
 mod format;
 mod grams;
+mod joint;
 mod lift;
 mod logistic;
 mod merge;
 mod retrain;
+mod ridge;
 mod set;
 mod steered;
+mod taste;
 mod user;
 mod vector;
 
+pub use apply::{Application, ApplyOptions};
 pub use attribute::AttributeModel;
 pub use calibrate::{CalibrateOptions, MAX_SCALE};
+pub use curve::CurvePoint;
 pub use effect::Effect;
-pub use feedback::{MAX_EVENTS, MAX_EVENTS_PER_USER};
+pub use feedback::{Feedback, MAX_EVENTS, MAX_EVENTS_PER_USER, rating_of_dwell};
 pub use filter::{FilterMethod, FilterOptions, filter_feedback};
+pub use joint::Attribute;
 pub(crate) use lift::{Lift, no_model};
 pub use retrain::{DialChange, RetrainOptions, RetrainReport};
 pub use set::{MAX_DIALS, MAX_STRENGTH, Steering};
 pub use steered::{Part, PartKind, Steered};
+pub use taste::{Taste, TasteAt};
 pub use vector::{LearnMethod, LearnOptions, SteeringVector};

@@ -2,15 +2,17 @@
 //!
 //! Ratings that are outliers among a user's own stop counting. Then every dial is pulled towards
 //! the items that were liked while it was on, and keeps the new direction only if that separates
-//! held-out ratings no worse than the old one did.
+//! held-out ratings no worse than the old one did. What all users share is taken from all of them,
+//! each counting once. The hand-made rule stands beside what is learnt, on the same ratings.
 
+use super::compact::Compact;
 use super::direction::{add_scaled, normalise};
 use super::effect::Effect;
 use super::feedback::Event;
 use super::filter::{FilterOptions, filter_feedback, mad};
 use super::set::Steering;
+use super::user::{Crowd, User};
 use crate::error::Result;
-use crate::kernel::linalg::dot;
 use crate::rng::Rng;
 
 crate::options! {
@@ -44,6 +46,9 @@ pub struct DialChange {
     pub before: Option<Effect>,
     /// What the new direction tells apart on held-out ratings.
     pub after: Option<Effect>,
+    /// What the hand-made rule tells apart on them: the difference of what was liked and disliked
+    /// (Rocchio, 1971), without the dial.
+    pub heuristic: Option<Effect>,
     /// Whether the new direction was taken over.
     pub changed: bool,
 }
@@ -55,8 +60,15 @@ pub struct RetrainReport {
     pub events: usize,
     /// Ratings that the filter dropped as noise; they stop moving their users.
     pub dropped: usize,
-    /// Users of whom there are ratings.
+    /// Users who have rated something.
     pub users: usize,
+    /// Users from whom new ones take what all share; 0 if they share nothing.
+    pub crowd: usize,
+    /// How well what is learnt of users from the first four fifths of their ratings tells apart what
+    /// they liked and disliked in the last; `None` if there are too few ratings.
+    pub learnt: Option<Effect>,
+    /// The same for the hand-made rule: the difference of what was liked and disliked.
+    pub heuristic: Option<Effect>,
     /// One entry a dial, by name.
     pub dials: Vec<DialChange>,
 }
@@ -64,8 +76,11 @@ pub struct RetrainReport {
 /// The weight of the old direction, in ratings.
 const OLD_WEIGHT: f64 = 50.0;
 
+/// Ratings of one user below which nothing is held out.
+const COMPARED: usize = 10;
+
 struct Example<'a> {
-    residual: &'a [f32],
+    residual: &'a Compact,
     weight: f64,
     liked: bool,
     fold: usize,
@@ -80,20 +95,22 @@ impl Steering {
     pub fn retrain(&mut self, options: &RetrainOptions) -> Result<RetrainReport> {
         options.check()?;
         let mut report = RetrainReport {
-            users: self.users().count(),
+            events: self.history.len(),
+            users: self.users.len(),
             ..RetrainReport::default()
         };
-        for history in self.histories.values_mut() {
-            let (ratings, at): (Vec<f64>, Vec<f64>) =
-                history.events().iter().map(|e| (e.rating, e.at)).unzip();
+        for (user, places) in self.history.by_user() {
+            let of = |&at: &usize| (self.history.get(at).rating, self.history.get(at).at);
+            let (ratings, at): (Vec<f64>, Vec<f64>) = places.iter().map(of).unzip();
             let filter = FilterOptions::default().sigma(options.sigma);
             let kept = match mad(&ratings).1 {
                 0.0 => vec![true; ratings.len()],
                 _ => filter_feedback(&ratings, &at, options.half_life, &filter)?.1,
             };
-            report.events += kept.len();
             report.dropped += kept.iter().filter(|k| !**k).count();
-            history.mark(&kept);
+            for (at, kept) in places.into_iter().zip(kept) {
+                self.mark(user.as_deref(), at, kept);
+            }
         }
         let names: Vec<String> = self.names().map(str::to_owned).collect();
         for name in names {
@@ -101,7 +118,65 @@ impl Steering {
             report.dials.push(change);
         }
         self.dials_changed();
+        self.crowd = Crowd::of(self.users.values());
+        report.crowd = self.crowd.as_ref().map_or(0, |crowd| crowd.users as usize);
+        (report.learnt, report.heuristic) = self.compare_users();
         Ok(report)
+    }
+
+    /// Lets a rating count or not, for its user too.
+    fn mark(&mut self, user: Option<&str>, at: usize, kept: bool) {
+        let event = self.history.get_mut(at);
+        if event.kept == kept {
+            return;
+        }
+        event.kept = kept;
+        let sums = user.and_then(|user| self.users.get_mut(user));
+        if let (Some(sums), Some(rated)) = (sums, event.rated) {
+            let sign = if kept { 1.0 } else { -1.0 };
+            sums.of(event.worker).revise(&event.residual, &rated, sign);
+        }
+    }
+
+    /// What is learnt of users and what the hand-made rule knows, on the last of their ratings.
+    fn compare_users(&self) -> (Option<Effect>, Option<Effect>) {
+        let mut learnt = (Vec::new(), Vec::new());
+        let mut plain = (Vec::new(), Vec::new());
+        for (user, places) in self.history.by_user() {
+            let events = places.iter().map(|&at| self.history.get(at));
+            let events: Vec<&Event> = events.filter(|e| e.kept).collect();
+            if user.is_none() || events.len() < COMPARED {
+                continue;
+            }
+            let (first, last) = events.split_at(events.len() * 4 / 5);
+            let usual = first.iter().map(|e| e.rating).sum::<f64>() / first.len() as f64;
+            let mut known = User::default();
+            for event in first {
+                known.take(0, &event.residual, event.rating, event.position);
+            }
+            let (Some(shift), Some(difference)) = (
+                self.span().shift(Some(&known), None),
+                difference(first, usual),
+            ) else {
+                continue;
+            };
+            let mut direction = shift.vector;
+            normalise(&mut direction);
+            for (direction, scores) in [(&direction, &mut learnt), (&difference, &mut plain)] {
+                for event in last {
+                    let score = event.residual.dot(direction);
+                    match event.rating > usual {
+                        true => scores.0.push(score),
+                        false => scores.1.push(score),
+                    }
+                }
+            }
+        }
+        let effect = |(high, low): &(Vec<f64>, Vec<f64>)| {
+            let enough = high.len().min(low.len()) >= 2;
+            enough.then(|| Effect::from_scores(high, low))
+        };
+        (effect(&learnt), effect(&plain))
     }
 
     fn retrain_dial(&mut self, name: &str, options: &RetrainOptions) -> Result<DialChange> {
@@ -113,6 +188,7 @@ impl Steering {
             disliked: count(false),
             before: None,
             after: None,
+            heuristic: None,
             changed: false,
         };
         let mut old = self.get(name)?.wide();
@@ -123,8 +199,12 @@ impl Steering {
         let after = measure(&examples, options.folds, &|f| {
             pulled(&old, &examples, Some(f))
         });
+        let plain = measure(&examples, options.folds, &|f| {
+            pulled(&vec![0.0; old.len()], &examples, Some(f))
+        });
         change.before = Some(before);
         change.after = Some(after);
+        change.heuristic = Some(plain);
         if after.value >= before.value {
             let direction = pulled(&old, &examples, None);
             let vector = self.get(name)?.turned(&direction, Some(after))?;
@@ -141,8 +221,9 @@ impl Steering {
         let strength = |e: &Event| e.dials.iter().find(|(d, _)| d == name).map(|(_, s)| *s);
         let mut examples = Vec::new();
         let mut times = Vec::new();
-        for (user, history) in &self.histories {
-            let kept: Vec<&Event> = history.events().iter().filter(|e| e.kept).collect();
+        for (user, places) in self.history.by_user() {
+            let events = places.iter().map(|&at| self.history.get(at));
+            let kept: Vec<&Event> = events.filter(|e| e.kept).collect();
             let usual = kept.iter().map(|e| e.rating).sum::<f64>() / kept.len().max(1) as f64;
             let cap = user.as_ref().map_or(usize::MAX, |_| options.per_user);
             let rated = kept.into_iter().rev().filter(|e| e.rating != usual);
@@ -182,8 +263,9 @@ fn pulled(old: &[f64], examples: &[Example<'_>], held: Option<usize>) -> Vec<f64
         let of_class = || train().filter(|e| e.liked == liked);
         let total: f64 = of_class().map(|e| e.weight).sum();
         for example in of_class() {
-            let row: Vec<f64> = example.residual.iter().copied().map(f64::from).collect();
-            add_scaled(&mut difference, sign * example.weight / total, &row);
+            example
+                .residual
+                .add_to(&mut difference, sign * example.weight / total);
         }
     }
     normalise(&mut difference);
@@ -193,13 +275,28 @@ fn pulled(old: &[f64], examples: &[Example<'_>], held: Option<usize>) -> Vec<f64
     direction
 }
 
+/// The unit difference of what was rated above and below the usual rating; `None` without both.
+fn difference(events: &[&Event], usual: f64) -> Option<Vec<f64>> {
+    let mut sum = vec![0.0; events.first()?.residual.dim()];
+    let above = events.iter().filter(|e| e.rating > usual).count() as f64;
+    let below = events.len() as f64 - above;
+    for event in events {
+        let weight = if event.rating > usual {
+            1.0 / above
+        } else {
+            -1.0 / below
+        };
+        event.residual.add_to(&mut sum, weight);
+    }
+    (above > 0.0 && below > 0.0 && normalise(&mut sum)).then_some(sum)
+}
+
 fn measure(examples: &[Example<'_>], folds: usize, fit: &dyn Fn(usize) -> Vec<f64>) -> Effect {
     let (mut liked, mut disliked) = (Vec::new(), Vec::new());
     for f in 0..folds {
         let direction = fit(f);
         for example in examples.iter().filter(|e| e.fold == f) {
-            let row: Vec<f64> = example.residual.iter().copied().map(f64::from).collect();
-            let score = dot(&direction, &row);
+            let score = example.residual.dot(&direction);
             if example.liked {
                 liked.push(score);
             } else {

@@ -2,14 +2,16 @@
 
 use super::attribute::AttributeModel;
 use super::calibrate::{CalibrateOptions, Neighbourhood};
+use super::compact::Compact;
 use super::direction::add_scaled;
-use super::feedback::{Event, History};
-use super::user::{Shift, shift};
+use super::feedback::{Event, Feedback, History, Told};
+use super::joint::without_overlap;
+use super::user::{Crowd, Shift, Span, User};
 use super::vector::{LearnOptions, SteeringVector, check_name, unit_query};
 use crate::Rows;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
-use crate::kernel::linalg::{dot, symmetric_eigen};
+use crate::kernel::linalg::dot;
 use crate::rng::Rng;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -49,8 +51,12 @@ pub(super) struct Dial {
 #[derive(Debug)]
 pub struct Steering {
     pub(super) dials: BTreeMap<String, Dial>,
-    pub(super) histories: BTreeMap<Option<String>, History>,
+    pub(super) users: BTreeMap<Arc<str>, User>,
+    pub(super) history: History,
+    pub(super) crowd: Option<Crowd>,
     pub(super) model: Option<String>,
+    /// Made of the dials when it is asked for.
+    span: OnceLock<Span>,
     clock: Arc<dyn Clock>,
     /// Drawn at the first rating: two copies of one file must not count with the same number.
     worker: Option<u64>,
@@ -68,8 +74,11 @@ impl Clone for Steering {
     fn clone(&self) -> Self {
         Self {
             dials: self.dials.clone(),
-            histories: self.histories.clone(),
+            users: self.users.clone(),
+            history: self.history.clone(),
+            crowd: self.crowd.clone(),
             model: self.model.clone(),
+            span: self.span.clone(),
             clock: Arc::clone(&self.clock),
             worker: None,
             sequence: 0,
@@ -87,8 +96,11 @@ impl Steering {
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self {
             dials: BTreeMap::new(),
-            histories: BTreeMap::new(),
+            users: BTreeMap::new(),
+            history: History::default(),
+            crowd: None,
             model: None,
+            span: OnceLock::new(),
             clock,
             worker: None,
             sequence: 0,
@@ -104,8 +116,11 @@ impl Steering {
         }
         // Behind what this worker has counted: a number that stands twice is one rating. What others
         // have counted is no matter, so that a log that is replayed gives every number again.
-        let events = self.histories.values().flat_map(|h| h.events());
-        let counted = events.filter(|e| e.worker == worker).map(|e| e.sequence);
+        let counted = self
+            .history
+            .iter()
+            .filter(|e| e.worker == worker)
+            .map(|e| e.sequence);
         self.sequence = counted.max().map_or(0, |last| last.saturating_add(1));
         self.worker = Some(worker);
     }
@@ -113,8 +128,10 @@ impl Steering {
     /// The dimension of the vectors; `None` while there is neither a dial nor a rating.
     pub fn dim(&self) -> Option<usize> {
         let dial = self.dials.values().next().map(|d| d.vector.dim());
-        let event = || self.histories.values().find_map(|h| h.events().first());
-        dial.or_else(|| event().map(|e| e.residual.len()))
+        let user = || self.users.values().find_map(|user| user.0.first());
+        let event = || self.history.iter().next().map(|e| e.residual.dim());
+        dial.or_else(|| user().map(|(_, sums)| sums.toward.dim()))
+            .or_else(event)
     }
 
     /// The fingerprint of the embedding model that made the vectors, if it was set.
@@ -161,14 +178,19 @@ impl Steering {
         self.dials.is_empty()
     }
 
-    /// The users of whom there are ratings, in alphabetical order.
+    /// The users who have rated something, in alphabetical order.
     pub fn users(&self) -> impl Iterator<Item = &str> {
-        self.histories.keys().filter_map(|u| u.as_deref())
+        self.users.keys().map(|user| &**user)
     }
 
-    /// The number of ratings held.
+    /// Whether anything is known of `user`.
+    pub fn knows(&self, user: &str) -> bool {
+        self.users.contains_key(user) || self.history.has(user)
+    }
+
+    /// The number of ratings in the history, which is bounded.
     pub fn events(&self) -> usize {
-        self.histories.values().map(|h| h.events().len()).sum()
+        self.history.len()
     }
 
     /// The dial called `name`; `NotFound` names those there are.
@@ -337,21 +359,12 @@ impl Steering {
             .iter()
             .flat_map(|a| rows.iter().map(|b| dot(a, b)))
             .collect();
-        let (values, vectors) = symmetric_eigen(&gram, k);
-        if values[k - 1] <= 1e-6 {
-            return Err(dependent());
-        }
-        let mut turned = Vec::with_capacity(k);
-        for (i, dial) in self.dials.values().enumerate() {
-            let mut sum = vec![0.0; dial.vector.dim()];
-            for (j, row) in rows.iter().enumerate() {
-                let weight: f64 = (0..k)
-                    .map(|e| vectors[e * k + i] * vectors[e * k + j] / values[e].sqrt())
-                    .sum();
-                add_scaled(&mut sum, weight, row);
-            }
-            turned.push(dial.vector.turned(&sum, None)?);
-        }
+        let rows = without_overlap(&rows, &gram).ok_or_else(dependent)?;
+        let turned = self
+            .dials()
+            .zip(&rows)
+            .map(|(dial, row)| dial.turned(row, None));
+        let turned: Vec<SteeringVector> = turned.collect::<Result<_>>()?;
         for (dial, vector) in self.dials.values_mut().zip(turned) {
             dial.vector = vector;
         }
@@ -363,8 +376,9 @@ impl Steering {
     /// `at` in unix seconds (`None` = now).
     ///
     /// The rating moves `user`'s queries from now on; without a user it only serves
-    /// [`retrain`](Self::retrain). Kept are [`MAX_EVENTS_PER_USER`](super::MAX_EVENTS_PER_USER)
-    /// ratings a user and [`MAX_EVENTS`](super::MAX_EVENTS) in all; the oldest go first.
+    /// [`retrain`](Self::retrain). A user takes two bytes a dimension, for each worker that was told
+    /// of them. The history holds [`MAX_EVENTS_PER_USER`](super::MAX_EVENTS_PER_USER) ratings a user
+    /// and [`MAX_EVENTS`](super::MAX_EVENTS) in all; the oldest go first.
     ///
     /// ```
     /// use rag_core::steering::Steering;
@@ -384,37 +398,70 @@ impl Steering {
         dials: &[(&str, f64)],
         at: Option<f64>,
     ) -> Result<()> {
-        let at = at.unwrap_or_else(|| self.clock.now());
-        let residual = self.check_feedback(query, item, rating, user, dials, at)?;
-        let mut used: Vec<(String, f64)> = dials
+        self.rate(&Feedback {
+            user,
+            dials,
+            at,
+            ..Feedback::new(query, item, rating)
+        })
+    }
+
+    /// [`feedback`](Self::feedback) with all that can be said of a rating.
+    pub fn rate(&mut self, feedback: &Feedback<'_>) -> Result<()> {
+        let at = feedback.at.unwrap_or_else(|| self.clock.now());
+        let residual = self.check_feedback(feedback, at)?;
+        let mut used: Vec<(String, f64)> = feedback
+            .dials
             .iter()
             .filter(|(_, strength)| *strength != 0.0)
             .map(|&(name, strength)| (name.to_owned(), strength))
             .collect();
         used.sort_by(|a, b| a.0.cmp(&b.0));
         let worker = *self.worker.get_or_insert_with(Rng::seed_from_system);
-        let event = Event::new((worker, self.sequence), at, rating, used, residual);
+        let known = feedback.user.map(|user| self.users.get_key_value(user));
+        let user = known.map(|known| match known {
+            Some((name, _)) => Arc::clone(name),
+            None => Arc::from(feedback.user.unwrap_or_default()),
+        });
+        let mut event = Event::new(Told {
+            user: user.clone(),
+            at,
+            rating: feedback.rating,
+            position: feedback.place(),
+            id: (worker, self.sequence),
+            dials: used,
+            residual,
+        });
+        if let Some(user) = user {
+            let user = self.users.entry(user).or_default();
+            let rating = (feedback.rating, feedback.place());
+            event.rated = Some(user.take(worker, &event.residual, rating.0, rating.1));
+        }
         self.sequence = self.sequence.saturating_add(1);
-        self.record(user.map(str::to_owned), event);
-        self.drop_oldest();
+        self.history.insert(event);
         Ok(())
     }
 
     /// Everything that [`feedback`](Self::feedback) can refuse, without a change: for callers that
     /// log first. Answers what the item adds to the steered query.
-    pub(crate) fn check_feedback(
-        &self,
-        query: &[f32],
-        item: &[f32],
-        rating: f64,
-        user: Option<&str>,
-        dials: &[(&str, f64)],
-        at: f64,
-    ) -> Result<Vec<f32>> {
+    pub(crate) fn check_feedback(&self, feedback: &Feedback<'_>, at: f64) -> Result<Compact> {
+        let Feedback {
+            query,
+            item,
+            rating,
+            user,
+            dials,
+            ..
+        } = *feedback;
         if !(0.0..=1.0).contains(&rating) {
             return Err(Error::invalid(format!(
                 "a rating must be in 0..=1, got {rating}"
             )));
+        }
+        if feedback.position == Some(0) {
+            return Err(Error::invalid(
+                "the position of a rated item counts from 1, got 0; leave it out if it is unknown",
+            ));
         }
         if !at.is_finite() {
             return Err(Error::invalid(format!(
@@ -434,19 +481,21 @@ impl Steering {
         })?;
         let along = dot(&rest, &steered);
         add_scaled(&mut rest, -along, &steered);
-        Ok(rest.iter().map(|&v| v as f32).collect())
+        Compact::new(&rest).ok_or_else(|| Error::invalid("the item is too long for float32"))
     }
 
     pub(super) fn dials_changed(&mut self) {
-        for history in self.histories.values_mut() {
-            history.shift = OnceLock::new();
-        }
+        self.span = OnceLock::new();
     }
 
-    pub(super) fn shift_of(&self, user: &str) -> Option<&Shift> {
-        let history = self.histories.get(&Some(user.to_owned()))?;
-        let made = || shift(history.events(), self.dials());
-        history.shift.get_or_init(made).as_ref()
+    pub(super) fn span(&self) -> &Span {
+        let dials = || self.dials().map(|dial| (dial.wide(), dial.length()));
+        self.span.get_or_init(|| Span::new(dials()))
+    }
+
+    /// What moves the queries of `user`: their own ratings, and what all users share.
+    pub(super) fn shift_of(&self, user: &str) -> Option<Shift> {
+        self.span().shift(self.users.get(user), self.crowd.as_ref())
     }
 
     pub(super) fn check_dim(&self, got: usize) -> Result<()> {
@@ -456,7 +505,7 @@ impl Steering {
         }
     }
 
-    fn check_new(&self, name: &str) -> Result<()> {
+    pub(super) fn check_new(&self, name: &str) -> Result<()> {
         check_name("the name of a dial", name)?;
         if name.is_empty() {
             return Err(Error::invalid(
@@ -494,7 +543,7 @@ pub(super) fn full() -> Error {
     ))
 }
 
-fn dependent() -> Error {
+pub(super) fn dependent() -> Error {
     Error::invalid(
         "the dials are linearly dependent, so they cannot be made orthogonal; remove those that \
          say the same",

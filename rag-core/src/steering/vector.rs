@@ -1,14 +1,22 @@
 //! [`SteeringVector`]: a direction, the length of a dial of 1 along it, and what it is worth.
 
+use super::apply::{self, ApplyOptions, Reach};
 use super::calibrate::{CalibrateOptions, Neighbourhood, unit};
-use super::direction::{self, RidgeLda, Sample, normalise};
+use super::direction::{self, Sample, normalise};
 use super::effect::{Effect, cross_fitted};
 use super::logistic::logistic;
 use super::set::MAX_STRENGTH;
 use crate::Rows;
 use crate::error::{Error, Result};
-use crate::kernel::linalg::dot;
+use crate::kernel::{self, linalg::dot};
+use crate::threads;
 use std::collections::HashSet;
+
+/// The ridges among which cross-validation chooses, and the one that is taken unless another tells
+/// held-out examples apart better by a margin: what lies within it is noise.
+const AUTO_RIDGES: [f64; 4] = [1.0, 3.0, 10.0, 30.0];
+const RIDGE: f64 = 3.0;
+const MARGIN: f64 = 1.02;
 
 /// The longest name of a dial or user, in bytes.
 pub(super) const MAX_NAME: usize = 256;
@@ -16,7 +24,7 @@ pub(super) const MAX_NAME: usize = 256;
 crate::option_enum! {
     /// How a direction is learnt.
     LearnMethod {
-        /// Ridge-LDA; logistic regression below 100 examples in the smaller set.
+        /// Ridge-LDA with the ridge that cross-validation chooses.
         Auto = "auto",
         /// Fisher's discriminant with a ridge.
         RidgeLda = "ridge_lda",
@@ -37,7 +45,7 @@ crate::options! {
         /// The method.
         method: LearnMethod = LearnMethod::Auto;
         /// The ridge of ridge-LDA, in units of the mean squared length of the examples.
-        ridge: f64 = 1.0, in 1e-6..=1e6;
+        ridge: f64 = 3.0, in 1e-3..=1e6;
         /// The weight of the examples against the penalty in logistic regression.
         c: f64 = 1.0, in 1e-6..=1e6;
         /// Parts into which the examples are split to measure the effect; fewer for small sets.
@@ -74,6 +82,7 @@ pub struct SteeringVector {
     vector: Vec<f32>,
     scale: f64,
     effect: Option<Effect>,
+    loss: Option<f64>,
 }
 
 impl SteeringVector {
@@ -97,39 +106,25 @@ impl SteeringVector {
                  apart; check that the labels do not contradict each other",
             ));
         }
-        let (rows, dim) = (sample.len(), positive.dim());
-        let workers = direction::workers(rows.saturating_mul(dim).saturating_mul(rows.min(dim)));
-        let method = match options.method {
-            LearnMethod::Auto if positive.len().min(negative.len()) < 100 => LearnMethod::Logistic,
-            LearnMethod::Auto => LearnMethod::RidgeLda,
-            chosen => chosen,
-        };
-        let lda = (method == LearnMethod::RidgeLda)
-            .then(|| RidgeLda::new(&sample, options.ridge, workers));
-        let fit = |held: Option<usize>| match (&lda, method) {
-            (Some(lda), _) => lda.fit(&sample, held),
-            (None, LearnMethod::Pca) => direction::pca(&sample, held),
-            (None, LearnMethod::MeanDifference) => sample.mean_difference(held),
-            (None, _) => logistic(&sample, held, options.c),
-        };
-        let mut direction = fit(None);
+        let (mut direction, folds) = fitted(&sample, options)?;
         if !normalise(&mut direction) {
             return Err(Error::invalid(
                 "the examples give a direction of length 0; add examples that differ in the \
                  attribute",
             ));
         }
-        let effect = cross_fitted(&sample, workers, &|f| fit(Some(f)));
+        let effect = cross_fitted(&sample, &folds);
         let vector: Vec<f32> = direction.iter().map(|&v| v as f32).collect();
         let both = [positive.data(), negative.data()].concat();
         let calibrate = CalibrateOptions::default().seed(options.seed);
         let neighbourhood = Neighbourhood::new(Rows::new(&both, positive.dim())?, &calibrate)?;
-        let scale = neighbourhood.scale(&vector);
+        let calibrated = neighbourhood.along(&vector);
         Ok(Self {
             name: options.name.clone(),
             vector,
-            scale,
+            scale: calibrated.scale,
             effect: Some(effect),
+            loss: Some(calibrated.loss),
         })
     }
 
@@ -163,6 +158,7 @@ impl SteeringVector {
             vector: vector.to_vec(),
             scale,
             effect,
+            loss: None,
         })
     }
 
@@ -178,7 +174,9 @@ impl SteeringVector {
     pub(super) fn calibrated_in(&self, neighbourhood: &Neighbourhood) -> Self {
         let mut out = self.clone();
         if let Some(unit) = unit(&self.vector) {
-            out.scale = neighbourhood.scale(&unit);
+            let calibrated = neighbourhood.along(&unit);
+            out.scale = calibrated.scale;
+            out.loss = Some(calibrated.loss);
         }
         out
     }
@@ -208,6 +206,21 @@ impl SteeringVector {
         self.effect
     }
 
+    /// What a strength of 1 was measured to cost: the share of the similarity of the nearest
+    /// neighbours that it takes. `None` until the length was calibrated for this direction. Below
+    /// what was asked for where [`MAX_SCALE`](super::MAX_SCALE) ended the search.
+    pub fn loss(&self) -> Option<f64> {
+        self.loss
+    }
+
+    /// The same with what a strength of 1 was measured elsewhere to cost, in 0..=1; anything else
+    /// counts as not measured.
+    #[must_use]
+    pub fn costing(mut self, loss: Option<f64>) -> Self {
+        self.loss = loss.filter(|loss| (0.0..=1.0).contains(loss));
+        self
+    }
+
     /// The same vector under another name of at most 256 bytes.
     pub fn named(&self, name: &str) -> Result<Self> {
         check_name("name", name)?;
@@ -231,6 +244,7 @@ impl SteeringVector {
         let mut out = self.clone();
         out.vector.iter_mut().for_each(|v| *v = -*v);
         out.effect = self.effect.map(Effect::negated);
+        out.loss = None;
         out.name = clip(format!("-{}", self.name));
         out
     }
@@ -283,15 +297,61 @@ impl SteeringVector {
     /// `strength` lies in -100..=100; 0 returns `query` bit for bit. The length of `query` does
     /// not matter otherwise, but it must have one. Fails if the sum has no direction.
     pub fn apply(&self, query: &[f32], strength: f64) -> Result<Vec<f32>> {
+        self.apply_with(query, strength, &ApplyOptions::default())
+    }
+
+    /// [`apply`](Self::apply) on another way, or within a bound.
+    ///
+    /// ```
+    /// use rag_core::steering::{Application, ApplyOptions, SteeringVector};
+    /// let up = SteeringVector::from_parts("up", &[0.0, 1.0], 1.0, None)?;
+    /// let turn = ApplyOptions::default().application(Application::Geodesic);
+    /// // A turn goes by the same angle from everywhere, and not beyond where it points.
+    /// let eighth = std::f32::consts::FRAC_PI_4;
+    /// let once = up.apply_with(&[1.0, 0.0], 1.0, &turn)?;
+    /// assert!((once[0] - eighth.cos()).abs() < 1e-6);
+    /// let twice = up.apply_with(&once, 1.0, &turn)?;
+    /// assert!(twice[0].abs() < 1e-3 && (twice[1] - 1.0).abs() < 1e-6);
+    /// assert_eq!(up.apply_with(&[0.0, 1.0], 1.0, &turn)?, [0.0, 1.0]);
+    /// # Ok::<(), rag_core::Error>(())
+    /// ```
+    pub fn apply_with(
+        &self,
+        query: &[f32],
+        strength: f64,
+        options: &ApplyOptions,
+    ) -> Result<Vec<f32>> {
+        options.check()?;
         self.check_dim(query.len())?;
-        Rows::single(query)?.check_finite()?;
         check_strength("strength", strength)?;
-        if strength == 0.0 {
+        let square = f64::from((kernel::active().dot)(&self.vector, &self.vector));
+        if strength == 0.0 || square == 0.0 {
+            Rows::single(query)?.check_finite()?;
             return Ok(query.to_vec());
         }
-        let mut moved = unit_query(query)?;
-        direction::add_scaled(&mut moved, strength * self.scale, &self.wide());
-        length_one(moved).map(|(vector, _)| vector)
+        let mut factor = strength * self.scale;
+        let mut reach = Reach::default();
+        let length = square.sqrt();
+        reach.take(factor.abs() * length, self.scale * length, self.cost());
+        factor *= reach.factor(factor * factor * square, options.max_loss);
+        if let Some(moved) = apply::quickly(query, &self.vector, factor, options.application) {
+            return Ok(moved);
+        }
+        let moved: Vec<f64> = self.wide().iter().map(|v| v * factor).collect();
+        apply::carefully(query, &moved, options.application).map(|(vector, _, _)| vector)
+    }
+
+    /// The length that a strength of 1 adds.
+    pub(super) fn length(&self) -> f64 {
+        let vector = self.wide();
+        self.scale * dot(&vector, &vector).sqrt()
+    }
+
+    /// What a strength of 1 costs, as measured or else as dials are calibrated.
+    pub(super) fn cost(&self) -> f64 {
+        self.loss
+            .unwrap_or(CalibrateOptions::default().loss)
+            .max(1e-6)
     }
 
     pub(super) fn wide(&self) -> Vec<f64> {
@@ -343,6 +403,7 @@ impl SteeringVector {
             vector,
             scale,
             effect,
+            loss: None,
         })
     }
 }
@@ -358,16 +419,13 @@ pub(super) fn unit_query(query: &[f32]) -> Result<Vec<f64>> {
     ))
 }
 
-/// `v` at length 1 with the length that it had; an error if next to nothing is left of it.
-pub(super) fn length_one(mut v: Vec<f64>) -> Result<(Vec<f32>, f64)> {
-    let length = dot(&v, &v).sqrt();
+/// `v` at length 1; an error if next to nothing is left of it.
+pub(super) fn length_one(mut v: Vec<f64>) -> Result<Vec<f32>> {
     // Queries and dials are float32: what is shorter than their rounding points nowhere.
-    if length < 1e-6 || !normalise(&mut v) {
-        return Err(Error::invalid(
-            "the dials cancel the query: nothing is left to search with; lower the strength",
-        ));
+    if dot(&v, &v).sqrt() < 1e-6 || !normalise(&mut v) {
+        return Err(apply::cancelled());
     }
-    Ok((v.iter().map(|&x| x as f32).collect(), length))
+    Ok(v.iter().map(|&x| x as f32).collect())
 }
 
 pub(super) fn check_strength(what: &str, strength: f64) -> Result<()> {
@@ -398,6 +456,44 @@ fn clip(mut name: String) -> String {
     name
 }
 
+/// The direction of all examples, and those that leave each fold out.
+fn fitted(sample: &Sample, options: &LearnOptions) -> Result<(Vec<f64>, Vec<Vec<f64>>)> {
+    let each = |fit: &(dyn Fn(Option<usize>) -> Vec<f64> + Sync)| {
+        let workers = direction::workers(sample.len() * sample.dim * 50);
+        let mut all = threads::map(workers, sample.folds + 1, &|f| {
+            fit((f < sample.folds).then_some(f))
+        });
+        let last = all.pop().unwrap_or_default();
+        (last, all)
+    };
+    Ok(match options.method {
+        LearnMethod::Auto => {
+            let fits = direction::ridge_lda(sample, &AUTO_RIDGES)?;
+            let worth = |fits: &[Vec<f64>]| cross_fitted(sample, &fits[..sample.folds]).value;
+            let worth: Vec<f64> = fits.iter().map(|fits| worth(fits)).collect();
+            let mut chosen = AUTO_RIDGES.iter().position(|&r| r == RIDGE).unwrap_or(0);
+            for (at, &value) in worth.iter().enumerate() {
+                if value > MARGIN * worth[chosen] {
+                    chosen = at;
+                }
+            }
+            split_last(fits.into_iter().nth(chosen).unwrap_or_default())
+        }
+        LearnMethod::RidgeLda => {
+            let fits = direction::ridge_lda(sample, &[options.ridge])?;
+            split_last(fits.into_iter().next().unwrap_or_default())
+        }
+        LearnMethod::Logistic => each(&|held| logistic(sample, held, options.c)),
+        LearnMethod::MeanDifference => each(&|held| sample.mean_difference(held)),
+        LearnMethod::Pca => each(&|held| direction::pca(sample, held)),
+    })
+}
+
+fn split_last(mut fits: Vec<Vec<f64>>) -> (Vec<f64>, Vec<Vec<f64>>) {
+    let last = fits.pop().unwrap_or_default();
+    (last, fits)
+}
+
 fn check_examples(positive: Rows<'_>, negative: Rows<'_>) -> Result<()> {
     for (set, what) in [(positive, "positive"), (negative, "negative")] {
         if set.len() < 2 {
@@ -417,16 +513,8 @@ fn check_examples(positive: Rows<'_>, negative: Rows<'_>) -> Result<()> {
     let place = |what: &'static str| move |e: Error| e.context(format!("{what} examples"));
     positive.check_finite().map_err(place("positive"))?;
     negative.check_finite().map_err(place("negative"))?;
-    // Adding 0 makes the two zeros one, so that equal rows have equal bits.
-    let bits = |row: &[f32]| {
-        row.iter()
-            .map(|v| (v + 0.0).to_bits())
-            .collect::<Vec<u32>>()
-    };
-    let (plus, minus): (HashSet<_>, HashSet<_>) = (
-        positive.iter().map(bits).collect(),
-        negative.iter().map(bits).collect(),
-    );
+    let marks = |set: Rows<'_>| -> HashSet<u64> { set.iter().map(mark).collect() };
+    let (plus, minus) = (marks(positive), marks(negative));
     if plus.len() == 1 && plus == minus {
         return Err(Error::invalid(
             "all examples are the same vector; give examples that differ in the attribute",
@@ -442,4 +530,13 @@ fn check_examples(positive: Rows<'_>, negative: Rows<'_>) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// A number that equal rows share and others as good as never do.
+pub(super) fn mark(row: &[f32]) -> u64 {
+    // Adding 0 makes the two zeros one, so that equal rows have equal bits.
+    row.iter().fold(row.len() as u64, |mut mark, v| {
+        mark = (mark ^ u64::from((v + 0.0).to_bits())).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        mark ^ (mark >> 29)
+    })
 }

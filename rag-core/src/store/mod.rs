@@ -116,6 +116,9 @@ pub struct Store {
     manifest: Option<u128>,
 }
 
+/// What is written over what a crash has torn.
+const ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+
 /// A log that was opened.
 struct OpenLog {
     manifest: Manifest,
@@ -164,7 +167,7 @@ impl OpenLog {
 
     fn recovery(&self, found: &log::Found<'_>) -> Recovery {
         let next = found.next.at;
-        let torn_bytes = log::written(&self.records.bytes()[next as usize..]) as u64;
+        let torn_bytes = log::written(&self.records.all()[next as usize..]) as u64;
         Recovery {
             records: found.records.len(),
             bytes: next + torn_bytes,
@@ -201,7 +204,9 @@ impl OpenLog {
             let sequence = from.sequence + i as u64;
             error.context(format!("{} record {sequence}", self.path.display()))
         })?;
-        Ok((self.recovery(&found), found.next))
+        let (recovery, next) = (self.recovery(&found), found.next);
+        self.records.end_at(next.at);
+        Ok((recovery, next))
     }
 }
 
@@ -290,7 +295,7 @@ impl Store {
     fn begin_writing(&mut self, lock: Box<dyn Held>, open: &OpenLog) -> Result<()> {
         let io = |e| Error::io("cannot write", &self.log, e);
         let Manifest { header, settled } = open.manifest;
-        let (bytes, next) = (open.records.bytes(), self.seen);
+        let (bytes, next) = (open.records.all(), self.seen);
         let whole = next.at as usize;
         let torn = log::written(&bytes[whole..]);
         if torn > 0 {
@@ -299,8 +304,12 @@ impl Store {
             unless_full(kept)?;
         }
         let mut file = self.disk.extend(&self.log).map_err(io)?;
-        if torn > 0 {
-            file.cut(next.at).map_err(io)?;
+        // Zeros are written over it rather than the file cut: a reader may be looking through it.
+        for (at, torn) in (next.at..)
+            .step_by(ZEROS.len())
+            .zip(bytes[whole..][..torn].chunks(ZEROS.len()))
+        {
+            file.write_at(at, &ZEROS[..torn.len()]).map_err(io)?;
         }
         if settled < next.at || torn > 0 {
             // What a crash has left is what there is: from now on none of it is lost in silence.
@@ -322,11 +331,7 @@ impl Store {
             header,
             sequence: next.sequence,
             length: next.at,
-            end: if torn > 0 {
-                next.at
-            } else {
-                bytes.len() as u64
-            },
+            end: bytes.len() as u64,
             synced: next.at,
             settled: next.at,
             unwritten: Vec::new(),

@@ -7,7 +7,7 @@ use super::log;
 use crate::disk::Bytes;
 use crate::error::{Error, Result};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Bytes for which there is one mark: nothing else begins between two records' beginnings.
 const LINE: usize = 64;
@@ -20,6 +20,8 @@ pub(crate) struct Records {
     path: PathBuf,
     /// A bit for each line at which a record begins that was found whole.
     checked: Vec<AtomicU64>,
+    /// Where the records end that were found at opening: nothing behind is read through these.
+    end: AtomicUsize,
 }
 
 impl Records {
@@ -28,6 +30,7 @@ impl Records {
         let checked = std::iter::repeat_with(AtomicU64::default);
         Self {
             checked: checked.take(lines.div_ceil(64)).collect(),
+            end: AtomicUsize::new(bytes.bytes().len()),
             bytes,
             header,
             path,
@@ -35,7 +38,20 @@ impl Records {
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
+        let bytes = self.bytes.bytes();
+        &bytes[..self.end.load(Ordering::Relaxed).min(bytes.len())]
+    }
+
+    /// Everything that the file held, what is behind the records too.
+    pub(super) fn all(&self) -> &[u8] {
         self.bytes.bytes()
+    }
+
+    /// Says where the records end. Behind it a writer may write, or have made the file shorter: an
+    /// image that was made up must not lead there.
+    pub(super) fn end_at(&self, end: u64) {
+        let end = usize::try_from(end).unwrap_or(usize::MAX);
+        self.end.store(end, Ordering::Relaxed);
     }
 
     /// The payload of the record that begins at a place of the log, a multiple of 64; `Corrupt` if it
