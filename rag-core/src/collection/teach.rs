@@ -9,8 +9,9 @@ use crate::matrix::{Matrix, Rows};
 use crate::progress::Progress;
 use crate::rng::Rng;
 use crate::steering::{
-    ApplyOptions, Attribute, AttributeModel, CalibrateOptions, CurvePoint, Feedback, LearnOptions,
-    RetrainOptions, RetrainReport, Steering, SteeringVector, Taste, TasteAt, no_model,
+    ApplyOptions, Attribute, AttributeModel, CalibrateOptions, CurvePoint, Feedback, LearnMethod,
+    LearnOptions, RetrainOptions, RetrainReport, Steering, SteeringVector, Taste, TasteAt,
+    distilled, no_model,
 };
 use std::sync::Arc;
 
@@ -18,6 +19,10 @@ use std::sync::Arc;
 const CALIBRATION_SAMPLE: usize = 5000;
 /// Fewer documents than this say nothing about how much similarity a dial costs.
 const CALIBRATION_MINIMUM: usize = 20;
+/// Documents to whose probabilities a dial is fitted; of more, a seeded sample.
+const DISTILLED: usize = 5000;
+/// Fewer documents with texts than this are no help.
+const DISTILLATION_MINIMUM: usize = 200;
 
 /// What a dial is learnt from.
 #[derive(Clone, Copy, Debug)]
@@ -137,6 +142,34 @@ impl Collection {
         Ok(state.dense.as_ref().map_or(0, |d| d.len()))
     }
 
+    /// Texts and unit vectors of documents that have both, at most [`DISTILLED`], the same for the
+    /// same documents and seed; `None` if there are too few to tell anything.
+    fn sampled_texts(&self, dim: usize, seed: u64) -> Result<Option<(Vec<String>, Matrix)>> {
+        let state = self.read()?;
+        let Some(dense) = state.dense.as_ref().filter(|dense| dense.dim() == dim) else {
+            return Ok(None);
+        };
+        let mut rows: Vec<u32> = state.alive().iter().collect();
+        rows.retain(|&row| dense.contains(row) && state.rows.has_text(row));
+        if rows.len() < DISTILLATION_MINIMUM {
+            return Ok(None);
+        }
+        if rows.len() > DISTILLED {
+            Rng::fork(seed, 3).shuffle(&mut rows);
+            rows.truncate(DISTILLED);
+            rows.sort_unstable();
+        }
+        let (mut texts, mut vectors) = (Vec::with_capacity(rows.len()), Matrix::zeros(0, dim));
+        for row in rows {
+            let stored = state.rows.stored(row)?;
+            let text = stored.as_ref().and_then(|stored| stored.text.as_deref());
+            texts.push(text.unwrap_or_default().to_owned());
+            let vector = state.soundly(|| state.vector(row))?;
+            vectors.push(vector.unwrap_or(&[]))?;
+        }
+        Ok(Some((texts, vectors)))
+    }
+
     fn snapshot(&self) -> Result<Arc<Steering>> {
         Ok(Arc::clone(&self.read()?.steering))
     }
@@ -171,7 +204,9 @@ impl CollectionSteering<'_> {
     /// twenty) and keeps it under `name`. `AlreadyExists` if there is one of that name.
     ///
     /// From texts on both sides an attribute model is learnt too, by which the dial can rerank
-    /// ([`SteerMode::Rerank`](super::SteerMode::Rerank)).
+    /// ([`SteerMode::Rerank`](super::SteerMode::Rerank)). If there are two hundred documents here with text
+    /// and vector, and the method is [`LearnMethod::Auto`], the dial is fitted to what that model says of
+    /// them as well, which tells more than the examples alone.
     pub fn learn(
         &self,
         name: &str,
@@ -191,14 +226,25 @@ impl CollectionSteering<'_> {
         let liked = vectors(positive).map_err(place("positive"))?;
         let disliked = vectors(negative).map_err(place("negative"))?;
         let dial = SteeringVector::learn(liked.rows(), disliked.rows(), &options)?;
-        let model = match (positive, negative) {
-            (Examples::Texts(positive), Examples::Texts(negative)) => {
-                let (positive, negative) = ((positive, liked.rows()), (negative, disliked.rows()));
-                Some(AttributeModel::learn(positive, negative, &options)?)
-            }
+        let (Examples::Texts(positive), Examples::Texts(negative)) = (positive, negative) else {
+            return self.add(dial, None);
+        };
+        let (positive, negative) = ((positive, liked.rows()), (negative, disliked.rows()));
+        let documents = match options.method {
+            LearnMethod::Auto => self.collection.sampled_texts(dial.dim(), options.seed)?,
             _ => None,
         };
-        self.add(dial, model)
+        let (dial, model) = match documents {
+            Some((texts, vectors)) => {
+                let documents = (texts.as_slice(), vectors.rows());
+                distilled(&dial, positive, negative, documents, &options)?
+            }
+            None => {
+                let model = AttributeModel::learn(positive, negative, &options)?;
+                (dial, model)
+            }
+        };
+        self.add(dial, Some(model))
     }
 
     /// Keeps a dial that was learnt elsewhere, calibrated on the documents here. `AlreadyExists`

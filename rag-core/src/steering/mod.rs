@@ -13,10 +13,12 @@
 
 mod apply;
 mod attribute;
+mod attribute_fit;
 mod calibrate;
 mod compact;
 mod curve;
 mod direction;
+mod distil;
 mod effect;
 mod feedback;
 mod filter;
@@ -38,6 +40,7 @@ pub use apply::{Application, ApplyOptions};
 pub use attribute::AttributeModel;
 pub use calibrate::{CalibrateOptions, MAX_SCALE};
 pub use curve::CurvePoint;
+pub(crate) use distil::distilled;
 pub use effect::Effect;
 pub use feedback::{Feedback, MAX_EVENTS, MAX_EVENTS_PER_USER, rating_of_dwell};
 pub use filter::{FilterMethod, FilterOptions, filter_feedback};
