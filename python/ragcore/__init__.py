@@ -13,13 +13,13 @@ the weights (:class:`Bandit`), and a Pareto front chooses between models (:class
 """
 
 from . import errors
+from ._attribute import AttributeModel
 from ._bandit import Bandit, Choice, Estimate, ValueEstimate
 from ._calibration import Calibration, CalibrationBin, CalibrationReport
 from ._chunking import Chunk, Chunker
 from ._collection import Collection, Report, open
 from ._core import __version__
 from ._dense import DenseIndex
-from ._attribute import AttributeModel
 from ._dials import CollectionSteering
 from ._embedding import Embedder
 from ._evaluation import (

@@ -30,6 +30,19 @@ from ._bandit import Policy
 from ._progress import Progress
 from ._steering import Dials
 
+class AttributeModel:
+    @classmethod
+    async def learn(
+        cls,
+        positive: object,
+        negative: object,
+        *,
+        vectors: tuple[object, object] | None = None,
+        embedder: Embedder | _plain.Embedder | None = None,
+        folds: int = 5,
+        seed: int = 0,
+    ) -> _plain.AttributeModel: ...
+
 class Bandit:
     def __init__(
         self,
@@ -214,6 +227,11 @@ class CollectionSteering:
     def __contains__(self, name: object) -> bool: ...
     def __iter__(self) -> Iterator[str]: ...
     def __len__(self) -> int: ...
+    async def attribute(self, name: str) -> _plain.AttributeModel | None: ...
+    async def set_attribute(self, name: str, model: _plain.AttributeModel | None) -> None: ...
+    async def probabilities(
+        self, name: str, ids: object
+    ) -> np.ndarray[Any, np.dtype[np.float32]]: ...
     async def remove(self, name: str) -> None: ...
     async def apply(
         self, query_vector: object, dials: Dials | None = None, user: str | None = None
@@ -379,6 +397,8 @@ class Steering:
         folds: int = 5,
         seed: int = 0,
     ) -> _plain.SteeringVector: ...
+    async def attribute(self, name: str) -> _plain.AttributeModel | None: ...
+    async def set_attribute(self, name: str, model: _plain.AttributeModel | None) -> None: ...
     @property
     def dials(self) -> list[str]: ...
     @property

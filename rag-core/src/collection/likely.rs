@@ -23,7 +23,7 @@ type Column = Arc<Vec<f32>>;
 pub(super) struct Likely(RwLock<BTreeMap<u64, Column>>);
 
 impl Likely {
-    fn held(&self, model: u64) -> Option<Column> {
+    pub(super) fn held(&self, model: u64) -> Option<Column> {
         let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
         all.get(&model).map(Arc::clone)
     }
@@ -63,6 +63,9 @@ impl Likely {
     pub(super) fn write(&self, to: &mut Writer<'_>) -> io::Result<()> {
         let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let models: Vec<u64> = all.keys().copied().collect();
+        if models.is_empty() {
+            return Ok(());
+        }
         to.array(&models)?;
         all.values().try_for_each(|column| to.array(column))
     }

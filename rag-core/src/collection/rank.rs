@@ -21,6 +21,9 @@ use std::cmp::Ordering;
 /// was not enough by so many times as far.
 const DEPTH: usize = 24;
 const DEEPER: usize = 4;
+/// So many times k the dense side is followed down at first where dials add to cosines, which no row
+/// that was not looked at can be denied; the third time that is not enough, it has to do.
+const LIFTED: usize = 20;
 /// So many times as far the lexical side is followed down at most.
 const LEXICAL: usize = 32;
 /// Rows that the lexical side found and that are looked at in one go.
@@ -169,9 +172,13 @@ impl Search<'_> {
     /// if it is not asked.
     pub(super) fn best(&self, k: usize, mut asked: Option<&mut Asked<'_>>) -> Vec<Found> {
         let count = self.among.map_or(self.state.len(), Bits::count);
-        let mut depth = 2 * k + DEPTH;
+        let (mut depth, deepest) = match self.lifts {
+            None => (2 * k + DEPTH, usize::MAX),
+            Some(_) => (LIFTED * k.max(10), DEEPER * DEEPER * LIFTED * k.max(10)),
+        };
         while !self.exact && count > FEW.max(2 * depth) {
-            if let Some(mut found) = self.down_to(depth, k, asked.as_deref_mut()) {
+            let enough = depth >= deepest;
+            if let Some(mut found) = self.down_to(depth, k, enough, asked.as_deref_mut()) {
                 self.keep_best(&mut found, k);
                 return found;
             }
@@ -186,11 +193,12 @@ impl Search<'_> {
     }
 
     /// Rows among which the best `k` are, if that can be told from the first `depth` of the dense
-    /// side.
+    /// side, or if these are to be `enough`.
     fn down_to(
         &self,
         depth: usize,
         k: usize,
+        enough: bool,
         mut asked: Option<&mut Asked<'_>>,
     ) -> Option<Vec<Found>> {
         let how = Nearest {
@@ -221,11 +229,17 @@ impl Search<'_> {
             seen.take(self.found(row, lexical, dense));
         }
         let end = match asked {
-            Some(asked) => self.follow_words(depth, rows, asked, &mut seen),
+            Some(asked) => {
+                let most = match rows.is_empty() || enough {
+                    true => depth,
+                    false => LEXICAL * depth,
+                };
+                self.follow_words(most, rows, asked, &mut seen)
+            }
             None => self.blend.score(0.0, seen.beyond, self.most()),
         };
         let kth = seen.kth();
-        if end.is_some_and(|end| end >= kth) {
+        if !enough && end.is_some_and(|end| end >= kth) {
             return None;
         }
         let mut found = seen.found;
@@ -242,11 +256,11 @@ impl Search<'_> {
         Some(found)
     }
 
-    /// Takes what the lexical side finds and the dense side, which came to `known`, has not seen.
+    /// Takes `most` of what the lexical side finds and the dense side, which came to `known`, has not seen.
     /// Answers the score that no other row exceeds; `None` if there is none.
     fn follow_words(
         &self,
-        depth: usize,
+        most: usize,
         mut known: Vec<u32>,
         asked: &mut Asked<'_>,
         seen: &mut Seen,
@@ -255,11 +269,7 @@ impl Search<'_> {
         if floor > self.blend.bound {
             return self.blend.score(0.0, seen.beyond, self.most());
         }
-        let most = match known.is_empty() {
-            true => depth,
-            false => LEXICAL * depth,
-        };
-        let mut hits = Vec::with_capacity(depth);
+        let mut hits = Vec::with_capacity(AT_ONCE);
         asked.search(most, floor, self.among, &mut hits);
         let last = hits.get(most - 1).map_or(floor, |last| last.1);
         known.sort_unstable();

@@ -5,10 +5,10 @@
 //! learns the direction, measures on held-out examples what it is worth, and finds the length at
 //! which a dial of 1 costs every attribute the same share of similarity. [`Steering`] is a named
 //! set of such dials with the users' feedback; [`filter_feedback`] weighs ratings by age and drops
-//! the outliers. Vectors only: texts are embedded one floor up.
+//! the outliers. [`AttributeModel`] reads texts beside their vectors; embedding them is done one floor up.
 //!
 //! Reading order: `vector`, then `direction`, `logistic` and `effect` (learning), `calibrate`
-//! (length), `set` and `steered` (dials at work), `feedback` and `user` (ratings), `merge`,
+//! (length), `grams`, `attribute` and `distil` (texts), `set`, `steered` and `lift` (dials at work), `feedback` and `user` (ratings), `merge`,
 //! `retrain`, `format` (the file), `filter` (noise).
 
 mod apply;
