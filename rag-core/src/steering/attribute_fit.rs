@@ -349,3 +349,125 @@ impl Fitted<'_> {
         Weights::new(self.bias, self.centre, self.solution, buckets)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::AttributeModel;
+    use super::*;
+    use crate::kernel::linalg::Cholesky;
+    use crate::matrix::Matrix;
+    use std::collections::BTreeMap;
+
+    /// Both halves of a text, each bucket with its weight, at length 1.
+    fn features(text: &str, odds: &BTreeMap<usize, f64>) -> BTreeMap<usize, f64> {
+        let mut scratch = Scratch::default();
+        let mut all = BTreeMap::new();
+        for half in grams(text, &mut scratch) {
+            let held = half.iter().map(|&bucket| usize::from(bucket));
+            let held = held.filter_map(|bucket| Some((bucket, *odds.get(&bucket)?)));
+            let held: Vec<(usize, f64)> = held.collect();
+            let length = held.iter().map(|(_, w)| w * w).sum::<f64>().sqrt();
+            all.extend(held.into_iter().map(|(bucket, w)| (bucket, w / length)));
+        }
+        all
+    }
+
+    /// The probabilities by solving the ridge regression exactly, in float64 and with one column for
+    /// each number, the intercept among them.
+    fn slow(sides: [(&[&str], &Matrix); 2], asked: &[(&str, Option<[f32; 3]>)]) -> Vec<f64> {
+        let counts: Vec<f64> = sides.iter().map(|side| side.0.len() as f64).collect();
+        let mut held: BTreeMap<usize, [f64; 2]> = BTreeMap::new();
+        for (class, (texts, _)) in sides.iter().enumerate() {
+            for text in *texts {
+                let mut scratch = Scratch::default();
+                let buckets = grams(text, &mut scratch).concat();
+                let each = buckets.into_iter().map(usize::from);
+                each.for_each(|bucket| held.entry(bucket).or_default()[class] += 1.0);
+            }
+        }
+        held.retain(|_, n| n[0] + n[1] > 1.0);
+        let share = |n: [f64; 2], class: usize| (n[class] + 0.5) / (counts[class] + 1.0);
+        let odds = held
+            .into_iter()
+            .map(|(b, n)| (b, (share(n, 0) / share(n, 1)).ln().abs()));
+        let odds: BTreeMap<usize, f64> = odds.filter(|(_, w)| *w > 1e-12).collect();
+        let place: BTreeMap<usize, usize> = odds.keys().copied().zip(4..).collect();
+        let columns = 4 + odds.len();
+        let row = |text: &str, vector: [f64; 3]| {
+            let mut row = vec![0.0; columns];
+            row[0] = 1.0;
+            row[1..4].copy_from_slice(&vector);
+            for (bucket, value) in features(text, &odds) {
+                row[place[&bucket]] = value;
+            }
+            row
+        };
+        let unit = |v: &[f32]| {
+            let length = v.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+            [0, 1, 2].map(|i| f64::from(v[i]) / length)
+        };
+        let (mut normal, mut right) = (vec![0.0; columns * columns], vec![0.0; columns]);
+        let mut mean = [0.0; 3];
+        for (class, (texts, vectors)) in sides.iter().enumerate() {
+            let weight = (counts[0] + counts[1]) / 2.0 / counts[class];
+            for (i, text) in texts.iter().enumerate() {
+                let vector = unit(vectors.row(i));
+                let row = row(text, vector);
+                let target = if class == 0 { weight } else { -weight };
+                for a in 0..columns {
+                    right[a] += target * row[a];
+                    for b in 0..columns {
+                        normal[a * columns + b] += weight * row[a] * row[b];
+                    }
+                }
+                for (m, v) in mean.iter_mut().zip(vector) {
+                    *m += weight * v / (counts[0] + counts[1]);
+                }
+            }
+        }
+        // The intercept is not shrunk, but for what keeps the factor.
+        (0..columns).for_each(|a| normal[a * columns + a] += if a == 0 { 1e-9 } else { RIDGE });
+        let solution = Cholesky::new(&normal, columns).unwrap().solve(&right);
+        let each = asked.iter().map(|(text, vector)| {
+            let row = row(text, vector.map_or(mean, |vector| unit(&vector)));
+            let f: f64 = row.iter().zip(&solution).map(|(x, w)| x * w).sum();
+            1.0 / (1.0 + (-4.0 * f).exp())
+        });
+        each.collect()
+    }
+
+    #[test]
+    fn probabilities_are_those_of_the_exact_solution() {
+        let mut rng = Rng::new(3);
+        let liked = [
+            "could you please wait",
+            "please, would you help?",
+            "thank you, please",
+        ];
+        let disliked = ["wait!", "help me now!", "come here now", "you stop", "no"];
+        let mut rows = |n: usize, shift: f32| {
+            let numbers =
+                (0..3 * n).map(|i| rng.normal() as f32 + if i % 3 == 0 { shift } else { 0.0 });
+            Matrix::from_vec(numbers.collect(), 3).unwrap()
+        };
+        let (a, b) = (rows(3, 1.0), rows(5, -1.0));
+        let options = LearnOptions::default();
+        let model = AttributeModel::learn((&liked, a.rows()), (&disliked, b.rows()), &options);
+        let model = model.unwrap();
+        let asked = [
+            ("please wait", Some([1.0f32, 2.0, 0.5])),
+            ("come here, you", Some([-3.0, 0.0, 1.0])),
+            ("unknown words of no weight", None),
+            ("could you help me now, please?", None),
+            ("", Some([0.0, 0.0, 2.0])),
+        ];
+        for ((text, vector), want) in asked
+            .iter()
+            .zip(slow([(&liked, &a), (&disliked, &b)], &asked))
+        {
+            let vector = vector.as_ref().map(|v| &v[..]);
+            let got = f64::from(model.probability(text, vector).unwrap());
+            assert!((got - want).abs() < 0.01, "{text}: {got} {want}");
+        }
+    }
+}
