@@ -13,6 +13,7 @@ the weights (:class:`Bandit`), and a Pareto front chooses between models (:class
 """
 
 from . import errors
+from ._attribute import AttributeModel
 from ._bandit import Bandit, Choice, Estimate, ValueEstimate
 from ._calibration import Calibration, CalibrationBin, CalibrationReport
 from ._chunking import Chunk, Chunker
@@ -79,6 +80,7 @@ from .errors import (
 
 __all__ = [
     "AlreadyExists",
+    "AttributeModel",
     "Bandit",
     "Calibration",
     "CalibrationBin",

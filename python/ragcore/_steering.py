@@ -11,6 +11,7 @@ import numpy as np
 
 from . import _core
 from ._arrays import Keys, Points, Vectors, numbers, vector, vectors
+from ._attribute import AttributeModel, told
 from ._embedding import Embedder, is_text, text_vectors
 from .errors import InvalidArgument, NoMeasurableEffect
 
@@ -388,13 +389,19 @@ class Steering:
         folds: int = 5,
         seed: int = 0,
     ) -> SteeringVector:
-        """Learns a dial as :meth:`SteeringVector.learn` does, and adds it."""
+        """Learns a dial as :meth:`SteeringVector.learn` does, and adds it.
+
+        From texts on both sides it learns an :class:`AttributeModel` too.
+        """
         liked, disliked, fingerprint = examples(positive, negative, embedder)
         if fingerprint is not None:
             self._inner.set_model(fingerprint)
         core = self._inner.learn(
             name, liked, disliked, method=method, ridge=ridge, c=c, folds=folds, seed=seed
         )
+        texts = told(positive, liked, "positive"), told(negative, disliked, "negative")
+        if texts[0] is not None and texts[1] is not None:
+            self._inner.learn_attribute(name, texts[0], texts[1], folds=folds, seed=seed)
         return learnt(core)
 
     def learn_joint(
@@ -433,6 +440,15 @@ class Steering:
         for core in cores:
             dials.append(learnt(core))
         return dials
+
+    def attribute(self, name: str) -> AttributeModel | None:
+        """What tells how likely a text has the quality of a dial, if that was learnt from texts."""
+        core = self._inner.attribute(name)
+        return None if core is None else AttributeModel._wrap(core)
+
+    def set_attribute(self, name: str, model: AttributeModel | None) -> None:
+        """Gives a dial such a model, or takes its own away."""
+        self._inner.set_attribute(name, None if model is None else model._inner)
 
     @property
     def dials(self) -> list[str]:

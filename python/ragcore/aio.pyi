@@ -32,6 +32,19 @@ from ._bandit import Policy
 from ._progress import Progress
 from ._steering import Dials
 
+class AttributeModel:
+    @classmethod
+    async def learn(
+        cls,
+        positive: object,
+        negative: object,
+        *,
+        vectors: tuple[object, object] | None = None,
+        embedder: Embedder | _plain.Embedder | None = None,
+        folds: int = 5,
+        seed: int = 0,
+    ) -> _plain.AttributeModel: ...
+
 class Bandit:
     def __init__(
         self,
@@ -139,6 +152,7 @@ class Collection:
         effort: int | None = None,
         explain: bool = False,
         min_relevance: float | None = None,
+        steer_mode: str = "vector",
     ) -> Hits: ...
     async def search_many(
         self,
@@ -159,6 +173,7 @@ class Collection:
         effort: int | None = None,
         explain: bool = False,
         min_relevance: float | None = None,
+        steer_mode: str = "vector",
     ) -> list[Hits]: ...
     async def calibrate(
         self,
@@ -245,6 +260,11 @@ class CollectionSteering:
     def __contains__(self, name: object) -> bool: ...
     def __iter__(self) -> Iterator[str]: ...
     def __len__(self) -> int: ...
+    async def attribute(self, name: str) -> _plain.AttributeModel | None: ...
+    async def set_attribute(self, name: str, model: _plain.AttributeModel | None) -> None: ...
+    async def probabilities(
+        self, name: str, ids: object
+    ) -> np.ndarray[Any, np.dtype[np.float32]]: ...
     async def remove(self, name: str) -> None: ...
     async def apply(
         self,
@@ -429,6 +449,8 @@ class Steering:
         folds: int = 5,
         seed: int = 0,
     ) -> list[_plain.SteeringVector]: ...
+    async def attribute(self, name: str) -> _plain.AttributeModel | None: ...
+    async def set_attribute(self, name: str, model: _plain.AttributeModel | None) -> None: ...
     @property
     def dials(self) -> list[str]: ...
     @property

@@ -107,10 +107,11 @@ SIGNATURES = {
     "Collection.search": "query, k=10, *, vector=None, filter=None, mode='hybrid', "
     "bm25_weight=None, fusion='convex', steer=None, user=None, max_loss=None, "
     "application='additive', diversity=0.0, exact=False, effort=None, explain=False, "
-    "min_relevance=None",
+    "min_relevance=None, steer_mode='vector'",
     "Collection.search_many": "queries, k=10, *, filter=None, mode='hybrid', bm25_weight=None, "
     "fusion='convex', steer=None, user=None, max_loss=None, application='additive', "
-    "diversity=0.0, exact=False, effort=None, explain=False, min_relevance=None",
+    "diversity=0.0, exact=False, effort=None, explain=False, min_relevance=None, "
+    "steer_mode='vector'",
     "Collection.calibrate": "queries, qrels, *, method='auto', folds=5, seed=0, k=10, "
     "mode='hybrid', bm25_weight=None, fusion='convex', effort=None",
     "Collection.clear_calibration": "",

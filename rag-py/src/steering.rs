@@ -1,5 +1,6 @@
 //! `SteeringVector` and `Steering`: dials, users and their feedback.
 
+use crate::attribute::{AttributeModel, Told, with_examples};
 use crate::call::call;
 use crate::convert::{Text, number, rows, set_options, table, vector};
 use crate::guarded::Guarded;
@@ -15,7 +16,7 @@ use rag_core::steering::{
 use std::path::PathBuf;
 
 /// (value, low, high)
-type EffectParts = (f64, f64, f64);
+pub(crate) type EffectParts = (f64, f64, f64);
 
 fn parts(effect: Option<Effect>) -> Option<EffectParts> {
     effect.map(|e| (e.value, e.low, e.high))
@@ -286,6 +287,42 @@ impl Steering {
         let talk = |s: &Core| Ok((s.cross_talk(documents, &chosen)?, s.len()));
         let (talk, dials) = call(py, || self.0.read(talk))?;
         table(py, talk, dials, dials)
+    }
+
+    #[pyo3(signature = (name, positive, negative, **options))]
+    fn learn_attribute(
+        &self,
+        py: Python<'_>,
+        name: Text,
+        positive: Told<'_>,
+        negative: Told<'_>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        with_examples(
+            py,
+            &positive,
+            &negative,
+            options,
+            |positive, negative, options| {
+                let learn = |s: &mut Core| s.learn_attribute(&name, positive, negative, options);
+                self.0.write(learn)
+            },
+        )
+    }
+
+    fn attribute(&self, py: Python<'_>, name: Text) -> PyResult<Option<AttributeModel>> {
+        let model = call(py, || self.0.read(|s| Ok(s.attribute(&name)?.cloned())))?;
+        Ok(model.map(AttributeModel))
+    }
+
+    fn set_attribute(
+        &self,
+        py: Python<'_>,
+        name: Text,
+        model: Option<&AttributeModel>,
+    ) -> PyResult<()> {
+        let model = model.map(|model| model.0.clone());
+        call(py, || self.0.write(|s| s.set_attribute(&name, model)))
     }
 
     fn remove(&self, py: Python<'_>, name: Text) -> PyResult<SteeringVector> {

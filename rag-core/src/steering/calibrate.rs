@@ -45,6 +45,8 @@ const LOOK: usize = 32;
 pub(super) struct Neighbourhood {
     /// Unit rows.
     documents: Vec<f32>,
+    /// Which of the rows that were given each of them is.
+    rows: Vec<usize>,
     dim: usize,
     queries: usize,
     /// The similarity of each query with every document, query by query.
@@ -75,12 +77,11 @@ impl Neighbourhood {
             chosen.sort_unstable();
         }
         let dim = documents.dim();
-        let unit: Vec<f32> = chosen
-            .iter()
-            .filter_map(|&i| unit(documents.row(i)))
-            .flatten()
-            .collect();
-        let n = unit.len() / dim;
+        let kept = chosen.iter();
+        let kept = kept.filter_map(|&i| Some((i, unit(documents.row(i))?)));
+        let (rows, unit): (Vec<usize>, Vec<Vec<f32>>) = kept.unzip();
+        let unit = unit.concat();
+        let n = rows.len();
         if n < 3 {
             return Err(Error::invalid(format!(
                 "calibration needs at least 3 documents of a length above 0, got {n}"
@@ -112,6 +113,7 @@ impl Neighbourhood {
         let parts: Vec<Vec<f32>> = parts.into_iter().collect::<Result<_>>()?;
         let mut made = Self {
             documents: unit,
+            rows,
             dim,
             queries: queries.len(),
             similar: parts.concat(),
@@ -215,6 +217,12 @@ impl Neighbourhood {
                 .collect()
         });
         Shortlist(queries)
+    }
+
+    /// [`of`](Self::of) numbers by the rows that the documents were given as.
+    pub(super) fn of_rows(&self, of: &dyn Fn(usize) -> f32) -> Calibrated {
+        let feature: Vec<f32> = self.rows.iter().map(|&row| of(row)).collect();
+        self.of(&feature)
     }
 
     /// The similarity of a query and a document.
