@@ -100,6 +100,7 @@
 #define RAG_OPT_RIDGE "ridge"
 #define RAG_OPT_SEED "seed"
 #define RAG_OPT_SIGMA "sigma"
+#define RAG_OPT_STEER_MODE "steer_mode"
 #define RAG_OPT_TEST "test"
 #define RAG_OPT_THREADS "threads"
 
@@ -1771,7 +1772,7 @@ rag_status rag_collection_path(const rag_collection *collection, rag_string **ou
 /**
  * *Gives* a question of `length` bytes of text (or `RAG_NUL_TERMINATED`), or without text for
  * NULL. Options: `k`, `mode`, `bm25_weight`, `fusion`, `diversity`, `exact`, `effort`, `explain`,
- * `min_relevance`.
+ * `min_relevance`, `steer_mode`.
  */
 rag_status rag_query_new(const char *text,
                          size_t length,
