@@ -22,6 +22,7 @@ const SOURCES: &[&str] = &[
     "query",
     "hits",
     "dials",
+    "attribute",
     "bandit",
     "fronts",
     "router",
