@@ -102,9 +102,16 @@
 #define RAG_OPT_RIDGE "ridge"
 #define RAG_OPT_SEED "seed"
 #define RAG_OPT_SIGMA "sigma"
+#define RAG_OPT_STEER_MODE "steer_mode"
 #define RAG_OPT_TEST "test"
 #define RAG_OPT_THREADS "threads"
 
+
+/**
+ * How likely a text has an attribute, from its words, its letters and its vector. Never changes;
+ * usable from many threads.
+ */
+typedef struct rag_attribute_model rag_attribute_model;
 
 /**
  * Chooses values and learns from rewards, one curve per domain. Questions may come from many
@@ -1806,7 +1813,7 @@ rag_status rag_collection_path(const rag_collection *collection, rag_string **ou
 /**
  * *Gives* a question of `length` bytes of text (or `RAG_NUL_TERMINATED`), or without text for
  * NULL. Options: `k`, `mode`, `bm25_weight`, `fusion`, `diversity`, `exact`, `effort`, `explain`,
- * `min_relevance`.
+ * `min_relevance`, `steer_mode`.
  */
 rag_status rag_query_new(const char *text,
                          size_t length,
@@ -2166,6 +2173,100 @@ rag_status rag_collection_drift(const rag_collection *collection,
  * longer it was. Negative times and what is not a number give 0.
  */
 double rag_rating_of_dwell(double seconds);
+ * Learns to tell `positive` from `negative` texts and *gives* the model. Each text comes with its
+ * vector, a row of `dim` floats. Lengths may be NULL if all texts are NUL-terminated. Options:
+ * `folds`, `seed`.
+ */
+rag_status rag_attribute_model_learn(const char *const *positive,
+                                     const size_t *positive_lengths,
+                                     const float *positive_vectors,
+                                     size_t positive_count,
+                                     const char *const *negative,
+                                     const size_t *negative_lengths,
+                                     const float *negative_vectors,
+                                     size_t negative_count,
+                                     size_t dim,
+                                     const rag_options *options,
+                                     rag_attribute_model **out,
+                                     rag_error **err);
+
+/**
+ * Frees a model. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_attribute_model_free(rag_attribute_model *model);
+
+/**
+ * The probability in 0 to 1 that a text of `length` bytes (or `RAG_NUL_TERMINATED`) has the
+ * attribute. `vector`, of `dim` floats, may be NULL: then that of the mean of the examples stands for
+ * it.
+ */
+rag_status rag_attribute_model_probability(const rag_attribute_model *model,
+                                           const char *text,
+                                           size_t length,
+                                           const float *vector,
+                                           size_t dim,
+                                           float *out,
+                                           rag_error **err);
+
+/**
+ * What a dial of 1 adds to the similarity of a text whose probability is 1.
+ */
+rag_status rag_attribute_model_scale(const rag_attribute_model *model,
+                                     double *out,
+                                     rag_error **err);
+
+/**
+ * The held-out gain on the logarithm of the odds.
+ */
+rag_status rag_attribute_model_effect(const rag_attribute_model *model,
+                                      rag_effect *out,
+                                      rag_error **err);
+
+/**
+ * *Gives* the model of the dial `dial` of a set; `RAG_STATUS_NOT_FOUND` if it has none.
+ */
+rag_status rag_steering_attribute(const rag_steering *steering,
+                                  const char *dial,
+                                  rag_attribute_model **out,
+                                  rag_error **err);
+
+/**
+ * Gives the dial `dial` of a set a copy of `model`, or takes its own away for NULL.
+ */
+rag_status rag_steering_set_attribute(rag_steering *steering,
+                                      const char *dial,
+                                      const rag_attribute_model *model,
+                                      rag_error **err);
+
+/**
+ * *Gives* the model of the dial `dial` of a collection; `RAG_STATUS_NOT_FOUND` if it has none.
+ */
+rag_status rag_collection_attribute(const rag_collection *collection,
+                                    const char *dial,
+                                    rag_attribute_model **out,
+                                    rag_error **err);
+
+/**
+ * Gives the dial `dial` of a collection a copy of `model`, calibrated on its documents, or takes its
+ * own away for NULL.
+ */
+rag_status rag_collection_set_attribute(const rag_collection *collection,
+                                        const char *dial,
+                                        const rag_attribute_model *model,
+                                        rag_error **err);
+
+/**
+ * Copies to `out` how likely each of `count` documents has the attribute of the dial `dial`: what
+ * reranking by it adds up. Lengths may be NULL if all ids are NUL-terminated. `out` has room for
+ * `count` floats.
+ */
+rag_status rag_collection_probabilities(const rag_collection *collection,
+                                        const char *dial,
+                                        const char *const *ids,
+                                        const size_t *lengths,
+                                        size_t count,
+                                        float *out,
+                                        rag_error **err);
 
 /**
  * *Gives* a bandit over `n` values.

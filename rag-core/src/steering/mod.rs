@@ -49,7 +49,7 @@ pub use filter::{FilterMethod, FilterOptions, Filtered, filter_feedback};
 pub use joint::Attribute;
 pub(crate) use lift::{Lift, no_model};
 pub use retrain::{DialChange, RetrainOptions, RetrainReport};
-pub use set::{MAX_DIALS, MAX_STRENGTH, Steering};
+pub use set::{Likely, MAX_DIALS, MAX_STRENGTH, Steering};
 pub use steered::{Part, PartKind, Steered};
 pub use taste::{Taste, TasteAt};
 pub use vector::{LearnMethod, LearnOptions, SteeringVector};

@@ -22,6 +22,9 @@ pub const MAX_DIALS: usize = 256;
 /// The largest strength of a dial, either way.
 pub const MAX_STRENGTH: f64 = 100.0;
 
+/// What a model answers for each of some documents.
+pub type Likely<'a> = &'a dyn Fn(&AttributeModel) -> Vec<f32>;
+
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Dial {
     pub(super) vector: SteeringVector,
@@ -299,7 +302,7 @@ impl Steering {
     pub fn calibrate_with(
         &mut self,
         documents: Rows<'_>,
-        probabilities: &dyn Fn(&AttributeModel) -> Vec<f32>,
+        probabilities: Likely<'_>,
         options: &CalibrateOptions,
     ) -> Result<()> {
         self.calibrate_all(documents, options, Some(probabilities))
@@ -309,7 +312,7 @@ impl Steering {
         &mut self,
         documents: Rows<'_>,
         options: &CalibrateOptions,
-        probabilities: Option<&dyn Fn(&AttributeModel) -> Vec<f32>>,
+        probabilities: Option<Likely<'_>>,
     ) -> Result<()> {
         self.check_dim(documents.dim())?;
         let neighbourhood = Neighbourhood::new(documents, options)?;

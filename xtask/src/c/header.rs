@@ -24,6 +24,7 @@ const SOURCES: &[&str] = &[
     "dials",
     "joint",
     "taste",
+    "attribute",
     "bandit",
     "fronts",
     "router",
