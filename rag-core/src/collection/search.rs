@@ -261,7 +261,10 @@ impl<'a> Plan<'a> {
             .map(|(name, strength)| (name.as_str(), *strength))
             .collect();
         let user = self.query.user.as_deref();
-        let options = ApplyOptions::default();
+        let asked = &self.query.options;
+        let options = ApplyOptions::default()
+            .application(asked.application)
+            .max_loss(asked.max_loss);
         state
             .steering
             .apply_explained(vector, &dials, user, &options)
