@@ -410,9 +410,9 @@ TEST(dials_and_users_live_in_the_collection) {
   OK(rag_collection_remove_dial(collection, "apart", &err));
   FAILS(RAG_STATUS_INVALID_ARGUMENT,
         rag_collection_learn_joint(collection, joint, 2, both, NULL, starts, 6, NULL, NULL, NULL, 0, NULL, &err));
-  const float rows[] = {1, 0, 0.9f, 0.1f, 0, 1, 0.1f, 0.9f};
+  const float rows[] = {1, 0, 0.9f, 0.1f, 0, 1, 0.1f, 0.9f}, lacking[] = {-1, 0.5f, -0.9f, 0.6f};
   FAILS(RAG_STATUS_DIMENSION_MISMATCH,
-        rag_collection_learn_joint_vectors(collection, joint, 2, rows, (size_t[]){0, 2}, 4, rows + 4,
+        rag_collection_learn_joint_vectors(collection, joint, 2, rows, (size_t[]){0, 2}, 4, lacking,
                                            (size_t[]){0, 2}, 2, 2, NULL, &err));
   FAILS(RAG_STATUS_ALREADY_EXISTS, rag_collection_learn(collection, "polite", kind, NULL, 3, rude,
                                                         NULL, 3, NULL, NULL, &err));
