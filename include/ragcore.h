@@ -1529,15 +1529,21 @@ rag_status rag_steering_merge(rag_steering *steering, const rag_steering *other,
 
 /**
  * The noise filter on its own: for `n` ratings given at `n` times (Unix seconds) writes `n`
- * weights and `n` verdicts. Options: `sigma`, `method`.
+ * weights and `n` verdicts, and the weighted `mean` (NaN if nothing was kept) and its
+ * `confidence` in 0..1, which may be NULL. `users` has an id for each rating, or is NULL: with
+ * it no user's ratings weigh more than `per_user` together. Options: `sigma`, `method`,
+ * `per_user`, `threads`.
  */
 rag_status rag_filter_feedback(const double *ratings,
                                const double *at,
+                               const uint64_t *users,
                                size_t n,
                                double half_life,
                                const rag_options *options,
                                double *weights,
                                bool *kept,
+                               double *mean,
+                               double *confidence,
                                rag_error **err);
 
 /**

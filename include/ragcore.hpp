@@ -584,6 +584,38 @@ private:
   detail::handle<rag_steering_vector, rag_steering_vector_free> handle_;
 };
 
+/** How likely a text has an attribute; rag_attribute_model. */
+class attribute_model {
+public:
+  /** Of each text its vector, a row. */
+  static attribute_model learn(const texts &positive, rows positive_vectors, const texts &negative,
+                               rows negative_vectors, const options &with = {}) {
+    if (positive.size() != positive_vectors.size() || negative.size() != negative_vectors.size() ||
+        positive_vectors.dim != negative_vectors.dim)
+      throw error(RAG_STATUS_INVALID_ARGUMENT, "every text needs its vector, all of one dimension",
+                  nullptr, UINT64_MAX, 0);
+    detail::borrowed plus(positive), minus(negative);
+    return attribute_model(detail::get<rag_attribute_model *>(
+        rag_attribute_model_learn, plus.data.data(), plus.lengths.data(), positive_vectors.data.data(),
+        positive.size(), minus.data.data(), minus.lengths.data(), negative_vectors.data.data(),
+        negative.size(), positive_vectors.dim, with.raw()));
+  }
+  explicit attribute_model(rag_attribute_model *raw) : handle_(raw) {}
+  /** In 0 to 1. Without a vector, that of the mean of the examples stands for it. */
+  float probability(const std::string &text, span<float> vector = {}) const {
+    float found = 0;
+    detail::call(rag_attribute_model_probability, raw(), text.data(), text.size(),
+                 vector.empty() ? nullptr : vector.data(), vector.size(), &found);
+    return found;
+  }
+  double scale() const { return detail::get<double>(rag_attribute_model_scale, raw()); }
+  rag_effect effect() const { return detail::get<rag_effect>(rag_attribute_model_effect, raw()); }
+  const rag_attribute_model *raw() const noexcept { return handle_.raw(); }
+
+private:
+  detail::handle<rag_attribute_model, rag_attribute_model_free> handle_;
+};
+
 /** Dials and users; rag_steering. */
 class steering {
 public:
@@ -600,6 +632,13 @@ public:
   }
   void insert(const steering_vector &dial) {
     detail::call(rag_steering_insert, handle_.raw(), dial.raw());
+  }
+  attribute_model attribute(const std::string &dial) const {
+    return attribute_model(
+        detail::get<rag_attribute_model *>(rag_steering_attribute, raw(), dial.c_str()));
+  }
+  void set_attribute(const std::string &dial, const attribute_model &model) {
+    detail::call(rag_steering_set_attribute, handle_.raw(), dial.c_str(), model.raw());
   }
   void remove(const std::string &name) { detail::call(rag_steering_remove, handle_.raw(), name.c_str()); }
   /** Learns several dials together and keeps them all, or none. */
@@ -877,6 +916,21 @@ public:
                  all.of.names.size(), all.of.sets[0].data(), all.of.starts[0].data(),
                  all.of.counts[0], all.of.sets[1].data(), all.of.starts[1].data(),
                  all.of.counts[1], all.dim, with.raw());
+  }
+  attribute_model attribute(const std::string &dial) const {
+    return attribute_model(
+        detail::get<rag_attribute_model *>(rag_collection_attribute, raw(), dial.c_str()));
+  }
+  void set_attribute(const std::string &dial, const attribute_model &model) const {
+    detail::call(rag_collection_set_attribute, raw(), dial.c_str(), model.raw());
+  }
+  /** How likely documents have the attribute of a dial: what reranking by it adds up. */
+  std::vector<float> probabilities(const std::string &dial, const texts &ids) const {
+    detail::borrowed lent(ids);
+    std::vector<float> found(ids.size());
+    detail::call(rag_collection_probabilities, raw(), dial.c_str(), lent.data.data(),
+                 lent.lengths.data(), ids.size(), found.data());
+    return found;
   }
   texts dial_names() const {
     return detail::take(detail::get<rag_strings *>(rag_collection_dials, raw()));

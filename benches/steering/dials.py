@@ -10,7 +10,7 @@ top ten, in points, mean of the dials. Selectivity: target gain over the mean ab
 shares of the seven other emotions. ± is the 95% interval over splits.
 
 "Against neutral" learns each dial by itself from its examples and neutral ones, "against all" from
-its examples and those of everything else. Joint ridge is one regression of all eight labels on all
+its examples and those of everything else, "together" by `learn_joint`. Joint ridge is one regression of all eight labels on all
 examples; symmetric orthogonalisation is Loewdin's, whitening is by the
 covariance of the index, balancing is explained in `balanced`.
 """
@@ -80,6 +80,24 @@ def learnt(against: str, orthogonal: bool = False) -> Directions:
     return make
 
 
+def together(neutral: bool) -> Directions:
+    """The library's dials, learnt together: each against the others, with neutral comments or not."""
+
+    def make(drawn: Drawn) -> np.ndarray:
+        import ragcore
+
+        steering = ragcore.Steering()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ragcore.NoMeasurableEffect)
+            own = drawn.examples
+            steering.learn_joint(
+                {name: (own[name], drawn.others(name)) if neutral else own[name] for name in EIGHT}
+            )
+        return np.stack([steering[name].vector for name in EIGHT])
+
+    return make
+
+
 def differences(drawn: Drawn) -> np.ndarray:
     neutral = drawn.examples["neutral"].mean(axis=0)
     return np.stack([drawn.examples[name].mean(axis=0) - neutral for name in EIGHT])
@@ -143,6 +161,8 @@ METHODS: dict[str, Directions] = {
     "ragcore: each against neutral, orthogonalize()": learnt("neutral", True),
     "ragcore: each against all": learnt("all"),
     "ragcore: each against all, orthogonalize()": learnt("all", True),
+    "ragcore: learnt together": together(False),
+    "ragcore: learnt together, neutral ones too": together(True),
     "mean differences": differences,
     "mean differences, Loewdin": loewdin(differences),
     "mean differences, each orthogonal to all others": gram_schmidt(differences),

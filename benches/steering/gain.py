@@ -30,6 +30,9 @@ from ranking import LOSS, Pool, interval, table
 PAIRS = (10, 30, 100, 300, 500, 1000)
 #: The hand-set rule: 0.7 * similarity + 0.3 * keyword weight.
 HEURISTIC = 0.3 / 0.7
+#: The library in a collection of the index's documents, where dials are learnt from texts.
+VECTOR = "ragcore in a collection: dials move the query"
+RERANK = "ragcore in a collection: dials rerank"
 #: Documents that play the queries when the library calibrates: its default first.
 QUERIES = (100, 400, 1600)
 
@@ -50,22 +53,26 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=2_000)
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--each", action="store_true", help="the gain of each attribute too")
+    parser.add_argument("--own", action="store_true", help="the library alone")
     asked = parser.parse_args()
     texts = read(asked.data, asked.model, asked.cache)
     anchored = anchors(asked.model, asked.cache)
     attributes = asked.attributes.split(",")
     sizes = [int(n) for n in asked.pairs.split(",")]
 
+    taught = methods.Taught(asked.model)
+    # One after the other for each size, so that a collection serves both.
+    both = {VECTOR: taught.vector, RERANK: taught.probability}
     learning = {f"ragcore: {name}": methods.library(name) for name in methods.LIBRARY}
-    learning |= methods.peers()
-    learning["numpy: probability, embedding"] = methods.probability(False)
-    learning["numpy: probability, embedding and n-grams"] = methods.probability(True)
-    learning["numpy: one vector towards these"] = methods.distilled
-    learning["keyword weight, tuned"] = methods.keyword
+    learning |= both
+    if not asked.own:
+        learning |= methods.peers()
+    if not asked.own:
+        learning |= prototypes()
     fixed = ("anchor text", "random direction", "oracle: the labels")
     gains: dict[tuple[str, int], np.ndarray] = {}
     heuristic = np.zeros((2, asked.splits, len(attributes)))
-    spread = np.zeros((len(QUERIES) + 2, asked.splits, len(attributes)))
+    spread = np.zeros((len(QUERIES) + 4, asked.splits, len(attributes)))
     for at in range(asked.splits):
         for column, name in enumerate(attributes):
             part = split(texts, name, max(sizes), asked.documents, asked.queries, at)
@@ -73,8 +80,8 @@ def main() -> None:
 
             features = {
                 (method, pairs): make(part, pairs)
-                for method, make in learning.items()
                 for pairs in sizes
+                for method, make in learning.items()
             }
             features[fixed[0], 0] = methods.anchor(anchored[name])(part, 0)
             features[fixed[1], 0] = methods.random(part, 0)
@@ -86,7 +93,7 @@ def main() -> None:
             found = part.truth[pool.top(words, HEURISTIC)].mean()
             rise = 100 * (found - part.truth[pool.top(words, 0.0)].mean())
             heuristic[:, at, column] = rise, 100 * pool.lost(words, HEURISTIC)
-            spread[:, at, column] = losses(part, min(300, max(sizes)))
+            spread[:, at, column] = losses(part, min(300, max(sizes)), taught)
 
     counted = ", ".join(attributes)
     print(
@@ -115,6 +122,7 @@ def main() -> None:
 
     print("\nLoss of similarity in % at dial 1.0, 300 pairs, auto")
     names = [f"ragcore, calibrated on the index by {n} queries" for n in QUERIES]
+    names += [VECTOR, RERANK]
     names += ("unit vectors", "mean differences as they are")
     rows = []
     for name, losses_of in zip(names, spread, strict=True):
@@ -124,7 +132,16 @@ def main() -> None:
     table(["length of a dial", "coefficient of variation", *attributes], rows)
 
 
-def losses(part, pairs: int) -> list[float]:
+def prototypes() -> dict[str, methods.Method]:
+    return {
+        "numpy: probability, embedding": methods.probability(False),
+        "numpy: probability, embedding and n-grams": methods.probability(True),
+        "numpy: one vector towards these": methods.distilled,
+        "keyword weight, tuned": methods.keyword,
+    }
+
+
+def losses(part, pairs: int, taught: methods.Taught) -> list[float]:
     """The loss in % of calibrated dials, and of two lengths that know nothing of the index."""
     index = methods.documents(part)
     pool = Pool.of(index, np.arange(len(index)))
@@ -132,6 +149,8 @@ def losses(part, pairs: int) -> list[float]:
     projected = index @ dial.vector
     plus, minus = (rows.mean(axis=0) for rows in methods.examples(part, pairs))
     tries = [(projected, dial.calibrated(index, max_queries=n).scale) for n in QUERIES]
+    scales = taught.scales(part, pairs)
+    tries += zip((taught.vector(part, pairs), taught.probability(part, pairs)), scales, strict=True)
     tries += [(projected, 0.45), (index @ (plus - minus), 1.2)]
     return [100 * pool.lost(feature, b) for feature, b in tries]
 

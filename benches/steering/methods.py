@@ -6,11 +6,13 @@ for each document of the index. The library's are directions; the rest is what t
 
 from __future__ import annotations
 
+import functools
 import re
 import warnings
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from data import Split
@@ -43,6 +45,55 @@ def learnt(split: Split, pairs: int, method: str = "auto"):
 
 def library(method: str) -> Method:
     return lambda split, pairs: documents(split) @ learnt(split, pairs, method).vector
+
+
+@functools.cache
+def _embedder(model: Path):
+    import ragcore
+
+    return ragcore.Embedder(str(model))
+
+
+class Taught:
+    """The library as it is used: a collection of the documents, in which dials are learnt."""
+
+    def __init__(self, model: Path) -> None:
+        self.model = model
+        self.held: tuple[Split, int, object] | None = None
+
+    def collection(self, split: Split, pairs: int):
+        """A collection with the dial learnt from so many pairs of texts; the last one is kept."""
+        import ragcore
+
+        if self.held is None or self.held[0] is not split or self.held[1] != pairs:
+            texts = split.texts.texts
+            col = ragcore.open(embedder=_embedder(self.model))
+            rows = split.index.tolist()
+            col.add(ids(split), [texts[i] for i in rows], vectors=documents(split))
+            sets = ([texts[i] for i in part[:pairs]] for part in (split.positive, split.negative))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ragcore.NoMeasurableEffect)
+                col.steering.learn(split.attribute, *sets)
+            self.held = split, pairs, col
+        return self.held[2]
+
+    def vector(self, split: Split, pairs: int) -> np.ndarray:
+        dial = self.collection(split, pairs).steering[split.attribute]
+        return documents(split) @ dial.vector
+
+    def probability(self, split: Split, pairs: int) -> np.ndarray:
+        steering = self.collection(split, pairs).steering
+        return steering.probabilities(split.attribute, ids(split)).astype(np.float64)
+
+    def scales(self, split: Split, pairs: int) -> tuple[float, float]:
+        """The lengths of a dial of 1: of the vector, and of the probability."""
+        steering = self.collection(split, pairs).steering
+        model = steering.attribute(split.attribute)
+        return steering[split.attribute].scale, model.scale
+
+
+def ids(split: Split) -> list[str]:
+    return [str(i) for i in split.index.tolist()]
 
 
 def keyword(split: Split, pairs: int) -> np.ndarray:

@@ -194,21 +194,31 @@ class Ragcore(Learner):
         return moved if np.linalg.norm(moved) > 1e-4 else None
 
 
+def _others(draw: Draw, name: str) -> list[np.ndarray]:
+    """What has another of the eight emotions and was not seen to have this one."""
+    return [has for other, (has, _) in draw.examples.items() if other != name]
+
+
 _learnt: dict[int, list] = {}
 
 
 def learnt(draw: Draw) -> list:
-    """The dials of a draw, calibrated on its index; learnt once."""
+    """The dials of a draw, learnt together and calibrated on its index; learnt once."""
     import ragcore
 
     if id(draw) not in _learnt:
         _learnt.clear()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ragcore.NoMeasurableEffect)
-            _learnt[id(draw)] = [
-                ragcore.SteeringVector.learn(*sets, name=name).calibrated(draw.index)
-                for name, sets in draw.examples.items()
-            ]
+            together = ragcore.Steering()
+            together.learn_joint(
+                {
+                    name: (has, np.concatenate([without, *_others(draw, name)]))
+                    for name, (has, without) in draw.examples.items()
+                }
+            )
+            together.calibrate(draw.index)
+            _learnt[id(draw)] = [together[name] for name in together.dials]
     return _learnt[id(draw)]
 
 

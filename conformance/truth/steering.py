@@ -722,64 +722,6 @@ def feedback_cases():
     write("steering_feedback", "a query moved by what a user has rated", out)
 
 
-def median(v):
-    v = sorted(v)
-    n = len(v)
-    return v[n // 2] if n % 2 else (v[n // 2 - 1] + v[n // 2]) / 2
-
-
-def filter_cases():
-    out = []
-
-    def run(name, x, t, half_life, sigma=3.0, method="mad", **options):
-        if method == "mad":
-            c = median(x) if x else 0.0
-            s = median([abs(v - c) for v in x]) / 0.6745 if x else 0.0
-            if s == 0 and x:
-                s = 1.253314 * sum(abs(v - c) for v in x) / len(x)
-        else:
-            c = sum(x) / len(x)
-            s = math.sqrt(sum((v - c) ** 2 for v in x) / (len(x) - 1)) if len(x) > 1 else 0.0
-            s = max(s, 1e-12 * abs(c)) if len(x) > 1 else s
-        kept = [abs(v - c) <= sigma * s for v in x]
-        newest = max((a for a, k in zip(t, kept) if k), default=0.0)
-        life = math.inf if half_life == "inf" else half_life
-        weights = [0.5 ** ((newest - a) / life) if k else 0.0 for a, k in zip(t, kept)]
-        o = {"sigma": sigma, "method": method}
-        out.append(case(name, {"ratings": x, "at": t, "half_life": half_life},
-                        {"weights": weights, "kept": kept}, o, tolerance=1e-12))
-
-    x = [0.5, 0.52, 0.48, 0.51, 0.49, 0.95, 0.5, 0.47]
-    t = [0.0, 10.0, 20.0, 30.0, 40.0, 100.0, 50.0, 60.0]
-    run("one outlier, the newest", x, t, 30.0)
-    run("times out of order", x, t[::-1], 30.0)
-    run("a wider band", x, t, 30.0, sigma=20.0)
-    run("three standard deviations of eight never fire", x, t, 30.0, method="sigma")
-    run("two standard deviations", x, t, 30.0, sigma=2.0, method="sigma")
-    run("an even number", [1.0, 2.0, 3.0, 100.0], [0.0] * 4, 1.0)
-    run("all equal", [0.7] * 5, [0.0, 1.0, 2.0, 3.0, 4.0], 2.0)
-    run("all equal, sigma", [0.1] * 7, [0.0] * 7, 2.0, method="sigma")
-    run("most equal, one far", [0.5] * 9 + [1.0], [0.0] * 10, 2.0)
-    run("likes with some dislikes", [1.0] * 6 + [0.0] * 4, [float(i) for i in range(10)], 5.0)
-    run("one rating", [0.3], [5.0], 1.0)
-    run("one rating, sigma", [0.3], [5.0], 1.0, method="sigma")
-    run("none", [], [], 1.0)
-    run("no decay", x, t, "inf")
-    run("times before 1970", [0.1, 0.2, 0.3], [-200.0, -100.0, 0.0], 100.0)
-    for name, x, t, h, o, in [
-        ("more ratings than times", [0.1, 0.2], [0.0], 1.0, {}),
-        ("rating not a number", ["nan"], [0.0], 1.0, {}),
-        ("time infinite", [0.5], ["inf"], 1.0, {}),
-        ("half_life of zero", [0.5], [0.0], 0.0, {}),
-        ("half_life negative", [0.5], [0.0], -1.0, {}),
-        ("half_life not a number", [0.5], [0.0], "nan", {}),
-        ("sigma of zero", [0.5], [0.0], 1.0, {"sigma": 0.0}),
-        ("no such method", [0.5], [0.0], 1.0, {"method": "mean"}),
-    ]:
-        out.append(case(name, {"ratings": x, "at": t, "half_life": h}, options=o, error="invalid_argument"))
-    write("filter_feedback", "weights by age, outliers dropped", out)
-
-
 for make in (learn_cases, joint_cases, apply_cases, arithmetic_cases, orthogonalize_cases,
-             calibrate_cases, curve_cases, feedback_cases, filter_cases):
+             calibrate_cases, curve_cases, feedback_cases):
     make()

@@ -13,6 +13,7 @@ the weights (:class:`Bandit`), and a Pareto front chooses between models (:class
 """
 
 from . import errors
+from ._attribute import AttributeModel
 from ._bandit import Bandit, Choice, Estimate, ValueEstimate
 from ._calibration import Calibration, CalibrationBin, CalibrationReport
 from ._chunking import Chunk, Chunker
@@ -45,6 +46,7 @@ from ._steering import (
     CurvePoint,
     DialChange,
     Effect,
+    Filtered,
     RetrainReport,
     Steering,
     SteeringVector,
@@ -78,6 +80,7 @@ from .errors import (
 
 __all__ = [
     "AlreadyExists",
+    "AttributeModel",
     "Bandit",
     "Calibration",
     "CalibrationBin",
@@ -102,6 +105,7 @@ __all__ = [
     "Error",
     "Estimate",
     "Evaluation",
+    "Filtered",
     "Forked",
     "FormatVersion",
     "Hit",

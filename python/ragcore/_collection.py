@@ -216,6 +216,7 @@ class Collection:
         effort: int | None = None,
         explain: bool = False,
         min_relevance: float | None = None,
+        steer_mode: str = "vector",
     ) -> Hits:
         """Finds the documents that answer a question best, best first.
 
@@ -227,7 +228,9 @@ class Collection:
         :meth:`SteeringVector.apply`). ``diversity`` in [0, 1] trades score for variety. With
         ``explain`` each hit carries the split of its score.
         After :meth:`calibrate` hits that are less likely to be relevant than ``min_relevance`` are
-        left out, so that fewer than ``k`` may come back.
+        left out, so that fewer than ``k`` may come back. ``steer_mode="rerank"`` ranks by how
+        likely documents have the quality of a dial instead of moving the query's vector; such
+        dials must have been learnt from texts.
         """
         text = query if isinstance(query, str) else None
         given = vector if text is not None else query
@@ -250,6 +253,7 @@ class Collection:
             effort=effort,
             explain=explain,
             min_relevance=min_relevance,
+            steer_mode=steer_mode,
         )
         return Hits._of(found)
 
@@ -272,6 +276,7 @@ class Collection:
         effort: int | None = None,
         explain: bool = False,
         min_relevance: float | None = None,
+        steer_mode: str = "vector",
     ) -> list[Hits]:
         """As :meth:`search` for many questions: texts, or vectors of (n, dim).
 
@@ -294,6 +299,7 @@ class Collection:
             effort=effort,
             explain=explain,
             min_relevance=min_relevance,
+            steer_mode=steer_mode,
         )
         return [Hits._of(hits) for hits in found]
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
 
 from . import _core
 from ._arrays import Points, Vectors, numbers
 from ._arrays import vector as as_vector
 from ._arrays import vectors as as_vectors
+from ._attribute import AttributeModel
 from ._steering import (
     CurvePoint,
     Dials,
@@ -24,6 +28,7 @@ from ._steering import (
     strengths,
     taste_of,
 )
+from ._texts import texts as as_texts
 from ._texts import texts_or_vectors
 
 
@@ -66,7 +71,8 @@ class CollectionSteering:
     ) -> SteeringVector:
         """Learns a dial from texts or vectors, calibrates it on the documents here and keeps it.
 
-        Texts are embedded by the collection's embedder.
+        Texts are embedded by the collection's embedder. From texts on both sides an
+        :class:`AttributeModel` is learnt too, for searches with ``steer_mode="rerank"``.
         """
         core = self._inner.learn(
             name,
@@ -166,6 +172,19 @@ class CollectionSteering:
 
     def __len__(self) -> int:
         return len(self._inner.dials())
+
+    def attribute(self, name: str) -> AttributeModel | None:
+        """What tells how likely a text has the quality of a dial, if that was learnt from texts."""
+        core = self._inner.attribute(name)
+        return None if core is None else AttributeModel._wrap(core)
+
+    def set_attribute(self, name: str, model: AttributeModel | None) -> None:
+        """Gives a dial such a model, calibrated on the documents here, or takes its own away."""
+        self._inner.set_attribute(name, None if model is None else model._inner)
+
+    def probabilities(self, name: str, ids: object) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """How likely documents have the quality of a dial: what reranking by it adds up."""
+        return self._inner.probabilities(name, as_texts(ids, "ids"))
 
     def remove(self, name: str) -> None:
         """Takes a dial out."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from . import _core
-from ._arrays import Points, Vectors, numbers, vector, vectors
+from ._arrays import Keys, Points, Vectors, numbers, vector, vectors
+from ._attribute import AttributeModel, told
 from ._embedding import Embedder, is_text, text_vectors
 from .errors import InvalidArgument, NoMeasurableEffect
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ._dials import CollectionSteering
 
 
+Verdicts = np.ndarray[Any, np.dtype[np.bool_]]
 #: Names and strengths, as a dict or as pairs.
 Dials = Mapping[str, float] | Iterable[tuple[str, float]]
 
@@ -387,13 +389,19 @@ class Steering:
         folds: int = 5,
         seed: int = 0,
     ) -> SteeringVector:
-        """Learns a dial as :meth:`SteeringVector.learn` does, and adds it."""
+        """Learns a dial as :meth:`SteeringVector.learn` does, and adds it.
+
+        From texts on both sides it learns an :class:`AttributeModel` too.
+        """
         liked, disliked, fingerprint = examples(positive, negative, embedder)
         if fingerprint is not None:
             self._inner.set_model(fingerprint)
         core = self._inner.learn(
             name, liked, disliked, method=method, ridge=ridge, c=c, folds=folds, seed=seed
         )
+        texts = told(positive, liked, "positive"), told(negative, disliked, "negative")
+        if texts[0] is not None and texts[1] is not None:
+            self._inner.learn_attribute(name, texts[0], texts[1], folds=folds, seed=seed)
         return learnt(core)
 
     def learn_joint(
@@ -432,6 +440,15 @@ class Steering:
         for core in cores:
             dials.append(learnt(core))
         return dials
+
+    def attribute(self, name: str) -> AttributeModel | None:
+        """What tells how likely a text has the quality of a dial, if that was learnt from texts."""
+        core = self._inner.attribute(name)
+        return None if core is None else AttributeModel._wrap(core)
+
+    def set_attribute(self, name: str, model: AttributeModel | None) -> None:
+        """Gives a dial such a model, or takes its own away."""
+        self._inner.set_attribute(name, None if model is None else model._inner)
 
     @property
     def dials(self) -> list[str]:
@@ -624,23 +641,88 @@ class Steering:
         return f"Steering(dials={self.dials}, users={len(self.users)})"
 
 
+class Filtered(tuple[Points, Verdicts]):
+    """What :func:`filter_feedback` makes of ratings: ``(weights, kept)``, and more by name."""
+
+    #: What each rating counts, (n,): 0 if it was dropped.
+    weights: Points
+    #: Which ratings were kept, (n,).
+    kept: Verdicts
+    #: The weighted mean of those kept; NaN if none was.
+    mean: float
+    #: How far the mean can be relied on, from 0 for no rating towards 1 for very many.
+    confidence: float
+
+    def __new__(cls, weights: Points, kept: Verdicts, mean: float, confidence: float) -> Filtered:
+        self = super().__new__(cls, (weights, kept))
+        self.weights, self.kept, self.mean, self.confidence = weights, kept, mean, confidence
+        return self
+
+    def __getnewargs__(self) -> tuple[Points, Verdicts, float, float]:
+        return self.weights, self.kept, self.mean, self.confidence
+
+    def __repr__(self) -> str:
+        count = f"{int(self.kept.sum())} of {len(self.kept)} kept"
+        return f"Filtered({count}, mean={self.mean:.3g}, confidence={self.confidence:.3g})"
+
+
 def filter_feedback(
-    ratings: object, at: object, *, half_life: float, sigma: float = 3.0, method: str = "mad"
-) -> tuple[Points, np.ndarray[Any, np.dtype[np.bool_]]]:
+    ratings: object,
+    at: object,
+    *,
+    half_life: float,
+    users: object = None,
+    sigma: float = 3.0,
+    method: str = "mad",
+    per_user: float = 1.0,
+    threads: int | None = None,
+) -> Filtered:
     """The noise filter on its own: (weights, kept) of ratings given at the times ``at``.
 
     Ratings further than ``sigma`` robust standard deviations from the median are dropped, the
-    others weigh half after ``half_life`` seconds, counted from the newest one kept.
+    others weigh half after ``half_life`` seconds, counted from the newest one kept. With
+    ``users``, a str or an int for each rating, no user's ratings weigh more than ``per_user``
+    together. The result also has the ``mean`` of what was kept and its ``confidence``.
 
     >>> import ragcore as rag
     >>> ratings, at = [0.4, 0.5, 0.6, 0.5, 9.0], [0, 60, 0, 60, 600]
     >>> weights, kept = rag.filter_feedback(ratings, at, half_life=60)
     >>> weights.tolist()
     [0.5, 1.0, 0.5, 1.0, 0.0]
+
+    One who votes three times counts as one of three:
+
+    >>> votes, who = [0, 0, 1, 1, 1], ["ann", "bob", "eve", "eve", "eve"]
+    >>> rag.filter_feedback(votes, [0] * 5, half_life=60, users=who)
+    Filtered(5 of 5 kept, mean=0.333, confidence=0.522)
     """
-    return _core.filter_feedback(
-        numbers(ratings, "ratings"), numbers(at, "at"), half_life, sigma=sigma, method=method
+    found = _core.filter_feedback(
+        numbers(ratings, "ratings"),
+        numbers(at, "at"),
+        None if users is None else _told_apart(users),
+        half_life,
+        sigma=sigma,
+        method=method,
+        per_user=per_user,
+        threads=threads,
     )
+    return Filtered(*found)
+
+
+def _told_apart(users: object) -> Keys:
+    """A number for each user."""
+    if isinstance(users, np.ndarray) and users.ndim == 1 and users.dtype.kind in "iu":
+        wide = np.int64 if users.dtype.kind == "i" else np.uint64
+        return np.require(users, wide, ["C", "A"]).view(np.uint64)
+    listed = users.tolist() if hasattr(users, "tolist") else users
+    if is_text(listed) or not isinstance(listed, Iterable):
+        raise InvalidArgument(f"users must be a sequence of str or int, got {listed!r}")
+    listed = list(listed)
+    for kind in set(map(type, listed)):
+        if kind is bool or not issubclass(kind, (str, int, np.integer)):
+            raise InvalidArgument(f"users must be str or int, got one of {kind.__name__}")
+    seen: dict[object, int] = {}
+    return np.fromiter((seen.setdefault(u, len(seen)) for u in listed), np.uint64, len(listed))
 
 
 def examples(

@@ -32,6 +32,7 @@ import ragcore as _plain
 from ._progress import watcher
 
 __all__ = [
+    "AttributeModel",
     "Bandit",
     "Chunker",
     "Collection",
@@ -192,6 +193,16 @@ def _function(plain: Callable[..., Any]) -> Any:
 
     function.__module__ = __name__
     return function
+
+
+class AttributeModel:
+    """A model is a plain value; only learning one takes time."""
+
+    @staticmethod
+    @functools.wraps(_plain.AttributeModel.learn)
+    async def learn(*args: Any, **kwargs: Any) -> Any:
+        """Learns a model and answers a plain :class:`ragcore.AttributeModel`."""
+        return await _run(_plain.AttributeModel.learn, *args, **kwargs)
 
 
 class SteeringVector:

@@ -7,8 +7,6 @@ import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
-import numpy as np
-
 import ragcore as _plain
 from ragcore import (
     Calibration,
@@ -20,6 +18,7 @@ from ragcore import (
     Document,
     Estimate,
     Evaluation,
+    Filtered,
     Hits,
     Report,
     RetrainReport,
@@ -32,6 +31,19 @@ from ._arrays import Keys, Points, Vectors
 from ._bandit import Policy
 from ._progress import Progress
 from ._steering import Dials
+
+class AttributeModel:
+    @classmethod
+    async def learn(
+        cls,
+        positive: object,
+        negative: object,
+        *,
+        vectors: tuple[object, object] | None = None,
+        embedder: Embedder | _plain.Embedder | None = None,
+        folds: int = 5,
+        seed: int = 0,
+    ) -> _plain.AttributeModel: ...
 
 class Bandit:
     def __init__(
@@ -140,6 +152,7 @@ class Collection:
         effort: int | None = None,
         explain: bool = False,
         min_relevance: float | None = None,
+        steer_mode: str = "vector",
     ) -> Hits: ...
     async def search_many(
         self,
@@ -160,6 +173,7 @@ class Collection:
         effort: int | None = None,
         explain: bool = False,
         min_relevance: float | None = None,
+        steer_mode: str = "vector",
     ) -> list[Hits]: ...
     async def calibrate(
         self,
@@ -246,6 +260,11 @@ class CollectionSteering:
     def __contains__(self, name: object) -> bool: ...
     def __iter__(self) -> Iterator[str]: ...
     def __len__(self) -> int: ...
+    async def attribute(self, name: str) -> _plain.AttributeModel | None: ...
+    async def set_attribute(self, name: str, model: _plain.AttributeModel | None) -> None: ...
+    async def probabilities(
+        self, name: str, ids: object
+    ) -> np.ndarray[Any, np.dtype[np.float32]]: ...
     async def remove(self, name: str) -> None: ...
     async def apply(
         self,
@@ -430,6 +449,8 @@ class Steering:
         folds: int = 5,
         seed: int = 0,
     ) -> list[_plain.SteeringVector]: ...
+    async def attribute(self, name: str) -> _plain.AttributeModel | None: ...
+    async def set_attribute(self, name: str, model: _plain.AttributeModel | None) -> None: ...
     @property
     def dials(self) -> list[str]: ...
     @property
@@ -546,8 +567,16 @@ async def evaluate(
     seed: int = 0,
 ) -> Evaluation: ...
 async def filter_feedback(
-    ratings: object, at: object, *, half_life: float, sigma: float = 3.0, method: str = "mad"
-) -> tuple[Points, np.ndarray[Any, np.dtype[np.bool_]]]: ...
+    ratings: object,
+    at: object,
+    *,
+    half_life: float,
+    users: object = None,
+    sigma: float = 3.0,
+    method: str = "mad",
+    per_user: float = 1.0,
+    threads: int | None = None,
+) -> Filtered: ...
 async def fuse(rankings: Iterable[object], *, k: float = 60.0) -> tuple[Keys, Vectors]: ...
 async def hypervolume(
     points: object, reference: object, *, maximize: bool | Sequence[bool] = False

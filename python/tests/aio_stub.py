@@ -18,6 +18,8 @@ from ragcore import aio
 
 STUB = Path(__file__).resolve().parents[1] / "ragcore" / "aio.pyi"
 KEPT = ("__init__", "__len__", "__contains__", "__iter__", "__getitem__")
+#: Values, of which only learning takes time.
+PLAIN = ("SteeringVector", "AttributeModel")
 HEAD = '''"""Written by python/tests/aio_stub.py: the plain signatures as coroutines.
 
 Calling a class answers something to await, which is typed as the object itself.
@@ -26,8 +28,6 @@ Calling a class answers something to await, which is typed as the object itself.
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
-
-import numpy as np
 
 import ragcore as _plain
 from ragcore import (
@@ -40,6 +40,7 @@ from ragcore import (
     Document,
     Estimate,
     Evaluation,
+    Filtered,
     Hits,
     Report,
     RetrainReport,
@@ -62,8 +63,8 @@ class Mirrored(ast.NodeTransformer):
         self.names, self.both = names, both
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        if node.id == "SteeringVector":
-            return ast.parse("_plain.SteeringVector", mode="eval").body
+        if node.id in PLAIN:
+            return ast.parse(f"_plain.{node.id}", mode="eval").body
         if node.id in self.names and self.both:
             return ast.parse(f"{node.id} | _plain.{node.id}", mode="eval").body
         return node
@@ -71,11 +72,11 @@ class Mirrored(ast.NodeTransformer):
 
 def stub() -> str:
     names = {name for name in aio.__all__ if isinstance(getattr(aio, name), type)}
-    names.discard("SteeringVector")
+    names -= set(PLAIN)
     parts = [HEAD]
     for name in aio.__all__:
         [node] = ast.parse(inspect.getsource(getattr(ragcore, name))).body
-        if name == "SteeringVector":
+        if name in PLAIN:
             assert isinstance(node, ast.ClassDef)
             node.body = [part for part in node.body if getattr(part, "name", "") == "learn"]
             parts.append(class_stub(node, names, awaited=False))

@@ -87,13 +87,20 @@ def lexical(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[
 
 @runner
 def filter_feedback(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
-    weights, kept = rag.filter_feedback(
+    found = rag.filter_feedback(
         numbers(inputs["ratings"]),
         numbers(inputs["at"]),
         half_life=numbers(inputs["half_life"]),
+        users=inputs.get("users"),
         **options,
     )
-    return {"weights": weights, "kept": kept}
+    weights, kept = found
+    return {
+        "weights": weights,
+        "kept": kept,
+        "mean": found.mean,
+        "confidence": found.confidence,
+    }
 
 
 @runner

@@ -107,10 +107,11 @@ SIGNATURES = {
     "Collection.search": "query, k=10, *, vector=None, filter=None, mode='hybrid', "
     "bm25_weight=None, fusion='convex', steer=None, user=None, max_loss=None, "
     "application='additive', diversity=0.0, exact=False, effort=None, explain=False, "
-    "min_relevance=None",
+    "min_relevance=None, steer_mode='vector'",
     "Collection.search_many": "queries, k=10, *, filter=None, mode='hybrid', bm25_weight=None, "
     "fusion='convex', steer=None, user=None, max_loss=None, application='additive', "
-    "diversity=0.0, exact=False, effort=None, explain=False, min_relevance=None",
+    "diversity=0.0, exact=False, effort=None, explain=False, min_relevance=None, "
+    "steer_mode='vector'",
     "Collection.calibrate": "queries, qrels, *, method='auto', folds=5, seed=0, k=10, "
     "mode='hybrid', bm25_weight=None, fusion='convex', effort=None",
     "Collection.clear_calibration": "",
@@ -150,7 +151,7 @@ SIGNATURES = {
     "CollectionSteering.taste": "user",
     "CollectionSteering.drift": "user",
     "rating_of_dwell": "seconds",
-    "filter_feedback": "ratings, at, *, half_life, sigma=3.0",
+    "filter_feedback": "ratings, at, *, half_life, users=None, sigma=3.0",
     "Bandit": "arms, *, priors=None, policy='thompson', discount=1.0, seed=None",
     "Bandit.choose": "domain='general', *, context=None",
     "Bandit.reward": "choice_or_id, reward",

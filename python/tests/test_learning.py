@@ -172,6 +172,70 @@ def test_a_dial_without_a_measurable_effect_is_learnt_with_a_warning() -> None:
         assert dial.effect is not None and dial.effect.low <= 0
 
 
+USERS: list[Any] = [
+    ["ann", "bob", "eve", "eve", "eve"],
+    ("ann", "bob", "eve", "eve", "eve"),
+    [1, 2, -3, -3, -3],
+    [1, "1", 2**80, 2**80, 2**80],
+    np.array([1, 2, -3, -3, -3]),
+    np.array([1, 2, 2**64 - 1, 2**64 - 1, 2**64 - 1], np.uint64),
+    np.array([1, 9, 2, 9, 3, 9, 3, 9, 3], np.int32)[::2],
+    np.array(["ann", "bob", "eve", "eve", "eve"]),
+    np.array(["ann", "bob", "eve", "eve", "eve"], object),
+]
+
+
+@pytest.mark.parametrize("users", USERS)
+def test_the_filter_counts_a_user_once(users: Any) -> None:
+    votes, at = [0, 0, 1, 1, 1], [0] * 5
+    found = rag.filter_feedback(votes, at, half_life=1, users=users)
+    assert found.mean == pytest.approx(1 / 3)
+    assert found.confidence < rag.filter_feedback(votes, at, half_life=1).confidence
+    uncapped = rag.filter_feedback(votes, at, half_life=1, users=users, per_user=float("inf"))
+    assert uncapped.mean == pytest.approx(0.6)
+    iterated = rag.filter_feedback(votes, at, half_life=1, users=iter(list(users)))
+    assert iterated.mean == found.mean
+
+
+def test_the_filter_answers_a_pair_with_names() -> None:
+    found = rag.filter_feedback([0.4, 0.5, 0.6, 9.0], [0, 1, 2, 3], half_life=1, threads=2)
+    weights, kept = found
+    assert weights is found.weights is found[0] and kept is found.kept is found[1]
+    assert isinstance(found, tuple) and len(found) == 2
+    assert found.mean == pytest.approx(float(weights @ [0.4, 0.5, 0.6, 9.0] / weights.sum()))
+    assert 0 < found.confidence < 1
+    again = pickle.loads(pickle.dumps(found))
+    assert (again.mean, again.confidence) == (found.mean, found.confidence)
+    assert (again.weights == weights).all() and (again[1] == kept).all()
+    nothing = rag.filter_feedback([], [], half_life=1, users=[])
+    assert np.isnan(nothing.mean) and nothing.confidence == 0.0
+
+
+@pytest.mark.parametrize(
+    ("users", "told"),
+    [
+        ("ann", "users must be a sequence"),
+        (7, "users must be a sequence"),
+        ([1.0, 2.0], "users must be str or int, got one of float"),
+        ([None, "ann"], "users must be str or int, got one of NoneType"),
+        ([True, False], "users must be str or int, got one of bool"),
+        (np.zeros(2), "users must be str or int, got one of float"),
+        (np.zeros((2, 2), int), "users must be str or int, got one of list"),
+        (["ann"], "2 ratings need as many users, got 1"),
+        (["ann"] * 3, "2 ratings need as many users, got 3"),
+    ],
+)
+def test_the_filter_refuses_what_are_no_users(users: Any, told: str) -> None:
+    with pytest.raises(rag.InvalidArgument, match=told):
+        rag.filter_feedback([0, 1], [0, 0], half_life=1, users=users)
+
+
+@pytest.mark.parametrize("per_user", [0, -1, float("nan"), "many"])
+def test_the_filter_refuses_what_is_no_cap(per_user: Any) -> None:
+    with pytest.raises(rag.InvalidArgument, match="per_user"):
+        rag.filter_feedback([0, 1], [0, 0], half_life=1, users=[1, 2], per_user=per_user)
+
+
 Sets = dict[str, np.ndarray[Any, Any]]
 
 

@@ -198,6 +198,11 @@ impl Job {
         }
     }
 
+    /// Whether there are tasks that nobody has taken on.
+    fn is_open(&self) -> bool {
+        self.next.load(Ordering::Relaxed) < self.tasks
+    }
+
     fn wait(&self) {
         let mut finished = lock(&self.finished);
         while *finished < self.tasks {
@@ -219,6 +224,7 @@ struct Pool {
 struct Queue {
     offers: VecDeque<Arc<Job>>,
     workers: usize,
+    /// Workers that do nothing yet: those that wait, were woken, or have only been started.
     idle: usize,
 }
 
@@ -256,6 +262,9 @@ impl Pool {
 
     fn offer(&'static self, job: &Arc<Job>, helpers: usize) {
         let mut queue = lock(&self.queue);
+        // What others have finished meanwhile asks for no one any more: on a busy machine workers
+        // come late, and to count it would start more and more of them.
+        queue.offers.retain(|job| job.is_open());
         for _ in 0..helpers {
             queue.offers.push_back(Arc::clone(job));
         }
@@ -270,6 +279,7 @@ impl Pool {
                 break;
             }
             queue.workers += 1;
+            queue.idle += 1;
         }
         drop(queue);
         self.wake.notify_all();
@@ -277,6 +287,7 @@ impl Pool {
 
     fn serve(&self) {
         let mut queue = lock(&self.queue);
+        queue.idle -= 1;
         loop {
             while let Some(job) = queue.offers.pop_front() {
                 drop(queue);
@@ -309,6 +320,24 @@ mod tests {
                 assert_eq!(got, (0..tasks).map(|i| i * i).collect::<Vec<_>>());
             }
         }
+    }
+
+    #[test]
+    fn a_busy_machine_starts_no_more_workers_than_are_asked_for() {
+        let pool: &'static Pool = Box::leak(Box::new(Pool {
+            pid: 0,
+            queue: Mutex::default(),
+            wake: Condvar::new(),
+        }));
+        // The caller is done with each before a worker comes.
+        for _ in 0..500 {
+            let body = |_| ();
+            let job = Arc::new(Job::new(&body, 1));
+            pool.offer(&job, 2);
+            job.work(&mut || true);
+            job.wait();
+        }
+        assert_eq!(lock(&pool.queue).workers, 2);
     }
 
     #[test]

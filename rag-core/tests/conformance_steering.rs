@@ -314,7 +314,11 @@ fn filter() {
         options(case, |name, value| o.set(name, value))?;
         let inputs = &case["inputs"];
         let (ratings, at) = (numbers(&inputs["ratings"]), numbers(&inputs["at"]));
-        let (weights, kept) = filter_feedback(&ratings, &at, number(&inputs["half_life"]), &o)?;
+        let users: Option<Vec<u64>> = inputs["users"]
+            .as_array()
+            .map(|ids| ids.iter().map(|id| id.as_u64().unwrap()).collect());
+        let half_life = number(&inputs["half_life"]);
+        let got = filter_feedback(&ratings, &at, users.as_deref(), half_life, &o)?;
         if case["error"].is_string() {
             return Ok(Vec::new());
         }
@@ -324,11 +328,16 @@ fn filter() {
             .iter()
             .map(|v| v.as_bool().unwrap())
             .collect();
-        assert_eq!(kept, want, "{}", case["name"]);
-        Ok(weights
-            .into_iter()
-            .zip(numbers(&case["want"]["weights"]))
-            .collect())
+        assert_eq!(got.kept, want, "{}", case["name"]);
+        let weights = numbers(&case["want"]["weights"]);
+        let mut pairs: Vec<(f64, f64)> = got.weights.into_iter().zip(weights).collect();
+        pairs.push((got.confidence, number(&case["want"]["confidence"])));
+        let mean = number(&case["want"]["mean"]);
+        assert_eq!(got.mean.is_nan(), mean.is_nan(), "{}", case["name"]);
+        if !mean.is_nan() {
+            pairs.push((got.mean, mean));
+        }
+        Ok(pairs)
     });
 }
 

@@ -40,6 +40,7 @@ pub mod rankings;
 pub mod status;
 pub mod strings;
 
+pub mod attribute;
 pub mod bandit;
 pub mod calibration;
 pub mod chunker;

@@ -64,6 +64,7 @@ option_names! {
     RAG_OPT_RIDGE = "ridge";
     RAG_OPT_SEED = "seed";
     RAG_OPT_SIGMA = "sigma";
+    RAG_OPT_STEER_MODE = "steer_mode";
     RAG_OPT_TEST = "test";
     RAG_OPT_THREADS = "threads";
 }

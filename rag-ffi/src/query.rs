@@ -20,7 +20,7 @@ noun!(rag_query => Query);
 
 /// *Gives* a question of `length` bytes of text (or `RAG_NUL_TERMINATED`), or without text for
 /// NULL. Options: `k`, `mode`, `bm25_weight`, `fusion`, `diversity`, `exact`, `effort`, `explain`,
-/// `min_relevance`.
+/// `min_relevance`, `steer_mode`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_query_new(
     text: *const c_char,

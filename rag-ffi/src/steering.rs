@@ -340,30 +340,42 @@ pub unsafe extern "C" fn rag_steering_merge(
 }
 
 /// The noise filter on its own: for `n` ratings given at `n` times (Unix seconds) writes `n`
-/// weights and `n` verdicts. Options: `sigma`, `method`.
+/// weights and `n` verdicts, and the weighted `mean` (NaN if nothing was kept) and its
+/// `confidence` in 0..1, which may be NULL. `users` has an id for each rating, or is NULL: with
+/// it no user's ratings weigh more than `per_user` together. Options: `sigma`, `method`,
+/// `per_user`, `threads`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_filter_feedback(
     ratings: *const f64,
     at: *const f64,
+    users: *const u64,
     n: usize,
     half_life: f64,
     options: *const rag_options,
     weights: *mut f64,
     kept: *mut bool,
+    mean: *mut f64,
+    confidence: *mut f64,
     err: *mut *mut rag_error,
 ) -> rag_status {
     guard(err, || {
         let ratings = slice(ratings, n, "ratings")?;
         let at = slice(at, n, "at")?;
+        let users = match users.is_null() {
+            true => None,
+            false => Some(slice(users, n, "users")?),
+        };
         let mut chosen = FilterOptions::default();
         apply(options, |name, value| chosen.set(name, value))?;
         if n > 0 {
             writable(weights, "weights")?;
             writable(kept, "kept")?;
         }
-        let (found, verdicts) = filter_feedback(ratings, at, half_life, &chosen)?;
+        let found = filter_feedback(ratings, at, users, half_life, &chosen)?;
         let mut count = 0;
-        fill(&found, weights, n, &mut count, "weights")?;
-        fill(&verdicts, kept, n, &mut count, "kept")
+        fill(&found.weights, weights, n, &mut count, "weights")?;
+        fill(&found.kept, kept, n, &mut count, "kept")?;
+        convert::tell(mean, found.mean)?;
+        convert::tell(confidence, found.confidence)
     })
 }

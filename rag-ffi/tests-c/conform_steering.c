@@ -293,22 +293,29 @@ RUNNER(filter_feedback) {
   size_t n = given->count;
   double *weights = calloc(n + 1, sizeof *weights);
   bool *kept = calloc(n + 1, sizeof *kept);
+  const json *who = json_get(inputs, "users");
+  uint64_t *users = who == NULL ? NULL : json_keys(who);
+  double mean = 0.0, confidence = 0.0;
   rag_status status = RAG_STATUS_OK;
-  if (when->count != n) {
-    got->skip = "one count serves both arrays in C, so they cannot differ";
+  if (when->count != n || (who != NULL && who->count != n)) {
+    got->skip = "one count serves all arrays in C, so they cannot differ";
     status = RAG_STATUS_INVALID_ARGUMENT;
   }
-  STEP(status, rag_filter_feedback(ratings, at, n, json_number(json_need(inputs, "half_life")), bag,
-                                   weights, kept, err));
+  STEP(status,
+       rag_filter_feedback(ratings, at, users, n, json_number(json_need(inputs, "half_life")), bag,
+                           weights, kept, &mean, &confidence, err));
   if (status == RAG_STATUS_OK && got->want != NULL) {
     expect_doubles(got, "weights", weights, n);
     double *verdicts = calloc(n + 1, sizeof *verdicts);
     for (size_t i = 0; i < n; i++) verdicts[i] = kept[i];
     expect_doubles(got, "kept", verdicts, n);
     free(verdicts);
+    expect_number(got, "mean", mean);
+    expect_number(got, "confidence", confidence);
   }
   free(ratings);
   free(at);
+  free(users);
   free(weights);
   free(kept);
   rag_options_free(bag);

@@ -249,15 +249,78 @@ TEST(a_taste_is_told_in_the_words_of_the_dials) {
   rag_steering_free(set);
 }
 
+TEST(a_dial_holds_an_attribute_model) {
+  const char *polite[] = {"could you please wait", "please help me", "would you please come"};
+  const char *blunt[] = {"wait", "help me now", "come here now"};
+  const float same[] = {1, 0, 1, 0, 1, 0};
+  rag_attribute_model *model = NULL, *held = NULL;
+  rag_steering *set = NULL;
+  rag_steering_vector *vector = learnt("polite");
+  rag_effect effect = {0};
+  float likely = 0, unlikely = 1;
+  double scale = 0;
+  OK(rag_attribute_model_learn(polite, NULL, same, 3, blunt, NULL, same, 3, 2, NULL, &model, &err));
+  OK(rag_attribute_model_probability(model, "please open it", RAG_NUL_TERMINATED, same, 2, &likely,
+                                     &err));
+  OK(rag_attribute_model_probability(model, "open it now", RAG_NUL_TERMINATED, NULL, 0, &unlikely,
+                                     &err));
+  CHECK(likely > 0.5f && unlikely < 0.5f);
+  OK(rag_attribute_model_scale(model, &scale, &err));
+  OK(rag_attribute_model_effect(model, &effect, &err));
+  CHECK(scale > 0 && effect.low <= effect.value && effect.value <= effect.high);
+  OK(rag_steering_new(&set, &err));
+  OK(rag_steering_insert(set, vector, &err));
+  FAILS(RAG_STATUS_NOT_FOUND, rag_steering_attribute(set, "polite", &held, &err));
+  OK(rag_steering_set_attribute(set, "polite", model, &err));
+  OK(rag_steering_attribute(set, "polite", &held, &err));
+  OK(rag_attribute_model_probability(held, "open it now", RAG_NUL_TERMINATED, NULL, 0, &likely,
+                                     &err));
+  CHECK(likely == unlikely);
+  OK(rag_steering_set_attribute(set, "polite", NULL, &err));
+  FAILS(RAG_STATUS_NOT_FOUND, rag_steering_set_attribute(set, "absent", model, &err));
+  FAILS(RAG_STATUS_DIMENSION_MISMATCH,
+        rag_attribute_model_probability(model, "a", 1, same, 1, &likely, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT,
+        rag_attribute_model_learn(polite, NULL, same, 1, blunt, NULL, same, 3, 2, NULL, &held, &err));
+  rag_attribute_model_free(held);
+  rag_attribute_model_free(model);
+  rag_steering_free(set);
+  rag_steering_vector_free(vector);
+}
+
 TEST(the_noise_filter_drops_the_outlier) {
   const double ratings[] = {0.4, 0.5, 0.6, 0.5, 9.0}, at[] = {0, 60, 0, 60, 600};
   double weights[5];
   bool kept[5];
-  OK(rag_filter_feedback(ratings, at, 5, 60.0, NULL, weights, kept, &err));
+  OK(rag_filter_feedback(ratings, at, NULL, 5, 60.0, NULL, weights, kept, NULL, NULL, &err));
   CHECK(kept[3] && !kept[4] && weights[1] == 1.0 && weights[0] == 0.5 && weights[4] == 0.0);
-  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_filter_feedback(ratings, at, 5, 0.0, NULL, weights, kept, &err));
-  FAILS(RAG_STATUS_NULL_POINTER, rag_filter_feedback(ratings, at, 5, 60.0, NULL, NULL, kept, &err));
-  OK(rag_filter_feedback(NULL, NULL, 0, 60.0, NULL, NULL, NULL, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT,
+        rag_filter_feedback(ratings, at, NULL, 5, 0.0, NULL, weights, kept, NULL, NULL, &err));
+  FAILS(RAG_STATUS_NULL_POINTER,
+        rag_filter_feedback(ratings, at, NULL, 5, 60.0, NULL, NULL, kept, NULL, NULL, &err));
+  double mean = 0.0, confidence = 1.0;
+  OK(rag_filter_feedback(NULL, NULL, NULL, 0, 60.0, NULL, NULL, NULL, &mean, &confidence, &err));
+  CHECK(isnan(mean) && confidence == 0.0);
+}
+
+TEST(the_noise_filter_counts_a_loud_voter_once) {
+  const double votes[] = {0, 0, 1, 1, 1}, at[] = {0, 0, 0, 0, 0};
+  const uint64_t users[] = {7, 8, 9, 9, 9};
+  double weights[5], mean = 0.0, confidence = 0.0, alone = 0.0;
+  bool kept[5];
+  rag_options *options = NULL;
+  OK(rag_filter_feedback(votes, at, NULL, 5, 60.0, NULL, weights, kept, &mean, &alone, &err));
+  CHECK(fabs(mean - 0.6) < 1e-12);
+  OK(rag_filter_feedback(votes, at, users, 5, 60.0, NULL, weights, kept, &mean, &confidence, &err));
+  CHECK(fabs(mean - 1.0 / 3.0) < 1e-12 && confidence > 0.0 && confidence < alone);
+  OK(rag_options_new(&options, &err));
+  OK(rag_options_set_f64(options, RAG_OPT_PER_USER, INFINITY, &err));
+  OK(rag_filter_feedback(votes, at, users, 5, 60.0, options, weights, kept, &mean, NULL, &err));
+  CHECK(fabs(mean - 0.6) < 1e-12);
+  OK(rag_options_set_f64(options, RAG_OPT_PER_USER, 0.0, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT,
+        rag_filter_feedback(votes, at, users, 5, 60.0, options, weights, kept, &mean, NULL, &err));
+  rag_options_free(options);
 }
 
 static double half(const char *domain, const double *context, size_t n, void *user) {
@@ -385,7 +448,9 @@ int main(void) {
   RUN(dials_are_learnt_together_or_not_at_all);
   RUN(a_dial_tells_what_it_costs);
   RUN(a_taste_is_told_in_the_words_of_the_dials);
+  RUN(a_dial_holds_an_attribute_model);
   RUN(the_noise_filter_drops_the_outlier);
+  RUN(the_noise_filter_counts_a_loud_voter_once);
   RUN(a_bandit_learns_keeps_and_tells);
   RUN(a_router_chooses_learns_and_is_kept);
   RUN(fronts_of_points);

@@ -175,6 +175,14 @@ static void steering_arithmetic() {
   CHECK(set.names() == ragcore::texts{"polite"});
   auto moved = set.apply(query, {{"polite", 1.0}}), alone = polite.apply(query, 1.0);
   for (std::size_t i = 0; i < moved.size(); i++) CHECK(std::fabs(moved[i] - alone[i]) < 1e-6f);
+  const std::vector<float> same = {1, 0, 1, 0, 1, 0, 1, 0};
+  ragcore::rows vectors(same, 2);
+  auto manners = ragcore::attribute_model::learn(kind, vectors, rude, vectors);
+  CHECK(manners.probability("could you please help") > manners.probability("shut up you fool"));
+  CHECK(manners.scale() > 0 && manners.effect().low <= manners.effect().value);
+  THROWS("invalid_argument", ragcore::attribute_model::learn({"a"}, vectors, rude, vectors));
+  THROWS("dimension_mismatch", set.set_attribute("polite", manners));
+  THROWS("not_found", set.attribute("polite"));
   set.feedback(query, model.encode("please wait"), 0.9, "u1", {}, 100.0);
   CHECK(set.taste("u1").find("\"ratings\":1") != std::string::npos && set.drift("u2") == "[]");
   CHECK(set.forget("u1") && !set.forget("u1"));
@@ -238,6 +246,12 @@ static void collections() {
   CHECK(col.learn("polite", kind, rude).name() == "polite");
   CHECK(col.dial_names() == ragcore::texts{"polite"});
   CHECK(!col.search(ragcore::query("dough").steer("polite", 1.0).user("u1")).empty());
+  auto reranked = ragcore::query("dough", {{"steer_mode", "rerank"}, {"explain", true}});
+  CHECK(!col.search(reranked.steer("polite", 1.0)).empty());
+  auto likely_polite = col.probabilities("polite", {"yeast"});
+  CHECK(likely_polite.size() == 1 && likely_polite[0] >= 0 && likely_polite[0] <= 1);
+  THROWS("not_found", col.probabilities("polite", {"absent"}));
+  col.set_attribute("polite", col.attribute("polite"));
   std::vector<ragcore::query> judged;
   judged.emplace_back("why does the sea rise and fall?");
   judged.emplace_back("what makes dough rise?");

@@ -1,5 +1,6 @@
 //! The dials of a collection, kept in its log.
 
+use crate::attribute::AttributeModel;
 use crate::call::call;
 use crate::convert::{Text, rows, set_options, slices, strings, table, vector};
 use crate::steering::{
@@ -96,6 +97,33 @@ impl CollectionSteering {
 
     fn get(&self, py: Python<'_>, name: Text) -> PyResult<SteeringVector> {
         call(py, || self.0.steering().get(&name)).map(SteeringVector)
+    }
+
+    fn attribute(&self, py: Python<'_>, name: Text) -> PyResult<Option<AttributeModel>> {
+        let model = call(py, || self.0.steering().attribute(&name))?;
+        Ok(model.map(AttributeModel))
+    }
+
+    fn set_attribute(
+        &self,
+        py: Python<'_>,
+        name: Text,
+        model: Option<&AttributeModel>,
+    ) -> PyResult<()> {
+        let model = model.map(|model| model.0.clone());
+        call(py, || self.0.steering().set_attribute(&name, model))
+    }
+
+    fn probabilities<'py>(
+        &self,
+        py: Python<'py>,
+        name: Text,
+        ids: Bound<'py, PyList>,
+    ) -> PyResult<Bound<'py, PyArray1<f32>>> {
+        let ids = strings(&ids, "ids")?;
+        let ids = slices(&ids);
+        let found = call(py, || self.0.steering().probabilities(&name, &ids))?;
+        Ok(vector(py, found))
     }
 
     fn remove(&self, py: Python<'_>, name: Text) -> PyResult<()> {

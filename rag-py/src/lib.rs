@@ -5,6 +5,7 @@
 //! Every function here does four steps: convert, set options by name, call without the
 //! interpreter, map the outcome.
 
+mod attribute;
 mod bandit;
 mod calibration;
 mod call;
@@ -33,6 +34,8 @@ use pyo3::prelude::*;
 mod _core {
     use super::*;
 
+    #[pymodule_export]
+    use attribute::AttributeModel;
     #[pymodule_export]
     use bandit::Bandit;
     #[pymodule_export]

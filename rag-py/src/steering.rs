@@ -1,5 +1,6 @@
 //! `SteeringVector` and `Steering`: dials, users and their feedback.
 
+use crate::attribute::{AttributeModel, Told, with_examples};
 use crate::call::call;
 use crate::convert::{Text, number, rows, set_options, table, vector};
 use crate::guarded::Guarded;
@@ -15,7 +16,7 @@ use rag_core::steering::{
 use std::path::PathBuf;
 
 /// (value, low, high)
-type EffectParts = (f64, f64, f64);
+pub(crate) type EffectParts = (f64, f64, f64);
 
 fn parts(effect: Option<Effect>) -> Option<EffectParts> {
     effect.map(|e| (e.value, e.low, e.high))
@@ -288,6 +289,42 @@ impl Steering {
         table(py, talk, dials, dials)
     }
 
+    #[pyo3(signature = (name, positive, negative, **options))]
+    fn learn_attribute(
+        &self,
+        py: Python<'_>,
+        name: Text,
+        positive: Told<'_>,
+        negative: Told<'_>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        with_examples(
+            py,
+            &positive,
+            &negative,
+            options,
+            |positive, negative, options| {
+                let learn = |s: &mut Core| s.learn_attribute(&name, positive, negative, options);
+                self.0.write(learn)
+            },
+        )
+    }
+
+    fn attribute(&self, py: Python<'_>, name: Text) -> PyResult<Option<AttributeModel>> {
+        let model = call(py, || self.0.read(|s| Ok(s.attribute(&name)?.cloned())))?;
+        Ok(model.map(AttributeModel))
+    }
+
+    fn set_attribute(
+        &self,
+        py: Python<'_>,
+        name: Text,
+        model: Option<&AttributeModel>,
+    ) -> PyResult<()> {
+        let model = model.map(|model| model.0.clone());
+        call(py, || self.0.write(|s| s.set_attribute(&name, model)))
+    }
+
     fn remove(&self, py: Python<'_>, name: Text) -> PyResult<SteeringVector> {
         call(py, || self.0.write(|s| s.remove(&name))).map(SteeringVector)
     }
@@ -442,21 +479,29 @@ pub(crate) fn report(py: Python<'_>, report: RetrainReport) -> PyResult<Bound<'_
     Ok(out)
 }
 
-/// Weights, and which ratings were kept.
-type Weighed<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<bool>>);
+/// Weights, which ratings were kept, their mean and its confidence.
+type Weighed<'py> = (
+    Bound<'py, PyArray1<f64>>,
+    Bound<'py, PyArray1<bool>>,
+    f64,
+    f64,
+);
 
 #[pyfunction]
-#[pyo3(signature = (ratings, at, half_life, **options))]
+#[pyo3(signature = (ratings, at, users, half_life, **options))]
 pub(crate) fn filter_feedback<'py>(
     py: Python<'py>,
     ratings: PyReadonlyArray1<'_, f64>,
     at: PyReadonlyArray1<'_, f64>,
+    users: Option<PyReadonlyArray1<'_, u64>>,
     half_life: f64,
     options: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<Weighed<'py>> {
     let mut chosen = FilterOptions::default();
     set_options(options, |name, value| chosen.set(name, value))?;
     let (ratings, at) = (ratings.as_slice()?, at.as_slice()?);
-    let (weights, kept) = call(py, || core_filter(ratings, at, half_life, &chosen))?;
-    Ok((vector(py, weights), vector(py, kept)))
+    let users = users.as_ref().map(|ids| ids.as_slice()).transpose()?;
+    let found = call(py, || core_filter(ratings, at, users, half_life, &chosen))?;
+    let arrays = (vector(py, found.weights), vector(py, found.kept));
+    Ok((arrays.0, arrays.1, found.mean, found.confidence))
 }

@@ -3,6 +3,7 @@
 use super::codec::{Change, malformed};
 use super::ids::Ids;
 use super::kept::Place;
+use super::likely::Likely;
 use super::packed::{Room, pack};
 use super::relevance::Calibrated;
 use super::rows::Rows;
@@ -53,6 +54,7 @@ impl View<'_> {
         to.array(&[logged.documents, logged.bytes, logged.rest])?;
         self.state.rows.write(to, places)?;
         self.state.ids.write(to)?;
+        self.state.likely.write(to)?;
         to.part();
         if let Some(dense) = self.dense {
             let place = |row: u32| places.get(row as usize).copied().unwrap_or(0);
@@ -184,12 +186,14 @@ impl State {
         };
         let mut ids = from.clone();
         ids.skip(Rows::ARRAYS)?;
-        let (rows, ids) = threads::both(
+        let (rows, read) = threads::both(
             threads::available(),
             || Rows::read(&mut from, records),
             || Ids::read(&mut ids),
         );
-        (state.rows, state.ids) = (rows?, ids?);
+        (state.rows, state.ids) = (rows?, read?);
+        state.likely = Likely::read(&mut ids, state.rows.len());
+        state.likely.retain(&state.steering);
         let lender = state.rows.kept();
         let lender = lender.map(|kept| Arc::clone(kept) as Arc<dyn Lender>);
         let dense = state.dim.zip(lender).map(|(dim, lender)| {

@@ -412,3 +412,72 @@ fn places_that_emptied_are_filled_by_what_is_left() {
     let dense = state.dense.as_ref().unwrap();
     assert_eq!((dense.len(), dense.places()), (100, 100));
 }
+
+#[test]
+fn probabilities_come_back_with_the_image() {
+    use crate::matrix::Matrix;
+    use crate::steering::{AttributeModel, LearnOptions, SteeringVector};
+    let disk = Simulated::default();
+    let collection = open(&disk, false).unwrap();
+    let mut rng = Rng::new(5);
+    collection.add(batch(&mut rng, 0..60)).unwrap();
+    let rows = |rng: &mut Rng| {
+        let numbers = (0..4).flat_map(|_| vector(rng)).collect();
+        Matrix::from_vec(numbers, DIM).unwrap()
+    };
+    let (liked, disliked) = (rows(&mut rng), rows(&mut rng));
+    let model = AttributeModel::learn(
+        (&["tide moon", "moon", "sea tide", "moon sea"], liked.rows()),
+        (
+            &["bank", "loan rate", "bank loan", "dough"],
+            disliked.rows(),
+        ),
+        &LearnOptions::default(),
+    );
+    let steering = collection.steering();
+    let dial = SteeringVector::from_parts("sea", &[1.0; DIM], 0.1, None).unwrap();
+    steering.insert(dial).unwrap();
+    steering.set_attribute("sea", Some(model.unwrap())).unwrap();
+    let query = Query::vector(vector(&mut rng)).steer("sea", 1.0);
+    let query = query.steer_mode(super::SteerMode::Rerank);
+    collection.search(&query).unwrap();
+    let held = |collection: &Collection| {
+        let state = collection.read().unwrap();
+        let model = state.steering.models().next().unwrap();
+        state
+            .likely
+            .held(model.fingerprint())
+            .map(|column| column.to_vec())
+    };
+    assert_eq!(held(&collection).unwrap().len(), 60);
+    collection.checkpoint().unwrap();
+    // A later write makes the column longer by itself; opening takes up what the image has of it.
+    collection.add(batch(&mut rng, 60..64)).unwrap();
+    let longer = held(&collection).unwrap();
+    assert_eq!(longer.len(), 64);
+    collection.close().unwrap();
+    let again = open(&disk, false).unwrap();
+    assert_eq!(held(&again).unwrap(), longer[..60]);
+    again.search(&query).unwrap();
+    assert_eq!(held(&again).unwrap(), longer);
+    // Damage to the image costs time and changes no answer.
+    again.checkpoint().unwrap();
+    let truth = again.search(&query).unwrap();
+    again.close().unwrap();
+    let image = file(&disk, "image");
+    let good = disk.read(&image, 1 << 20).unwrap();
+    for _ in 0..100 {
+        let mut bad = good.clone();
+        bad[rng.below(good.len())] ^= 1 << rng.below(8);
+        let damaged = disk.copy();
+        overwrite(&damaged, &image, &bad);
+        let collection = open(&damaged, true).unwrap();
+        assert_eq!(collection.search(&query).unwrap(), truth);
+    }
+    // Without its dial nobody needs it.
+    let again = open(&disk, false).unwrap();
+    let model = again.steering().attribute("sea").unwrap().unwrap();
+    again.steering().remove("sea").unwrap();
+    let state = again.read().unwrap();
+    assert!(state.likely.held(model.fingerprint()).is_none());
+}

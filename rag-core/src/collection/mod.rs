@@ -16,6 +16,7 @@ mod image;
 #[cfg(test)]
 mod image_tests;
 mod kept;
+mod likely;
 mod packed;
 #[cfg(test)]
 mod power_tests;
@@ -38,10 +39,10 @@ pub use document::{
     Batch, Document, MAX_ID_BYTES, MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MAX_TEXT_BYTES, Metadata,
 };
 pub use hits::{Explanation, Hit};
-pub use query::{DEFAULT_BM25_WEIGHT, Fusion, Mode, Query, SearchOptions};
+pub use query::{DEFAULT_BM25_WEIGHT, Fusion, Mode, Query, SearchOptions, SteerMode};
 pub use reembed::ReembedOptions;
 pub use report::{Report, Stats};
-pub use teach::{CollectionSteering, Examples, learn_steering_vector};
+pub use teach::{CollectionSteering, Examples, learn_attribute_model, learn_steering_vector};
 
 use crate::clock::{Clock, SystemClock};
 use crate::disk::{Disk, System};

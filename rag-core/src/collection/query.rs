@@ -27,6 +27,16 @@ option_enum! {
     }
 }
 
+option_enum! {
+    /// How dials are applied.
+    SteerMode {
+        /// Dials move the query's vector.
+        Vector = "vector",
+        /// Dials add to the cosine of a document by how likely it has their attribute.
+        Rerank = "rerank",
+    }
+}
+
 options! {
     /// How a search ranks and how far it looks.
     SearchOptions {
@@ -56,6 +66,10 @@ options! {
         /// The lowest probability of relevance that is returned, so that fewer than k hits may come
         /// back; it needs a collection that was calibrated for such searches.
         min_relevance: Option<f32> = None, in 0.0..=1.0;
+        /// How dials are applied: they move the query's vector, or documents are ranked by
+        /// cosine plus what each dial adds, its strength and scale times the probability that the
+        /// document has the attribute. For the latter dials must have been learnt from texts.
+        steer_mode: SteerMode = SteerMode::Vector;
     }
 }
 
@@ -142,6 +156,13 @@ impl Query {
     #[must_use]
     pub fn steer(mut self, dial: impl Into<String>, strength: f64) -> Self {
         self.steer.push((dial.into(), strength));
+        self
+    }
+
+    /// How dials are applied.
+    #[must_use]
+    pub fn steer_mode(mut self, mode: SteerMode) -> Self {
+        self.options.steer_mode = mode;
         self
     }
 

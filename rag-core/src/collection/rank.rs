@@ -6,6 +6,7 @@
 //! followed further down. The dense side comes first, because what it finds tells how good a row's
 //! words must be to count at all, and by that the lexical side passes over most of its postings.
 
+use super::likely::Lifts;
 use super::query::Mode;
 use super::state::State;
 use crate::retrieval::bits::Bits;
@@ -20,6 +21,9 @@ use std::cmp::Ordering;
 /// was not enough by so many times as far.
 const DEPTH: usize = 24;
 const DEEPER: usize = 4;
+/// So many times k the dense side is followed down at first where dials add to cosines, which no row
+/// that was not looked at can be denied; the third time that is not enough, it has to do.
+const LIFTED: usize = 20;
 /// So many times as far the lexical side is followed down at most.
 const LEXICAL: usize = 32;
 /// Rows that the lexical side found and that are looked at in one go.
@@ -56,17 +60,28 @@ pub(super) struct Blend {
 }
 
 impl Blend {
-    /// The score of a row, or `None` if it is no candidate. Never falls where a side rises, to the
-    /// last bit.
-    fn score(&self, lexical: f32, dense: f32) -> Option<f32> {
+    /// The score of a row to whose cosine dials add `lift`, or `None` if it is no candidate. Never falls
+    /// where a side rises, to the last bit.
+    pub(super) fn score(&self, lexical: f32, dense: f32, lift: f32) -> Option<f32> {
         match self.mode {
             Mode::Lexical => (lexical > 0.0).then_some(lexical),
-            Mode::Dense => dense.is_finite().then_some(dense),
+            // Not even the sign of a zero changes where nothing is added.
+            Mode::Dense if lift == 0.0 => dense.is_finite().then_some(dense),
+            Mode::Dense => dense.is_finite().then_some(dense + lift),
             Mode::Hybrid => {
                 let (a, b) = self.parts(lexical, dense);
-                (lexical > 0.0 || dense.is_finite()).then_some(a + b)
+                let lift = match dense.is_finite() {
+                    true => self.lifted(lift),
+                    false => 0.0,
+                };
+                (lexical > 0.0 || dense.is_finite()).then_some(a + b + lift)
             }
         }
+    }
+
+    /// What arrives in the score of something added to a cosine.
+    pub(super) fn lifted(&self, lift: f32) -> f32 {
+        (self.share_of_a_cosine() * f64::from(lift)) as f32
     }
 
     /// What each side contributes to the score.
@@ -95,12 +110,12 @@ impl Blend {
     }
 
     /// The BM25 score from which on a row with this cosine may reach `score`; infinite if none can.
-    fn floor(&self, score: f32, dense: f32) -> f32 {
+    fn floor(&self, score: f32, dense: f32, lift: f32) -> f32 {
         match self.mode {
             Mode::Dense => f32::INFINITY,
             Mode::Lexical => score.max(0.0),
             Mode::Hybrid => {
-                let missing = score - self.parts(0.0, dense).1;
+                let missing = score - self.parts(0.0, dense).1 - self.lifted(lift);
                 match missing > self.weight {
                     true => f32::INFINITY,
                     false if missing <= 0.0 => 0.0,
@@ -145,6 +160,8 @@ pub(super) struct Search<'a> {
     pub dense: Option<&'a Seek<'a>>,
     /// The rows that may be found, if not all.
     pub among: Option<&'a Bits>,
+    /// What dials add to cosines, if they do.
+    pub lifts: Option<&'a Lifts>,
     pub exact: bool,
     pub effort: Option<usize>,
     pub threads: usize,
@@ -155,9 +172,13 @@ impl Search<'_> {
     /// if it is not asked.
     pub(super) fn best(&self, k: usize, mut asked: Option<&mut Asked<'_>>) -> Vec<Found> {
         let count = self.among.map_or(self.state.len(), Bits::count);
-        let mut depth = 2 * k + DEPTH;
+        let (mut depth, deepest) = match self.lifts {
+            None => (2 * k + DEPTH, usize::MAX),
+            Some(_) => (LIFTED * k.max(10), DEEPER * DEEPER * LIFTED * k.max(10)),
+        };
         while !self.exact && count > FEW.max(2 * depth) {
-            if let Some(mut found) = self.down_to(depth, k, asked.as_deref_mut()) {
+            let enough = depth >= deepest;
+            if let Some(mut found) = self.down_to(depth, k, enough, asked.as_deref_mut()) {
                 self.keep_best(&mut found, k);
                 return found;
             }
@@ -172,11 +193,12 @@ impl Search<'_> {
     }
 
     /// Rows among which the best `k` are, if that can be told from the first `depth` of the dense
-    /// side.
+    /// side, or if these are to be `enough`.
     fn down_to(
         &self,
         depth: usize,
         k: usize,
+        enough: bool,
         mut asked: Option<&mut Asked<'_>>,
     ) -> Option<Vec<Found>> {
         let how = Nearest {
@@ -207,11 +229,17 @@ impl Search<'_> {
             seen.take(self.found(row, lexical, dense));
         }
         let end = match asked {
-            Some(asked) => self.follow_words(depth, rows, asked, &mut seen),
-            None => self.blend.score(0.0, seen.beyond),
+            Some(asked) => {
+                let most = match rows.is_empty() || enough {
+                    true => depth,
+                    false => LEXICAL * depth,
+                };
+                self.follow_words(most, rows, asked, &mut seen)
+            }
+            None => self.blend.score(0.0, seen.beyond, self.most()),
         };
         let kth = seen.kth();
-        if end.is_some_and(|end| end >= kth) {
+        if !enough && end.is_some_and(|end| end >= kth) {
             return None;
         }
         let mut found = seen.found;
@@ -220,38 +248,36 @@ impl Search<'_> {
             found.iter().for_each(|found| self.expect(found.row));
             for found in &mut found {
                 found.dense = self.dense_score(found.row);
-                let score = self.blend.score(found.lexical, found.dense);
+                let lift = self.lift(found.row);
+                let score = self.blend.score(found.lexical, found.dense, lift);
                 found.score = score.unwrap_or(found.score);
             }
         }
         Some(found)
     }
 
-    /// Takes what the lexical side finds and the dense side, which came to `known`, has not seen.
+    /// Takes `most` of what the lexical side finds and the dense side, which came to `known`, has not seen.
     /// Answers the score that no other row exceeds; `None` if there is none.
     fn follow_words(
         &self,
-        depth: usize,
+        most: usize,
         mut known: Vec<u32>,
         asked: &mut Asked<'_>,
         seen: &mut Seen,
     ) -> Option<f32> {
-        let floor = self.blend.floor(seen.kth(), seen.beyond);
+        let floor = self.blend.floor(seen.kth(), seen.beyond, self.most());
         if floor > self.blend.bound {
-            return self.blend.score(0.0, seen.beyond);
+            return self.blend.score(0.0, seen.beyond, self.most());
         }
-        let most = match known.is_empty() {
-            true => depth,
-            false => LEXICAL * depth,
-        };
-        let mut hits = Vec::with_capacity(depth);
+        let mut hits = Vec::with_capacity(AT_ONCE);
         asked.search(most, floor, self.among, &mut hits);
         let last = hits.get(most - 1).map_or(floor, |last| last.1);
         known.sort_unstable();
         hits.retain(|hit| known.binary_search(&hit.0).is_err());
         for hits in hits.chunks(AT_ONCE) {
             let mut open = self.at_most(hits);
-            let rest = hits.iter().map(|hit| self.blend.score(hit.1, seen.beyond));
+            let rest = |hit: &(u32, f32)| self.blend.score(hit.1, seen.beyond, self.most());
+            let rest = hits.iter().map(rest);
             let kth = seen.kth();
             // Words fall from hit to hit: behind the first that cannot reach the k-th, none can.
             let mut rest = rest.enumerate();
@@ -271,7 +297,7 @@ impl Search<'_> {
                 return end;
             }
         }
-        self.blend.score(last, seen.beyond)
+        self.blend.score(last, seen.beyond, self.most())
     }
 
     /// The most that the score of each hit of the lexical side can be.
@@ -285,18 +311,27 @@ impl Search<'_> {
             None => most.resize(hits.len(), f32::NEG_INFINITY),
         }
         let both = hits.iter().zip(most);
-        both.map(|(hit, most)| self.blend.score(hit.1, most))
+        both.map(|(hit, most)| self.blend.score(hit.1, most, self.lift(hit.0)))
             .collect()
     }
 
     fn found(&self, row: u32, lexical: f32, dense: f32) -> Option<Found> {
-        let score = self.blend.score(lexical, dense)?;
+        let score = self.blend.score(lexical, dense, self.lift(row))?;
         Some(Found {
             row,
             score,
             lexical,
             dense,
         })
+    }
+
+    /// What dials add to the cosine of a row, and to any at most.
+    fn lift(&self, row: u32) -> f32 {
+        self.lifts.map_or(0.0, |lifts| lifts.of(row))
+    }
+
+    fn most(&self) -> f32 {
+        self.lifts.map_or(0.0, Lifts::most)
     }
 
     fn expect(&self, row: u32) {

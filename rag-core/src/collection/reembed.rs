@@ -209,6 +209,7 @@ impl Collection {
             state.embedder = embedder;
         }
         state.steering = Arc::new(Steering::new());
+        state.likely.clear();
         (state.calibrated_on, state.calibrated) = (0, None);
         if let Some(moved) = moved {
             state.move_to(&moved);

@@ -16,6 +16,8 @@ use std::sync::PoisonError;
 /// Changes that opening may have to take in one by one: so many, or this share of the documents.
 const MOST_BEHIND: u64 = 1024;
 const SHARE_BEHIND: u64 = 32;
+/// About what a user takes of a log beside two bytes a dimension: the name and some numbers.
+const USER_BYTES: usize = 64;
 /// Bytes of no use that a log may hold whatever it holds else.
 const TOLERATED_BYTES: u64 = 1 << 20;
 
@@ -198,7 +200,8 @@ impl Collection {
     /// Writes an image, if opening would have much to take in.
     pub(super) fn keep_image_fresh(&self, writer: &mut Writer) {
         let held = self.shared.state.read();
-        let held = held.unwrap_or_else(PoisonError::into_inner).len() as u64;
+        let held = held.unwrap_or_else(PoisonError::into_inner);
+        let held = (held.len() + held.steering.user_count()) as u64;
         let most = MOST_BEHIND.max(held / SHARE_BEHIND).max(writer.patience);
         let wasteful = self.is_wasteful(writer);
         let due = writer.behind > most || wasteful && writer.patience == 0;
@@ -222,7 +225,9 @@ impl Collection {
         let Some(store) = &writer.store else {
             return false;
         };
-        let used = state.logged.used(state.len());
+        // What users come to, if the log began before they came.
+        let users = state.steering.user_count() * (2 * state.dim.unwrap_or(0) + USER_BYTES);
+        let used = state.logged.used(state.len()).max(users as u64);
         store.log_bytes() > used.saturating_mul(2).saturating_add(TOLERATED_BYTES)
     }
 

@@ -226,6 +226,13 @@ impl Look<'_> {
         }
     }
 
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Held(stored) => stored.text.as_deref(),
+            Self::Seen(seen) => seen.text,
+        }
+    }
+
     pub(super) fn metadata(&self) -> Read<Metadata> {
         match self {
             Self::Held(stored) => Ok(Metadata::clone(&stored.metadata)),

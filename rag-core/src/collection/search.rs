@@ -1,7 +1,8 @@
 //! Searching: the best rows (`rank`), then diversity, hits and the split of their scores.
 
 use super::hits::{Explanation, Hit};
-use super::query::{DEFAULT_BM25_WEIGHT, Fusion, Mode, Query, SearchOptions};
+use super::likely::Lifts;
+use super::query::{DEFAULT_BM25_WEIGHT, Fusion, Mode, Query, SearchOptions, SteerMode};
 use super::rank::{Blend, Found, Search};
 use super::relevance::Scale;
 use super::state::State;
@@ -32,7 +33,8 @@ impl Collection {
     ///
     /// Errors: `InvalidArgument` (no text and no vector, a text for a collection without an
     /// embedder, options outside their range, `min_relevance` without a calibration for such
-    /// searches), `DimensionMismatch`, `ModelMismatch`, `NotFound` (a dial that was never learnt).
+    /// searches, a dial that cannot rerank), `DimensionMismatch`, `ModelMismatch`, `NotFound` (a dial
+    /// that was never learnt).
     pub fn search(&self, query: &Query) -> Result<Vec<Hit>> {
         let mut found = self.search_many(std::slice::from_ref(query))?;
         Ok(found.pop().unwrap_or_default())
@@ -57,17 +59,22 @@ impl Collection {
         check_identity(&state, embedder.as_ref(), None)?;
         let threads = threads::available();
         let found = state.soundly(|| {
+            // Before the queries are dealt out: a column is made by all threads.
+            for (i, plan) in plans.iter_mut().enumerate() {
+                plan.lift(&state).map_err(|e| name(i, e))?;
+            }
             let filters = Filters::of(&state, queries);
-            threads::map(threads, plans.len(), &|i| {
+            let found = threads::map(threads, plans.len(), &|i| {
                 let among = queries[i]
                     .filter
                     .as_ref()
                     .map(|filter| filters.rows(filter));
                 let inner = if one { threads } else { 1 };
                 plans[i].run(&state, among, inner).map_err(|e| name(i, e))
-            })
+            });
+            found.into_iter().collect()
         });
-        found?.into_iter().collect()
+        found?
     }
 
     /// Gives every plan that needs one its vector, and answers who has made them.
@@ -101,6 +108,8 @@ struct Plan<'a> {
     mode: Mode,
     /// Of unit length.
     vector: Option<Vec<f32>>,
+    /// What dials add, where they rerank.
+    lifts: Option<Lifts>,
 }
 
 /// The rows that filters keep, each filter of a batch asked once.
@@ -144,7 +153,28 @@ impl<'a> Plan<'a> {
             query,
             mode,
             vector: vector.filter(|_| mode != Mode::Lexical),
+            lifts: None,
         })
+    }
+
+    fn reranks(&self) -> bool {
+        self.query.options.steer_mode == SteerMode::Rerank
+    }
+
+    /// Sees what dials add, where they rerank and there is a cosine to add it to.
+    fn lift(&mut self, state: &State) -> Result<()> {
+        if self.reranks() && self.vector.is_some() {
+            let lifts = state.steering.lifts(&self.dials())?;
+            self.lifts = Lifts::new(state, &lifts);
+        }
+        Ok(())
+    }
+
+    fn dials(&self) -> Vec<(&str, f64)> {
+        let dials = self.query.steer.iter();
+        dials
+            .map(|(name, strength)| (name.as_str(), *strength))
+            .collect()
     }
 
     fn run(&self, state: &State, among: Option<&Bits>, threads: usize) -> Result<Vec<Hit>> {
@@ -170,6 +200,7 @@ impl<'a> Plan<'a> {
                 },
                 dense: dense.as_ref(),
                 among,
+                lifts: self.lifts.as_ref(),
                 exact: options.exact,
                 effort: options.effort,
                 threads,
@@ -195,11 +226,14 @@ impl<'a> Plan<'a> {
             true => fuse_ranks(&search, pool, asked, options.k),
             false => (search.best(pool, asked), Shares::new()),
         };
+        // Relevance is weighed against likeness by its differences alone: what dials add moves it back
+        // below what it could be at most.
+        let most = search.lifts.map_or(0.0, Lifts::most);
         let share_of_most = |score: f32| match (self.mode, self.by_ranks()) {
             (_, true) => score * (RRF_K + 1.0) / 2.0,
             (Mode::Lexical, _) => normalize_lexical(score, search.blend.bound),
-            (Mode::Dense, _) => normalize_cosine(score),
-            (Mode::Hybrid, _) => score,
+            (Mode::Dense, _) => normalize_cosine(score - most),
+            (Mode::Hybrid, _) => score - search.blend.lifted(most),
         };
         let chosen = diversify(state, &ranked, &share_of_most, options);
         state.touch(&chosen);
@@ -217,7 +251,7 @@ impl<'a> Plan<'a> {
                 metadata: stored.metadata.clone(),
                 lexical_score: (self.mode != Mode::Dense).then_some(found.lexical),
                 dense_score: dense.is_finite().then_some(dense),
-                relevance: curve.and_then(|curve| relevance(curve, found.score)),
+                relevance: curve.and_then(|curve| relevance(curve, self.answering(&search, found))),
                 explanation: options.explain.then(|| {
                     let ranks = shares.get(&found.row).copied();
                     self.explain(&search, found, ranks, steered)
@@ -226,6 +260,17 @@ impl<'a> Plan<'a> {
         });
         let likely = |hit: &Hit| hit.relevance >= options.min_relevance;
         hits.filter(likely).collect()
+    }
+
+    /// The score that says how well a document answers: without what dials add to it.
+    fn answering(&self, search: &Search<'_>, found: &Found) -> f32 {
+        match search.lifts {
+            Some(_) if !self.by_ranks() => {
+                let score = search.blend.score(found.lexical, found.dense, 0.0);
+                score.unwrap_or(found.score)
+            }
+            _ => found.score,
+        }
     }
 
     /// The curve that the scores of this search belong to.
@@ -254,12 +299,10 @@ impl<'a> Plan<'a> {
         if let Some(dim) = state.dim.filter(|&d| d != vector.len()) {
             return Err(Error::dimension("this collection", dim, vector.len()));
         }
-        let dials: Vec<(&str, f64)> = self
-            .query
-            .steer
-            .iter()
-            .map(|(name, strength)| (name.as_str(), *strength))
-            .collect();
+        let dials = match self.reranks() {
+            true => Vec::new(),
+            false => self.dials(),
+        };
         let user = self.query.user.as_deref();
         let asked = &self.query.options;
         let options = ApplyOptions::default()
@@ -298,6 +341,11 @@ impl<'a> Plan<'a> {
         explanation.lexical = f64::from(blend.parts(found.lexical, found.dense).0);
         if let (Some(steered), Some(vector)) = (steered, state.vector(found.row)) {
             let share = blend.share_of_a_cosine();
+            if let Some(lifts) = search.lifts {
+                let added = lifts.each(found.row);
+                let added = added.map(|(name, added)| (name.to_owned(), share * added));
+                explanation.dials.extend(added);
+            }
             let split = steered.split(vector).unwrap_or_default();
             for (part, along) in steered.parts.iter().zip(split.iter().skip(1)) {
                 match part.kind {

@@ -9,6 +9,7 @@ use super::document::{Document, Metadata, Stored};
 use super::ids::Ids;
 use super::image::Moved;
 use super::kept::{Kept, Place};
+use super::likely::Likely;
 use super::packed::Seen;
 use super::relevance::Calibrated;
 use super::rows::Rows;
@@ -36,6 +37,7 @@ pub(crate) struct State {
     pub(crate) embedder: Option<(String, String)>,
     pub(super) rows: Rows,
     pub(super) columns: Columns,
+    pub(super) likely: Likely,
     pub(super) ids: Ids,
     pub(crate) dense: Option<DenseRows>,
     pub(crate) lexical: LexicalRows,
@@ -74,6 +76,7 @@ impl State {
             embedder: None,
             rows: Rows::default(),
             columns: Columns::default(),
+            likely: Likely::default(),
             ids: Ids::default(),
             dense: None,
             lexical: LexicalRows::new(&LexicalOptions::default())?,
@@ -170,6 +173,7 @@ impl State {
             Change::Steering { set, calibrated_on } => {
                 self.steering = Arc::new(Steering::from_bytes(set)?);
                 self.calibrated_on = *calibrated_on;
+                self.likely.retain(&self.steering);
             }
             Change::Calibration(None) => self.calibrated = None,
             Change::Calibration(Some((scale, curve))) => {
@@ -188,6 +192,7 @@ impl State {
                 let dials = Steering::from_bytes(set)?;
                 Arc::make_mut(&mut self.steering).take_dials(dials)?;
                 self.calibrated_on = *calibrated_on;
+                self.likely.retain(&self.steering);
             }
             Change::Forget(user) => {
                 Arc::make_mut(&mut self.steering).forget(user);
@@ -314,6 +319,7 @@ impl State {
             new[old as usize] = row;
         }
         self.ids.renumber(self.rows.alive().iter());
+        self.likely.renumber(self.rows.alive());
         self.rows.renumber();
         let new = |old: u32| new[old as usize];
         if let Some(dense) = &mut self.dense {

@@ -9,8 +9,9 @@ use crate::matrix::{Matrix, Rows};
 use crate::progress::Progress;
 use crate::rng::Rng;
 use crate::steering::{
-    ApplyOptions, Attribute, CalibrateOptions, CurvePoint, Feedback, LearnOptions, RetrainOptions,
-    RetrainReport, Steering, SteeringVector, Taste, TasteAt,
+    ApplyOptions, Attribute, AttributeModel, CalibrateOptions, CurvePoint, Feedback, LearnMethod,
+    LearnOptions, RetrainOptions, RetrainReport, Steering, SteeringVector, Taste, TasteAt,
+    distilled, no_model,
 };
 use std::sync::Arc;
 
@@ -18,6 +19,10 @@ use std::sync::Arc;
 const CALIBRATION_SAMPLE: usize = 5000;
 /// Fewer documents than this say nothing about how much similarity a dial costs.
 const CALIBRATION_MINIMUM: usize = 20;
+/// Documents to whose probabilities a dial is fitted; of more, a seeded sample.
+const DISTILLED: usize = 5000;
+/// Fewer documents with texts than this are no help.
+const DISTILLATION_MINIMUM: usize = 200;
 
 /// What a dial is learnt from.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +56,35 @@ pub fn learn_steering_vector(
     let positive = vectors_of(embedder, positive).map_err(|e| e.context("positive examples"))?;
     let negative = vectors_of(embedder, negative).map_err(|e| e.context("negative examples"))?;
     SteeringVector::learn(positive.rows(), negative.rows(), options)
+}
+
+/// Learns an attribute model from texts, embedded first: what a dial needs to rerank.
+///
+/// ```
+/// use rag_core::collection::learn_attribute_model;
+/// use rag_core::embedding::{Embedder, EmbedderOptions};
+/// use rag_core::steering::LearnOptions;
+/// let embedder = Embedder::built_in(&EmbedderOptions::default()).unwrap();
+/// let polite = ["could you please help me", "thank you so much for this", "would you kindly wait"];
+/// let blunt = ["help me now", "this is late", "wait"];
+/// let model =
+///     learn_attribute_model(&embedder, &polite, &blunt, &LearnOptions::default()).unwrap();
+/// let text = "could you kindly open it, please";
+/// let vector = embedder.encode_one(text).unwrap();
+/// assert!(model.probability(text, Some(&vector)).unwrap() > 0.5);
+/// ```
+pub fn learn_attribute_model(
+    embedder: &Embedder,
+    positive: &[&str],
+    negative: &[&str],
+    options: &LearnOptions,
+) -> Result<AttributeModel> {
+    let place = |what: &'static str| move |e: Error| e.context(format_args!("{what} examples"));
+    let vectors = |texts| vectors_of(Some(embedder), Examples::Texts(texts));
+    let liked = vectors(positive).map_err(place("positive"))?;
+    let disliked = vectors(negative).map_err(place("negative"))?;
+    let (positive, negative) = ((positive, liked.rows()), (negative, disliked.rows()));
+    AttributeModel::learn(positive, negative, options)
 }
 
 fn vectors_of(embedder: Option<&Embedder>, examples: Examples<'_>) -> Result<Matrix> {
@@ -97,21 +131,52 @@ impl Collection {
 
     /// Calibrates every dial on the documents here, if there are enough, and says on how many.
     fn calibrate_dials(&self, set: &mut Steering) -> Result<usize> {
-        let sample = self.calibration_sample()?;
+        let (rows, sample) = self.calibration_sample()?;
         if sample.len() < CALIBRATION_MINIMUM {
             return Ok(0);
         }
-        set.calibrate(sample.rows(), &CalibrateOptions::default())?;
         let state = self.read()?;
+        let likely = |model: &AttributeModel| state.likely_of(model, &rows);
+        let calibrate = || set.calibrate_with(sample.rows(), &likely, &CalibrateOptions::default());
+        state.soundly(calibrate)??;
         Ok(state.dense.as_ref().map_or(0, |d| d.len()))
+    }
+
+    /// Texts and unit vectors of documents that have both, at most [`DISTILLED`], the same for the
+    /// same documents and seed; `None` if there are too few to tell anything.
+    fn sampled_texts(&self, dim: usize, seed: u64) -> Result<Option<(Vec<String>, Matrix)>> {
+        let state = self.read()?;
+        let Some(dense) = state.dense.as_ref().filter(|dense| dense.dim() == dim) else {
+            return Ok(None);
+        };
+        let mut rows: Vec<u32> = state.alive().iter().collect();
+        rows.retain(|&row| dense.contains(row) && state.rows.has_text(row));
+        if rows.len() < DISTILLATION_MINIMUM {
+            return Ok(None);
+        }
+        if rows.len() > DISTILLED {
+            Rng::fork(seed, 3).shuffle(&mut rows);
+            rows.truncate(DISTILLED);
+            rows.sort_unstable();
+        }
+        let (mut texts, mut vectors) = (Vec::with_capacity(rows.len()), Matrix::zeros(0, dim));
+        for row in rows {
+            let stored = state.rows.stored(row)?;
+            let text = stored.as_ref().and_then(|stored| stored.text.as_deref());
+            texts.push(text.unwrap_or_default().to_owned());
+            let vector = state.soundly(|| state.vector(row))?;
+            vectors.push(vector.unwrap_or(&[]))?;
+        }
+        Ok(Some((texts, vectors)))
     }
 
     fn snapshot(&self) -> Result<Arc<Steering>> {
         Ok(Arc::clone(&self.read()?.steering))
     }
 
-    /// Vectors of the documents, at most [`CALIBRATION_SAMPLE`], the same for the same documents.
-    fn calibration_sample(&self) -> Result<Matrix> {
+    /// Rows and vectors of the documents, at most [`CALIBRATION_SAMPLE`], the same for the same
+    /// documents. The rows stay theirs as long as nobody writes.
+    fn calibration_sample(&self) -> Result<(Vec<u32>, Matrix)> {
         let state = self.read()?;
         let mut rows: Vec<u32> = state.alive().iter().collect();
         rows.retain(|&row| {
@@ -126,17 +191,22 @@ impl Collection {
             rows.sort_unstable();
         }
         let mut sample = Matrix::zeros(0, state.dim.unwrap_or(1));
-        for row in rows {
+        for &row in &rows {
             let vector = state.soundly(|| state.vector(row))?;
             sample.push(vector.unwrap_or(&[]))?;
         }
-        Ok(sample)
+        Ok((rows, sample))
     }
 }
 
 impl CollectionSteering<'_> {
     /// Learns a dial, calibrates it on the collection's own documents (when there are at least
     /// twenty) and keeps it under `name`. `AlreadyExists` if there is one of that name.
+    ///
+    /// From texts on both sides an attribute model is learnt too, by which the dial can rerank
+    /// ([`SteerMode::Rerank`](super::SteerMode::Rerank)). If there are two hundred documents here with text
+    /// and vector, and the method is [`LearnMethod::Auto`], the dial is fitted to what that model says of
+    /// them as well, which tells more than the examples alone.
     pub fn learn(
         &self,
         name: &str,
@@ -151,16 +221,45 @@ impl CollectionSteering<'_> {
             false => None,
         };
         let options = options.clone().name(name.to_owned());
-        let dial = learn_steering_vector(embedder.as_ref(), positive, negative, &options)?;
-        self.insert(dial)
+        let place = |what: &'static str| move |e: Error| e.context(format_args!("{what} examples"));
+        let vectors = |examples| vectors_of(embedder.as_ref(), examples);
+        let liked = vectors(positive).map_err(place("positive"))?;
+        let disliked = vectors(negative).map_err(place("negative"))?;
+        let dial = SteeringVector::learn(liked.rows(), disliked.rows(), &options)?;
+        let (Examples::Texts(positive), Examples::Texts(negative)) = (positive, negative) else {
+            return self.add(dial, None);
+        };
+        let (positive, negative) = ((positive, liked.rows()), (negative, disliked.rows()));
+        let documents = match options.method {
+            LearnMethod::Auto => self.collection.sampled_texts(dial.dim(), options.seed)?,
+            _ => None,
+        };
+        let (dial, model) = match documents {
+            Some((texts, vectors)) => {
+                let documents = (texts.as_slice(), vectors.rows());
+                distilled(&dial, positive, negative, documents, &options)?
+            }
+            None => {
+                let model = AttributeModel::learn(positive, negative, &options)?;
+                (dial, model)
+            }
+        };
+        self.add(dial, Some(model))
     }
 
     /// Keeps a dial that was learnt elsewhere, calibrated on the documents here. `AlreadyExists`
     /// if there is one of that name.
     pub fn insert(&self, dial: SteeringVector) -> Result<SteeringVector> {
+        self.add(dial, None)
+    }
+
+    fn add(&self, dial: SteeringVector, model: Option<AttributeModel>) -> Result<SteeringVector> {
         self.check_dim(Some(dial.dim()))?;
         let name = dial.name().to_owned();
-        self.keep(|set| set.insert(dial))?;
+        self.keep(|set| {
+            set.insert(dial)?;
+            set.set_attribute(&name, model)
+        })?;
         self.get(&name)
     }
 
@@ -232,14 +331,14 @@ impl CollectionSteering<'_> {
         options: &CalibrateOptions,
     ) -> Result<Vec<CurvePoint>> {
         let dial = self.get(name)?;
-        let sample = self.collection.calibration_sample()?;
+        let (_, sample) = self.collection.calibration_sample()?;
         dial.curve(sample.rows(), strengths, options)
     }
 
     /// How far each dial turns the others on the documents here; see [`Steering::cross_talk`].
     pub fn cross_talk(&self, options: &CalibrateOptions) -> Result<Vec<f64>> {
         let set = self.collection.read()?.steering.dials_only();
-        let sample = self.collection.calibration_sample()?;
+        let (_, sample) = self.collection.calibration_sample()?;
         set.cross_talk(sample.rows(), options)
     }
 
@@ -252,6 +351,37 @@ impl CollectionSteering<'_> {
     /// The dial of that name.
     pub fn get(&self, name: &str) -> Result<SteeringVector> {
         self.collection.read()?.steering.get(name).cloned()
+    }
+
+    /// The attribute model of the dial of that name, if it has one.
+    pub fn attribute(&self, name: &str) -> Result<Option<AttributeModel>> {
+        let state = self.collection.read()?;
+        Ok(state.steering.attribute(name)?.cloned())
+    }
+
+    /// Gives the dial of that name an attribute model, calibrated on the documents here, or takes its
+    /// own away.
+    pub fn set_attribute(&self, name: &str, model: Option<AttributeModel>) -> Result<()> {
+        self.keep(|set| set.set_attribute(name, model))
+    }
+
+    /// How likely each document has the attribute of the dial of that name: what reranking by it adds
+    /// up, in 0..=1. `NotFound` for an unknown id, `InvalidArgument` for a dial without an attribute
+    /// model.
+    pub fn probabilities(&self, name: &str, ids: &[impl AsRef<str>]) -> Result<Vec<f32>> {
+        let state = self.collection.read()?;
+        let Some(model) = state.steering.attribute(name)? else {
+            return Err(no_model(name));
+        };
+        let mut rows = Vec::with_capacity(ids.len());
+        for id in ids.iter().map(AsRef::as_ref) {
+            let row = state.find(id)?.ok_or_else(|| {
+                let message = format!("no document has the id \"{id}\"");
+                Error::new(crate::ErrorKind::NotFound, message)
+            })?;
+            rows.push(row);
+        }
+        state.soundly(|| state.likely_of(model, &rows))
     }
 
     /// Removes a dial.

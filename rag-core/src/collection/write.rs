@@ -309,6 +309,8 @@ impl Collection {
         let left = writer.store.as_ref().is_some_and(syncs);
         let left = if left { LEFT } else { 0 };
         self.link(left, written.saturating_mul(2).saturating_add(LINKED));
+        let state = self.shared.state.read();
+        state.unwrap_or_else(PoisonError::into_inner).keep_likely();
     }
 
     /// Puts the vectors into new places when most are empty. As many were removed since the last time as

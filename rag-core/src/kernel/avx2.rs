@@ -157,4 +157,4 @@ impl Lanes for F8 {
     }
 }
 
-row!("avx2", "avx2,fma", F8, tile 6 x 2, crate::kernel::low::AVX2, crate::kernel::codes::AVX2);
+row!("avx2", "avx2,fma", F8, tile 6 x 2, crate::kernel::low::AVX2, crate::kernel::codes::AVX2, crate::kernel::ratings::AVX2);

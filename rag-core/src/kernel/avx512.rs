@@ -128,7 +128,7 @@ impl<const HALF: bool> Lanes for F16<HALF> {
     }
 }
 
-row!("avx512", "avx512f,avx512bw,avx512dq,avx512vl", F16<false>, tile 12 x 2, crate::kernel::low::AVX512, crate::kernel::codes::AVX2);
+row!("avx512", "avx512f,avx512bw,avx512dq,avx512vl", F16<false>, tile 12 x 2, crate::kernel::low::AVX512, crate::kernel::codes::AVX2, crate::kernel::ratings::AVX512);
 
 /// The same with byte products (VNNI).
 pub(super) static VNNI: Kernels = Kernels {

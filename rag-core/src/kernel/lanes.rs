@@ -84,7 +84,7 @@ pub(super) trait Lanes: Copy {
 
 /// Makes the row of an instruction set: safe functions around entry points compiled for it.
 macro_rules! row {
-    ($name:literal, $features:literal, $lanes:ty, tile $rows:literal x $wide:literal, $low:path, $codes:path) => {
+    ($name:literal, $features:literal, $lanes:ty, tile $rows:literal x $wide:literal, $low:path, $codes:path, $ratings:path) => {
         pub(super) static KERNELS: $crate::kernel::Kernels = $crate::kernel::Kernels {
             name: $name,
             dot,
@@ -95,6 +95,7 @@ macro_rules! row {
             panel: <$lanes as $crate::kernel::lanes::Lanes>::N * $wide,
             low: &$low,
             codes: &$codes,
+            ratings: &$ratings,
         };
 
         fn dot(a: &[f32], b: &[f32]) -> f32 {

@@ -22,6 +22,7 @@ mod low;
 mod meaning;
 mod nonlinearity;
 mod packed;
+pub(crate) mod ratings;
 mod scalar;
 mod sheet;
 
@@ -69,6 +70,8 @@ pub struct Kernels {
     pub(crate) low: &'static low::Low,
     /// Products with vectors that are kept as codes.
     pub(crate) codes: &'static codes::Codes,
+    /// Passes over ratings.
+    pub(crate) ratings: &'static ratings::Ratings,
 }
 
 /// Every row that this processor can run, the best last; the first is the scalar one.

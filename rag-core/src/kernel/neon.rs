@@ -129,7 +129,7 @@ impl Lanes for F4 {
     }
 }
 
-row!("neon", "neon", F4, tile 6 x 4, crate::kernel::low::NEON, crate::kernel::codes::NEON);
+row!("neon", "neon", F4, tile 6 x 4, crate::kernel::low::NEON, crate::kernel::codes::NEON, crate::kernel::ratings::PLAIN);
 
 /// The same with byte products (FEAT_DotProd).
 pub(super) static DOT: Kernels = Kernels {

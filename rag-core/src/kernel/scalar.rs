@@ -15,6 +15,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     panel: PANEL,
     low: &super::low::SCALAR,
     codes: &super::codes::SCALAR,
+    ratings: &super::ratings::PLAIN,
 };
 
 const PANEL: usize = 16;

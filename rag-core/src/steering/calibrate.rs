@@ -35,7 +35,7 @@ const CLOSE: f64 = 1e-4;
 /// Where the search for a length begins: unit vectors of sentence embeddings end near it.
 const START: f64 = 0.2;
 /// How far, as a share, the length may be from where the first looks say.
-const REACH: f64 = 0.01;
+const REACH: f64 = 0.02;
 /// Queries in one product.
 const QUERIES_AT_ONCE: usize = 64;
 /// Scores that are looked over at once.
@@ -45,11 +45,15 @@ const LOOK: usize = 32;
 pub(super) struct Neighbourhood {
     /// Unit rows.
     documents: Vec<f32>,
+    /// Which of the rows that were given each of them is.
+    rows: Vec<usize>,
     dim: usize,
     queries: usize,
     /// The similarity of each query with every document, query by query.
     similar: Vec<f32>,
     neighbours: usize,
+    /// The mean similarity of the nearest neighbours.
+    before: f64,
     loss: f64,
 }
 
@@ -73,12 +77,11 @@ impl Neighbourhood {
             chosen.sort_unstable();
         }
         let dim = documents.dim();
-        let unit: Vec<f32> = chosen
-            .iter()
-            .filter_map(|&i| unit(documents.row(i)))
-            .flatten()
-            .collect();
-        let n = unit.len() / dim;
+        let kept = chosen.iter();
+        let kept = kept.filter_map(|&i| Some((i, unit(documents.row(i))?)));
+        let (rows, unit): (Vec<usize>, Vec<Vec<f32>>) = kept.unzip();
+        let unit = unit.concat();
+        let n = rows.len();
         if n < 3 {
             return Err(Error::invalid(format!(
                 "calibration needs at least 3 documents of a length above 0, got {n}"
@@ -108,14 +111,18 @@ impl Neighbourhood {
             Ok(similar)
         });
         let parts: Vec<Vec<f32>> = parts.into_iter().collect::<Result<_>>()?;
-        Ok(Self {
+        let mut made = Self {
             documents: unit,
+            rows,
             dim,
             queries: queries.len(),
             similar: parts.concat(),
             neighbours: options.neighbours.min((n - 1) / 2).max(1),
+            before: 0.0,
             loss: options.loss,
-        })
+        };
+        made.before = made.mean_similarity(&vec![0.0; n], 0.0);
+        Ok(made)
     }
 
     /// The length of displacement along the unit vector `direction` that costs the wanted share.
@@ -126,17 +133,9 @@ impl Neighbourhood {
     /// The factor at which a number for each document, added to the similarities, costs the wanted
     /// share.
     pub(super) fn of(&self, feature: &[f32]) -> Calibrated {
-        let before = self.mean_similarity(feature, 0.0);
         // Similarities around zero have no share to lose: at least 0.1 is taken as their size.
-        let size = before.abs().max(0.1);
-        let cost = |b: f64| (before - self.mean_similarity(feature, b)) / size;
-        let most = cost(MAX_SCALE);
-        if most <= self.loss {
-            return Calibrated {
-                scale: MAX_SCALE,
-                loss: most,
-            };
-        }
+        let size = self.before.abs().max(0.1);
+        let cost = |b: f64| (self.before - self.mean_similarity(feature, b)) / size;
         // The cost grows with about the square of the length: a look tells where to look next.
         let mut near = START;
         for _ in 0..3 {
@@ -144,27 +143,47 @@ impl Neighbourhood {
             near = (near * share.sqrt()).min(MAX_SCALE);
         }
         // It grows in steps, so that only halving finds where it first is enough.
-        let (mut low, mut high, mut found) = (0.0, MAX_SCALE, most);
-        let mut reach = REACH;
-        while high == MAX_SCALE && near * (1.0 + reach) < MAX_SCALE {
-            let lost = cost(near * (1.0 + reach));
-            if lost >= self.loss {
-                (high, found) = (near * (1.0 + reach), lost);
-            } else {
-                low = near * (1.0 + reach);
-            }
-            reach *= 4.0;
+        let around = (near * (1.0 - REACH), (near * (1.0 + REACH)).min(MAX_SCALE));
+        let short = self.shortlist(feature, around);
+        let nearly = |b: f64| (self.before - short.mean_similarity(self, b)) / size;
+        let (low, high) = (nearly(around.0), nearly(around.1));
+        if low < self.loss && high >= self.loss {
+            return self.halved(around, high, &nearly);
         }
-        reach = REACH;
-        while low == 0.0 && reach < 1.0 {
-            let lost = cost(near * (1.0 - reach));
-            if lost >= self.loss {
-                (high, found) = (near * (1.0 - reach), lost);
-            } else {
-                low = near * (1.0 - reach);
+        let mut low = 0.0;
+        let mut high = near;
+        let mut found = loop {
+            let lost = cost(high);
+            if lost >= self.loss || high == MAX_SCALE {
+                break lost;
             }
-            reach *= 4.0;
+            low = high;
+            high = (high * 2.0).min(MAX_SCALE);
+        };
+        if found < self.loss {
+            return Calibrated {
+                scale: high,
+                loss: found,
+            };
         }
+        while low == 0.0 && high > 1e-9 {
+            let lost = cost(0.5 * high);
+            if lost >= self.loss {
+                (high, found) = (0.5 * high, lost);
+            } else {
+                low = 0.5 * high;
+            }
+        }
+        self.halved((low, high), found, &cost)
+    }
+
+    /// The smallest length between two, of which the longer one costs enough, that does too.
+    fn halved(
+        &self,
+        (mut low, mut high): (f64, f64),
+        mut found: f64,
+        cost: &dyn Fn(f64) -> f64,
+    ) -> Calibrated {
         while high - low > CLOSE * high {
             let middle = 0.5 * (low + high);
             let lost = cost(middle);
@@ -178,6 +197,32 @@ impl Neighbourhood {
             scale: high,
             loss: found,
         }
+    }
+
+    /// What can be among the nearest for a length between two: scores are linear in it, so whatever
+    /// is, has at one end at least what the nearest have at their lower end.
+    fn shortlist(&self, feature: &[f32], (low, high): (f64, f64)) -> Shortlist {
+        let n = feature.len();
+        let (at_low, at_high) = (raised(feature, low), raised(feature, high));
+        let queries = threads::map(workers(8 * self.similar.len()), self.queries, &|at| {
+            let similar = &self.similar[at * n..(at + 1) * n];
+            let ends = || at_low.iter().zip(&at_high);
+            let lower: Vec<f32> = ends().map(|(l, h)| l.min(*h)).collect();
+            // The rounding of a score must leave nothing out.
+            let least = self.nearest(similar, &lower).first().map_or(0.0, |b| b.0) - 1e-5;
+            let upper = ends().map(|(l, h)| l.max(*h));
+            let rows = similar.iter().zip(upper).zip(feature);
+            rows.filter(|((s, u), _)| *s + u >= least)
+                .map(|((s, _), f)| (*s, *f))
+                .collect()
+        });
+        Shortlist(queries)
+    }
+
+    /// [`of`](Self::of) numbers by the rows that the documents were given as.
+    pub(super) fn of_rows(&self, of: &dyn Fn(usize) -> f32) -> Calibrated {
+        let feature: Vec<f32> = self.rows.iter().map(|&row| of(row)).collect();
+        self.of(&feature)
     }
 
     /// The similarity of a query and a document.
@@ -206,7 +251,7 @@ impl Neighbourhood {
         value: &(dyn Fn(usize, usize) -> f32 + Sync),
     ) -> f64 {
         let n = feature.len();
-        let raised: Vec<f32> = feature.iter().map(|f| (b * f64::from(*f)) as f32).collect();
+        let raised = raised(feature, b);
         let sums = threads::map(workers(4 * self.similar.len()), self.queries, &|at| {
             let nearest = self.nearest(&self.similar[at * n..(at + 1) * n], &raised);
             let values = nearest.iter().map(|&(_, row)| f64::from(value(at, row)));
@@ -223,8 +268,7 @@ impl Neighbourhood {
         for (block, (similar, raised)) in blocks.enumerate() {
             // Whole stretches in which nothing is good enough are passed over without branches.
             let both = similar.iter().zip(raised);
-            let top = both.fold(f32::NEG_INFINITY, |top, (s, r)| top.max(s + r));
-            if top <= least {
+            if !both.fold(false, |any, (s, r)| any | (s + r > least)) {
                 continue;
             }
             for (i, (s, r)) in similar.iter().zip(raised).enumerate() {
@@ -232,11 +276,7 @@ impl Neighbourhood {
                 if score <= least {
                     continue;
                 }
-                if best.len() == self.neighbours {
-                    best.remove(0);
-                }
-                let place = best.partition_point(|&(other, _)| other < score);
-                best.insert(place, (score, block * LOOK + i));
+                keep(&mut best, self.neighbours, (score, block * LOOK + i));
                 if best.len() == self.neighbours {
                     least = best[0].0;
                 }
@@ -244,6 +284,47 @@ impl Neighbourhood {
         }
         best
     }
+}
+
+/// Similarity and feature of the documents of each query that can be among its nearest.
+struct Shortlist(Vec<Vec<(f32, f32)>>);
+
+impl Shortlist {
+    fn mean_similarity(&self, of: &Neighbourhood, b: f64) -> f64 {
+        let mut best: Vec<(f32, usize)> = Vec::with_capacity(of.neighbours);
+        let mut sum = 0.0;
+        for rows in &self.0 {
+            best.clear();
+            for (i, &(s, f)) in rows.iter().enumerate() {
+                let score = s + (b * f64::from(f)) as f32;
+                if best.len() < of.neighbours || score > best[0].0 {
+                    keep(&mut best, of.neighbours, (score, i));
+                }
+            }
+            sum += best.iter().map(|&(_, i)| f64::from(rows[i].0)).sum::<f64>();
+        }
+        sum / (of.queries * of.neighbours) as f64
+    }
+}
+
+fn raised(feature: &[f32], b: f64) -> Vec<f32> {
+    feature.iter().map(|f| (b * f64::from(*f)) as f32).collect()
+}
+
+/// Puts one among the best, ascending, before those that are equal; of more than `most` the first
+/// goes.
+fn keep(best: &mut Vec<(f32, usize)>, most: usize, new: (f32, usize)) {
+    if best.len() < most {
+        let place = best.partition_point(|&(other, _)| other < new.0);
+        best.insert(place, new);
+        return;
+    }
+    let mut at = 0;
+    while at + 1 < best.len() && best[at + 1].0 < new.0 {
+        best[at] = best[at + 1];
+        at += 1;
+    }
+    best[at] = new;
 }
 
 /// `row` at length 1, or nothing if it has no direction.

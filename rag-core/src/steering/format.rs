@@ -8,17 +8,20 @@
 //! (2: worker and sequence), `users` u32 with 0 for none and i + 1 for user i, `kept` u8,
 //! `positions` u32 with 0 for none, `taken` f64 (2: weight and surprise), `nth` u32; `use_rating`
 //! u32, `use_dial` u32, `use_strength` f64 with one entry for each dial that was on at a rating.
-//! Tensors without rows are left out. All else is JSON under the one metadata key `ragcore`, with a
+//! `attributes` u8 has the bytes of the attribute models one after the other, as many of each dial as
+//! its part of the header says. Tensors without rows are left out. All else is JSON under the one metadata key `ragcore`, with a
 //! CRC-32 of the tensors in the order of their names.
 //!
 //! Format 1 had no sums: users are what their ratings make them, told in their order.
 
+use super::attribute::AttributeModel;
 use super::compact::Compact;
 use super::effect::Effect;
 use super::feedback::{Event, MAX_EVENTS, Told};
 use super::set::{Dial, MAX_DIALS, MAX_STRENGTH, Steering};
 use super::user::{Crowd, Rated, Sums};
 use super::vector::{MAX_NAME, SteeringVector};
+use crate::bytes::Reader;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file;
 use safetensors::SafeTensors;
@@ -62,6 +65,9 @@ struct DialHeader {
     #[serde(default)]
     loss: Option<f64>,
     generation: u64,
+    /// Bytes of its attribute model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attribute: Option<usize>,
 }
 
 #[derive(Default)]
@@ -103,6 +109,12 @@ impl Steering {
         let floats = self.dials().flat_map(|d| d.vector());
         let bytes = floats.map(|v| v.to_le_bytes());
         tensors.put("dials", Dtype::F32, vec![self.len(), dim], bytes);
+
+        let models = self.dials.values().map(|d| d.attribute.as_ref());
+        let models: Vec<Option<Vec<u8>>> = models.map(|m| m.map(|m| m.to_bytes())).collect();
+        let all = models.iter().flatten().flatten();
+        let count = all.clone().count();
+        tensors.put("attributes", Dtype::U8, vec![count], all.map(|&b| [b]));
 
         // Those of whom there are only ratings are parts of a set whose users stand elsewhere.
         let rated = self.history.iter().filter_map(|e| e.user.as_deref());
@@ -167,12 +179,14 @@ impl Steering {
         let strengths = uses.iter().map(|u| u.2.to_le_bytes());
         tensors.put("use_strength", Dtype::F64, vec![m], strengths);
 
-        let dials = self.dials.iter().map(|(name, d)| DialHeader {
+        let dials = self.dials.iter().zip(&models);
+        let dials = dials.map(|((name, d), model)| DialHeader {
             name: name.clone(),
             scale: d.vector.scale(),
             effect: d.vector.effect().map(|e| [e.value, e.low, e.high]),
             loss: d.vector.loss(),
             generation: d.generation,
+            attribute: model.as_ref().map(Vec::len),
         });
         let header = Header {
             kind: KIND.to_owned(),
@@ -279,6 +293,8 @@ fn read_dials(set: &mut Steering, header: &Header, tensors: &SafeTensors<'_>) ->
         header.dim,
         f32::from_le_bytes,
     )?;
+    let bytes = tensors.tensor("attributes").map_or(&[][..], |t| t.data());
+    let mut bytes = Reader::new(bytes);
     for (at, dial) in header.dials.iter().enumerate() {
         let row = &rows[at * header.dim..(at + 1) * header.dim];
         let effect = dial
@@ -287,15 +303,36 @@ fn read_dials(set: &mut Steering, header: &Header, tensors: &SafeTensors<'_>) ->
         let vector = SteeringVector::from_parts(&dial.name, row, dial.scale, effect)
             .map_err(|e| corrupt(format!("dial {at}: {e}")))?
             .costing(dial.loss);
+        let attribute = match dial.attribute {
+            Some(length) => Some(read_model(&mut bytes, length, header.dim)?),
+            None => None,
+        };
         let kept = Dial {
             vector,
             generation: dial.generation,
+            attribute,
         };
         if dial.name.is_empty() || set.dials.insert(dial.name.clone(), kept).is_some() {
             return Err(corrupt(format!("dial {at} has no name of its own")));
         }
     }
-    Ok(())
+    match bytes.left() {
+        0 => Ok(()),
+        more => Err(corrupt(format!(
+            "{more} bytes of no dial's attribute model"
+        ))),
+    }
+}
+
+fn read_model(bytes: &mut Reader<'_>, length: usize, dim: usize) -> Result<AttributeModel> {
+    let bytes = bytes.bytes(length).map_err(corrupt)?;
+    let model = AttributeModel::from_bytes(bytes)?;
+    match model.dim() == dim {
+        true => Ok(model),
+        false => Err(corrupt(
+            "an attribute model for vectors of another dimension",
+        )),
+    }
 }
 
 fn names_of(names: &[String]) -> Result<Vec<Arc<str>>> {

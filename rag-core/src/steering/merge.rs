@@ -149,7 +149,7 @@ fn take_over(mine: &mut Event, theirs: &Event, whose: Option<Ordering>) {
 }
 
 /// What decides between two dials of one name: an order that is total on what a dial holds.
-fn rank(dial: &Dial) -> (u64, u64, u64, Vec<u32>) {
+fn rank(dial: &Dial) -> (u64, u64, u64, Vec<u32>, Option<(u64, u64)>) {
     let ordered = |v: f64| {
         let bits = v.to_bits();
         // The bits of floats in the order of their values, as `total_cmp` has them.
@@ -160,5 +160,8 @@ fn rank(dial: &Dial) -> (u64, u64, u64, Vec<u32>) {
         dial.vector.effect().map_or(0, |e| ordered(e.value)),
         ordered(dial.vector.scale()),
         dial.vector.vector().iter().map(|v| v.to_bits()).collect(),
+        dial.attribute
+            .as_ref()
+            .map(|model| (model.fingerprint(), model.scale().to_bits())),
     )
 }

@@ -105,7 +105,7 @@ impl Steering {
             let filter = FilterOptions::default().sigma(options.sigma);
             let kept = match mad(&ratings).1 {
                 0.0 => vec![true; ratings.len()],
-                _ => filter_feedback(&ratings, &at, options.half_life, &filter)?.1,
+                _ => filter_feedback(&ratings, &at, None, options.half_life, &filter)?.kept,
             };
             report.dropped += kept.iter().filter(|k| !**k).count();
             for (at, kept) in places.into_iter().zip(kept) {

@@ -1,5 +1,6 @@
 //! [`Steering`]: a named set of dials, and the users whose ratings move queries too.
 
+use super::attribute::AttributeModel;
 use super::calibrate::{CalibrateOptions, Neighbourhood};
 use super::compact::Compact;
 use super::direction::add_scaled;
@@ -26,6 +27,8 @@ pub(super) struct Dial {
     pub(super) vector: SteeringVector,
     /// How often feedback has changed it.
     pub(super) generation: u64,
+    /// What tells how likely a text has the attribute, if it was learnt from texts.
+    pub(super) attribute: Option<AttributeModel>,
 }
 
 /// A named set of dials with the ratings of users.
@@ -180,6 +183,10 @@ impl Steering {
         self.users.keys().map(|user| &**user)
     }
 
+    pub(crate) fn user_count(&self) -> usize {
+        self.users.len()
+    }
+
     /// Whether anything is known of `user`.
     pub fn knows(&self, user: &str) -> bool {
         self.users.contains_key(user) || self.history.has(user)
@@ -205,6 +212,7 @@ impl Steering {
         let dial = Dial {
             vector,
             generation: 0,
+            attribute: None,
         };
         self.dials.insert(dial.vector.name().to_owned(), dial);
         self.dials_changed();
@@ -227,6 +235,49 @@ impl Steering {
         self.get(name)
     }
 
+    /// The attribute models of the dials that have one.
+    pub(crate) fn models(&self) -> impl Iterator<Item = &AttributeModel> {
+        self.dials
+            .values()
+            .filter_map(|dial| dial.attribute.as_ref())
+    }
+
+    /// Learns the attribute model of the dial called `name` from texts with their vectors, as
+    /// [`AttributeModel::learn`] does.
+    pub fn learn_attribute(
+        &mut self,
+        name: &str,
+        positive: (&[&str], Rows<'_>),
+        negative: (&[&str], Rows<'_>),
+        options: &LearnOptions,
+    ) -> Result<()> {
+        self.get(name)?;
+        self.check_dim(positive.1.dim())?;
+        let model = AttributeModel::learn(positive, negative, options)?;
+        self.set_attribute(name, Some(model))
+    }
+
+    /// The attribute model of the dial called `name`, if it has one; `NotFound` without such a dial.
+    pub fn attribute(&self, name: &str) -> Result<Option<&AttributeModel>> {
+        match self.dials.get(name) {
+            Some(dial) => Ok(dial.attribute.as_ref()),
+            None => Err(self.unknown(name)),
+        }
+    }
+
+    /// Gives the dial called `name` an attribute model, or takes its own away. `NotFound` without such
+    /// a dial, `DimensionMismatch` if the model is for vectors of another dimension.
+    pub fn set_attribute(&mut self, name: &str, model: Option<AttributeModel>) -> Result<()> {
+        if let Some(model) = &model {
+            self.check_dim(model.dim())?;
+        }
+        let Some(dial) = self.dials.get_mut(name) else {
+            return Err(self.unknown(name));
+        };
+        dial.attribute = model;
+        Ok(())
+    }
+
     /// Takes a dial out. `NotFound` if there is none of that name.
     pub fn remove(&mut self, name: &str) -> Result<SteeringVector> {
         let dial = self.dials.remove(name).ok_or_else(|| self.unknown(name))?;
@@ -236,11 +287,55 @@ impl Steering {
 
     /// Measures the scale of every dial on `documents` (`(n, dim)`, at least 3), as
     /// [`SteeringVector::calibrated`] does, with the similarities computed once for all.
+    ///
+    /// Attribute models keep their scale: for them the texts of the documents are needed, see
+    /// [`calibrate_with`](Self::calibrate_with).
     pub fn calibrate(&mut self, documents: Rows<'_>, options: &CalibrateOptions) -> Result<()> {
+        self.calibrate_all(documents, options, None)
+    }
+
+    /// [`calibrate`](Self::calibrate) of the attribute models too: `probabilities` says what a model
+    /// answers for each of the documents.
+    pub fn calibrate_with(
+        &mut self,
+        documents: Rows<'_>,
+        probabilities: &dyn Fn(&AttributeModel) -> Vec<f32>,
+        options: &CalibrateOptions,
+    ) -> Result<()> {
+        self.calibrate_all(documents, options, Some(probabilities))
+    }
+
+    fn calibrate_all(
+        &mut self,
+        documents: Rows<'_>,
+        options: &CalibrateOptions,
+        probabilities: Option<&dyn Fn(&AttributeModel) -> Vec<f32>>,
+    ) -> Result<()> {
         self.check_dim(documents.dim())?;
         let neighbourhood = Neighbourhood::new(documents, options)?;
+        let mut models = Vec::new();
+        if let Some(probabilities) = probabilities {
+            for (name, dial) in &self.dials {
+                let Some(model) = &dial.attribute else {
+                    continue;
+                };
+                let of = probabilities(model);
+                if of.len() != documents.len() || !of.iter().all(|p| (0.0..=1.0).contains(p)) {
+                    return Err(Error::invalid(format!(
+                        "a probability in 0..=1 is needed for each of the {} documents",
+                        documents.len()
+                    )));
+                }
+                models.push((name.clone(), model.calibrated_in(&neighbourhood, &of)));
+            }
+        }
         for dial in self.dials.values_mut() {
             dial.vector = dial.vector.calibrated_in(&neighbourhood);
+        }
+        for (name, model) in models {
+            if let Some(dial) = self.dials.get_mut(&name) {
+                dial.attribute = Some(model);
+            }
         }
         self.dials_changed();
         Ok(())

@@ -247,6 +247,17 @@ fn without_elision<'a>(word: &'a str, elisions: &[&str]) -> &'a str {
 }
 
 /// NFKC, then lower case with `ß` as `ss` and one sigma; joiners dropped, apostrophes straight.
+/// Puts a whole text into normal form: its words are then those of [`Analyzer`] for no language.
+pub(crate) fn normal_form(text: &str, out: &mut String) {
+    out.clear();
+    if text.is_ascii() {
+        out.push_str(text);
+        out.make_ascii_lowercase();
+    } else {
+        normalize(text.chars(), Language::None, out);
+    }
+}
+
 fn normalize(chars: impl Iterator<Item = char>, language: Language, out: &mut String) {
     let kept = chars.filter(|c| !matches!(c, '\u{200c}' | '\u{200d}' | '\u{ad}'));
     for (c, _) in kept.nfkc() {

@@ -12,8 +12,8 @@ mod sentences;
 mod tokens;
 mod words;
 
-pub(crate) use analyzer::Piece;
 pub use analyzer::{Analyzer, ENGLISH_STOP_WORDS, Language, StemMemo};
+pub(crate) use analyzer::{Piece, normal_form};
 pub use offsets::code_points;
 pub use sentences::{Sentences, sentences};
 pub use tokens::{TokenCounter, estimate_tokens};
