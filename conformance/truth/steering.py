@@ -370,7 +370,7 @@ def joint_cases():
             scores = [unit([dot(r, w) for r in e]) for w in v]
             g = [[0.65 * dot(v[a], v[b]) + 0.35 * dot(scores[a], scores[b]) for b in range(k)] for a in range(k)]
             values, axes = eigen(g)
-            roots = [math.sqrt(max(w, 0.05)) for w in values]
+            roots = [math.sqrt(max(w, 0.1)) for w in values]
             root = [[math.fsum(e[a] * e[b] / w for e, w in zip(axes, roots)) for b in range(k)] for a in range(k)]
             return [unit(r) for r in matmul(root, v)]
 

@@ -741,14 +741,14 @@ def joint_vectors(
     """Name, what has it and what lacks it as vectors, and the fingerprint of the model if asked."""
     sets, asked = [], None
     for name, positive, negative in joint(examples):
-        found: list[Vectors | None] = []
-        for given in (positive, negative):
-            rows, used = None, None
-            if given is not None:
-                rows, used = text_vectors(given, f"examples[{name!r}]", asked or embedder)
+        place = f"examples[{name!r}]"
+        liked, used = text_vectors(positive, place, asked or embedder)
+        asked = asked or used
+        disliked = None
+        if negative is not None:
+            disliked, used = text_vectors(negative, place, asked or embedder)
             asked = asked or used
-            found.append(rows)
-        sets.append((name, found[0], found[1]))
+        sets.append((name, liked, disliked))
     return sets, None if asked is None else asked.fingerprint
 
 
@@ -759,11 +759,12 @@ def joint(examples: Mapping[str, object]) -> list[tuple[str, object, object]]:
         raise InvalidArgument(
             f"examples must be a dict of names and what has the attribute, got {kind}"
         )
-    sets = []
+    sets: list[tuple[str, object, object]] = []
     for name, given in examples.items():
-        pair = isinstance(given, tuple) and len(given) == 2 and not is_text(given[0])
-        positive, negative = given if pair else (given, None)
-        sets.append((name, positive, negative))
+        if isinstance(given, tuple) and len(given) == 2 and not is_text(given[0]):
+            sets.append((name, given[0], given[1]))
+        else:
+            sets.append((name, given, None))
     return sets
 
 
@@ -803,8 +804,8 @@ def strengths(dials: Dials | None) -> list[tuple[str, float]]:
 def report(parts: dict[str, Any]) -> RetrainReport:
     """The plain values of the extension with names."""
     dials = [
-        DialChange(*counts, _effect(before), _effect(after), _effect(heuristic), changed)
-        for counts, before, after, heuristic, changed in parts["dials"]
+        DialChange(name, liked, not_liked, _effect(old), _effect(new), _effect(plain), changed)
+        for (name, liked, not_liked), old, new, plain, changed in parts["dials"]
     ]
     return RetrainReport(
         parts["events"],

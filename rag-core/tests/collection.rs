@@ -5,7 +5,7 @@ use rag_core::collection::{
     Batch, Collection, Examples, Fusion, Metadata, Mode, OpenOptions, Query, SearchOptions,
 };
 use rag_core::retrieval::filter::Filter;
-use rag_core::steering::LearnOptions;
+use rag_core::steering::{Application, ApplyOptions, LearnOptions};
 use rag_core::store::Durability;
 use rag_core::{ErrorKind, Rng, Rows};
 use serde_json::json;
@@ -383,6 +383,35 @@ fn a_dial_of_zero_changes_nothing_to_the_bit_and_an_unknown_one_is_named() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.message().contains("mild") && error.message().contains("kind"));
+    // A search goes where its options say that the vector goes.
+    let vector = plain.vector.clone().unwrap();
+    let mut found = vec![hits];
+    for application in Application::ALL {
+        for max_loss in [None, Some(0.3), Some(0.002)] {
+            let asked = SearchOptions::default()
+                .application(*application)
+                .max_loss(max_loss)
+                .explain(true);
+            let steered = plain.clone().options(asked).steer("kind", 6.0);
+            let hits = collection.search(&steered).unwrap();
+            let options = ApplyOptions::default()
+                .application(*application)
+                .max_loss(max_loss);
+            let steering = collection.steering();
+            let moved = steering.apply(&vector, &[("kind", 6.0)], None, &options);
+            let by_hand = collection.search(&Query::vector(moved.unwrap())).unwrap();
+            for (a, b) in hits.iter().zip(&by_hand) {
+                assert!(a.id == b.id && (a.score - b.score).abs() < 1e-5);
+                let total = a.explanation.as_ref().unwrap().total();
+                assert!((total - f64::from(a.score)).abs() < 1e-5);
+            }
+            let scores = |hits: &[rag_core::collection::Hit]| -> Vec<f32> {
+                hits.iter().map(|hit| hit.score).collect()
+            };
+            assert!(found.iter().all(|other| scores(other) != scores(&hits)));
+            found.push(hits);
+        }
+    }
     let lexical = Query::text("moon").mode(Mode::Lexical).steer("kind", 1.0);
     assert_eq!(
         collection.search(&lexical).unwrap_err().kind(),

@@ -399,7 +399,7 @@ TEST(dials_and_users_live_in_the_collection) {
   size_t talks = 0;
   OK(rag_collection_learn_joint(collection, joint, 2, both, NULL, starts, 6, rude, NULL, starts, 3, NULL, &err));
   FAILS(RAG_STATUS_ALREADY_EXISTS,
-        rag_collection_learn_joint(collection, joint, 2, both, NULL, starts, 6, NULL, NULL, NULL, 0, NULL, &err));
+        rag_collection_learn_joint(collection, joint, 2, both, NULL, starts, 6, rude, NULL, starts, 3, NULL, &err));
   OK(rag_collection_curve(collection, "apart", (double[]){0.0, 1.0}, 2, NULL, losses, gains, &err));
   CHECK(losses[0] == 0.0 && gains[1] >= 0.0);
   FAILS(RAG_STATUS_NOT_FOUND,
@@ -408,10 +408,12 @@ TEST(dials_and_users_live_in_the_collection) {
   CHECK(talks == 16);
   OK(rag_collection_remove_dial(collection, "together", &err));
   OK(rag_collection_remove_dial(collection, "apart", &err));
-  const float rows[] = {1, 0, 0.9f, 0.1f, 0, 1, 0.1f, 0.9f};
+  FAILS(RAG_STATUS_INVALID_ARGUMENT,
+        rag_collection_learn_joint(collection, joint, 2, both, NULL, starts, 6, NULL, NULL, NULL, 0, NULL, &err));
+  const float rows[] = {1, 0, 0.9f, 0.1f, 0, 1, 0.1f, 0.9f}, lacking[] = {-1, 0.5f, -0.9f, 0.6f};
   FAILS(RAG_STATUS_DIMENSION_MISMATCH,
-        rag_collection_learn_joint_vectors(collection, joint, 2, rows, (size_t[]){0, 2}, 4, NULL, NULL, 0, 2,
-                                           NULL, &err));
+        rag_collection_learn_joint_vectors(collection, joint, 2, rows, (size_t[]){0, 2}, 4, lacking,
+                                           (size_t[]){0, 2}, 2, 2, NULL, &err));
   FAILS(RAG_STATUS_ALREADY_EXISTS, rag_collection_learn(collection, "polite", kind, NULL, 3, rude,
                                                         NULL, 3, NULL, NULL, &err));
   OK(rag_collection_remove_dial(collection, "second", &err));

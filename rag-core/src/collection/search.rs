@@ -304,7 +304,10 @@ impl<'a> Plan<'a> {
             false => self.dials(),
         };
         let user = self.query.user.as_deref();
-        let options = ApplyOptions::default();
+        let asked = &self.query.options;
+        let options = ApplyOptions::default()
+            .application(asked.application)
+            .max_loss(asked.max_loss);
         state
             .steering
             .apply_explained(vector, &dials, user, &options)

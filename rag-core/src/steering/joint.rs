@@ -35,7 +35,7 @@ const BY_SCORES: f64 = 0.35;
 /// What the least share of a combination of directions in all of them counts as, at least: where
 /// attributes are told from each other only, one direction follows from the others, and what little
 /// is left of it is noise that must not be blown up.
-const LEAST: f64 = 0.05;
+const LEAST: f64 = 0.1;
 
 /// Rows, each once, with what every attribute says of them.
 struct Labelled {
@@ -50,7 +50,7 @@ impl Steering {
     ///
     /// `V = (X'X + ridge I)^-1 X'Y` over the rows `X` of all attributes, at unit length; then
     /// `G^(-1/2) V` (Loewdin, 1950) with `G` between the inner products of the directions and the
-    /// correlations of their scores, its eigenvalues at least .05: of attributes that are told from
+    /// correlations of their scores, its eigenvalues at least .1: of attributes that are told from
     /// each other only, one follows from the others. The ridge is 1 for [`LearnMethod::Auto`],
     /// [`LearnOptions::ridge`] for [`LearnMethod::RidgeLda`]; other methods know no joint form and
     /// fail. Each dial comes with its held-out effect and its calibrated length.
