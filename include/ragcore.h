@@ -2173,6 +2173,8 @@ rag_status rag_collection_drift(const rag_collection *collection,
  * longer it was. Negative times and what is not a number give 0.
  */
 double rag_rating_of_dwell(double seconds);
+
+/**
  * Learns to tell `positive` from `negative` texts and *gives* the model. Each text comes with its
  * vector, a row of `dim` floats. Lengths may be NULL if all texts are NUL-terminated. Options:
  * `folds`, `seed`.
