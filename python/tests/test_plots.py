@@ -132,7 +132,7 @@ def test_the_notebook_runs_from_pairs_to_a_personal_search() -> None:
             shown.append(eval(compile(ast.Expression(last.value), f"cell {number}", "eval"), names))
     assert names["dial"].effect.low > 0
     friendly = names["col"].search(
-        "how do I reset my password", k=1, mode="dense", steer={"friendly": 2}
+        "how do I reset my password", k=1, mode="dense", steer={"friendly": 3}
     )
     assert friendly.ids == ["reset your password, friendly"]
     assert [hit.metadata["topic"] in {"space", "chess"} for hit in names["hits"]][:4] == [True] * 4

@@ -199,9 +199,11 @@ impl Collection {
 
     /// Writes an image, if opening would have much to take in.
     pub(super) fn keep_image_fresh(&self, writer: &mut Writer) {
-        let held = self.shared.state.read();
-        let held = held.unwrap_or_else(PoisonError::into_inner);
-        let held = (held.len() + held.steering.user_count()) as u64;
+        let held = {
+            let state = self.shared.state.read();
+            let state = state.unwrap_or_else(PoisonError::into_inner);
+            (state.len() + state.steering.user_count()) as u64
+        };
         let most = MOST_BEHIND.max(held / SHARE_BEHIND).max(writer.patience);
         let wasteful = self.is_wasteful(writer);
         let due = writer.behind > most || wasteful && writer.patience == 0;
