@@ -415,7 +415,7 @@ fn read_users(
     }
     if header.crowd > 0 {
         let toward = numbers(tensors, "crowd", Dtype::F32, 1, dim, f32::from_le_bytes)?;
-        if toward.iter().any(|v| !(v.abs() <= 2.0)) {
+        if !toward.iter().all(|v| v.abs() <= 2.0) {
             return Err(corrupt("what users share makes no sense"));
         }
         let users = header.crowd;

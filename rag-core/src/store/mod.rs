@@ -117,7 +117,7 @@ pub struct Store {
 }
 
 /// What is written over what a crash has torn.
-const ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
 /// A log that was opened.
 struct OpenLog {
