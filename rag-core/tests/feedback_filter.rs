@@ -125,7 +125,7 @@ fn made(seed: u64, n: usize) -> (Vec<f64>, Vec<f64>, Vec<u64>) {
     let at = (0..n).map(|_| (1e6 * rng.uniform()).floor()).collect();
     let mut users = Vec::with_capacity(n);
     while users.len() < n {
-        let (user, times) = (rng.next_u64(), 1 + rng.below(4) as usize);
+        let (user, times) = (rng.next_u64(), 1 + rng.below(4));
         users.extend(std::iter::repeat_n(user, times.min(n - users.len())));
     }
     rng.shuffle(&mut users);
