@@ -8,7 +8,7 @@ import numpy as np
 
 from . import _core
 from ._arrays import Vectors, vector, vectors
-from ._embedding import Embedder, is_text, text_vectors
+from ._embedding import Embedder, text_vectors
 from ._texts import texts as as_texts
 from ._texts import texts_or_vectors
 from .errors import InvalidArgument
@@ -73,7 +73,7 @@ class AttributeModel:
         ``vector`` is its embedding, or theirs as (n, dim); without it that of the mean of the
         examples stands for it.
         """
-        if is_text(text):
+        if isinstance(text, str):
             row = None if vector is None else _row(vector)
             return float(self._inner.probabilities([text], row)[0])
         listed = as_texts(text, "texts")

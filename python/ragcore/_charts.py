@@ -176,9 +176,7 @@ def _svg_lines(chart: Lines) -> str:
         at = place(chart.mark[0], ys[0])[0]
         parts.append(_stroke(at, top, at, top + high, "#888888", dashed=True))
         parts.append(_text(at + 4, top + high - 6, chart.mark[1], "start", "#666666", 10))
-    for i, (line, colour) in enumerate(
-        zip(chart.lines, _colours(len(chart.lines)), strict=True)
-    ):
+    for i, (line, colour) in enumerate(zip(chart.lines, _colours(len(chart.lines)), strict=True)):
         points = [place(x, y) for x, y in zip(line.x, line.y, strict=True)]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
@@ -205,7 +203,9 @@ def _svg_grid(chart: Grid) -> str:
             )
             if side >= 24:
                 ink = "white" if abs(value) > 0.6 * most else "black"
-                parts.append(_text(x + side / 2, y + side / 2 + 4, f"{value:.2f}", "middle", ink, 10))
+                parts.append(
+                    _text(x + side / 2, y + side / 2 + 4, f"{value:.2f}", "middle", ink, 10)
+                )
     for i, name in enumerate(chart.names):
         at = (i + 0.5) * side
         parts.append(_text(left - 6, top + at + 4, _short(name, 14), "end"))

@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
+import numpy as np
+
 import ragcore as _plain
 from ragcore import (
     Calibration,

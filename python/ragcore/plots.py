@@ -39,7 +39,7 @@ def gain(
     strengths: Sequence[float] = STRENGTHS,
     backend: str = "auto",
 ) -> Any:
-    """What each dial gains of its attribute for what it costs, one line a dial, one point a strength.
+    """What each dial gains of its attribute for what it costs: a line a dial, a point a strength.
 
     ``documents``, (n, dim), play the queries; a collection has its own. Gain is the rise of the
     attribute score in the top ten, in standard deviations of the score; loss the share of the
@@ -55,7 +55,9 @@ def gain(
         points = sorted((100 * point.loss, point.gain) for point in curve)
         lines.append(Line(name, [x for x, _ in points], [y for _, y in points]))
     label = "attribute gained, standard deviations"
-    chart = Lines("What dials gain and cost", "similarity lost, %", label, lines, (3.0, "dial at 1"))
+    chart = Lines(
+        "What dials gain and cost", "similarity lost, %", label, lines, (3.0, "dial at 1")
+    )
     return draw(chart, backend)
 
 
@@ -72,7 +74,9 @@ def cross_talk(
     else:
         talk = steering.cross_talk(_needed(documents))
     names = list(_names(steering))
-    chart = Grid("Cross-talk between dials", "is moved", "is turned", names, np.asarray(talk).tolist())
+    chart = Grid(
+        "Cross-talk between dials", "is moved", "is turned", names, np.asarray(talk).tolist()
+    )
     return draw(chart, backend)
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 import ragcore as rag
 from ragcore import _charts, plots
 
@@ -23,7 +22,9 @@ def steering() -> rag.Steering:
     axes = np.eye(8)
     dials = [
         rag.SteeringVector(axes[0], name="calm & quiet", scale=0.2),
-        rag.SteeringVector(axes[1] + 0.5 * axes[0], name="a name that is longer than its place", scale=0.3),
+        rag.SteeringVector(
+            axes[1] + 0.5 * axes[0], name="a name that is longer than its place", scale=0.3
+        ),
     ]
     made = rag.Steering(dials)
     for i in range(12):

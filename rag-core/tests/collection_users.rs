@@ -111,6 +111,9 @@ fn seen(collection: &Collection) -> Seen {
     }
 }
 
+/// How a collection is left.
+type Way = fn(&Collection);
+
 #[test]
 fn users_survive_crashes_closing_images_and_compaction() {
     let folder = Folder::new("survive");
@@ -125,7 +128,7 @@ fn users_survive_crashes_closing_images_and_compaction() {
     assert!(before.moved[10][1] > 0.0, "what all share moves who is new");
     let crashed = folder.copy("survive-crashed");
     assert_eq!(seen(&crashed.open().unwrap()), before);
-    let ways: [(&str, fn(&Collection)); 3] = [
+    let ways: [(&str, Way); 3] = [
         ("closed", |c| c.close().unwrap()),
         ("image", |c| {
             c.checkpoint().unwrap();
