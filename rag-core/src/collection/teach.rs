@@ -69,9 +69,8 @@ pub fn learn_steering_vector(
 /// let blunt = ["help me now", "this is late", "wait"];
 /// let model =
 ///     learn_attribute_model(&embedder, &polite, &blunt, &LearnOptions::default()).unwrap();
-/// let text = "could you kindly open it, please";
-/// let vector = embedder.encode_one(text).unwrap();
-/// assert!(model.probability(text, Some(&vector)).unwrap() > 0.5);
+/// // A text without a vector is told by its words and letters alone.
+/// assert!(model.probability("could you kindly open it, please", None).unwrap() > 0.5);
 /// ```
 pub fn learn_attribute_model(
     embedder: &Embedder,
