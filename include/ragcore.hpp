@@ -458,7 +458,7 @@ inline std::vector<curve_point> points(span<double> strengths, const std::vector
 } // namespace detail
 
 /** What one of several dials is learnt from; without what lacks it, from what has the others. */
-template <class T> struct attribute {
+template <class T> struct attribute_examples {
   std::string name;
   T positive;
   T negative{};
@@ -485,7 +485,7 @@ template <class T> struct joined {
 
 /** Rows of one dimension, that of the first attribute. */
 struct joined_rows {
-  explicit joined_rows(const std::vector<attribute<rows>> &all)
+  explicit joined_rows(const std::vector<attribute_examples<rows>> &all)
       : dim(all.empty() ? 0 : all[0].positive.dim),
         of(all, [this](std::vector<float> &set, const rows &added) {
           if (added.size() > 0 && added.dim != dim)
@@ -642,7 +642,7 @@ public:
   }
   void remove(const std::string &name) { detail::call(rag_steering_remove, handle_.raw(), name.c_str()); }
   /** Learns several dials together and keeps them all, or none. */
-  void learn_joint(const std::vector<attribute<rows>> &attributes, const options &with = {}) {
+  void learn_joint(const std::vector<attribute_examples<rows>> &attributes, const options &with = {}) {
     detail::joined_rows all(attributes);
     detail::call(rag_steering_learn_joint, handle_.raw(), all.of.names.data(),
                  all.of.names.size(), all.of.sets[0].data(), all.of.starts[0].data(),
@@ -899,7 +899,7 @@ public:
         positive.size(), minus.data.data(), minus.lengths.data(), negative.size(), with.raw()));
   }
   /** Learns several dials together and keeps them all, or none. */
-  void learn_joint(const std::vector<attribute<texts>> &attributes, const options &with = {}) const {
+  void learn_joint(const std::vector<attribute_examples<texts>> &attributes, const options &with = {}) const {
     detail::joined<std::string> all(attributes, [](texts &set, const texts &added) {
       set.insert(set.end(), added.begin(), added.end());
       return added.size();
@@ -910,7 +910,7 @@ public:
                  minus.data.data(), minus.lengths.data(), all.starts[1].data(), all.counts[1],
                  with.raw());
   }
-  void learn_joint(const std::vector<attribute<rows>> &attributes, const options &with = {}) const {
+  void learn_joint(const std::vector<attribute_examples<rows>> &attributes, const options &with = {}) const {
     detail::joined_rows all(attributes);
     detail::call(rag_collection_learn_joint_vectors, raw(), all.of.names.data(),
                  all.of.names.size(), all.of.sets[0].data(), all.of.starts[0].data(),

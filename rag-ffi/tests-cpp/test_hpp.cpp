@@ -192,7 +192,7 @@ static void steering_arithmetic() {
 static void dials_together() {
   const std::vector<float> warm{1, 0.5f, 0.9f, 0.6f, 1.1f, 0.4f}, cold{-1, -0.5f, -0.9f, -0.6f, -1.1f, -0.4f};
   const std::vector<float> calm{0.5f, 1, 0.4f, 0.9f, 0.6f, 1.1f}, three{1, 2, 3, 4, 5, 6};
-  using of_rows = ragcore::attribute<ragcore::rows>;
+  using of_rows = ragcore::attribute_examples<ragcore::rows>;
   ragcore::steering set;
   set.learn_joint({of_rows{"warm", {warm, 2}, {cold, 2}}, of_rows{"calm", {calm, 2}}});
   CHECK(set.names() == (ragcore::texts{"calm", "warm"}));
@@ -212,7 +212,7 @@ static void dials_together() {
   THROWS("invalid_argument", ragcore::steering().learn_joint({}));
   ragcore::collection col;
   col.add({{"a", "b", "c"}, {"one fine day", "another day", "no day at all"}});
-  using of_texts = ragcore::attribute<ragcore::texts>;
+  using of_texts = ragcore::attribute_examples<ragcore::texts>;
   col.learn_joint({of_texts{"polite", kind, rude}, of_texts{"glad", {"what joy", "so happy", "hooray"}}});
   CHECK(col.dial_names() == (ragcore::texts{"glad", "polite"}) && col.cross_talk().size() == 4);
   CHECK(col.curve("glad", std::vector<double>{1.0}).size() == 1 && col.dial("glad").name() == "glad");
