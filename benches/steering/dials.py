@@ -10,9 +10,9 @@ top ten, in points, mean of the dials. Selectivity: target gain over the mean ab
 shares of the seven other emotions. ± is the 95% interval over splits.
 
 "Against neutral" learns each dial by itself from its examples and neutral ones, "against all" from
-its examples and those of everything else, "together" by `learn_joint`. Joint ridge is one regression of all eight labels on all
-examples; symmetric orthogonalisation is Loewdin's, whitening is by the
-covariance of the index, balancing is explained in `balanced`.
+its examples and those of everything else, "together" by `learn_joint`. Joint ridge is one
+regression of all eight labels on all examples; symmetric orthogonalisation is Loewdin's, whitening
+is by the covariance of the index, balancing is explained in `balanced`.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def learnt(against: str, orthogonal: bool = False) -> Directions:
 
 
 def together(neutral: bool) -> Directions:
-    """The library's dials, learnt together: each against the others, with neutral comments or not."""
+    """The library's dials, learnt together: against the others, with neutral comments or not."""
 
     def make(drawn: Drawn) -> np.ndarray:
         import ragcore

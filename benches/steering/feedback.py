@@ -9,9 +9,9 @@ deviations and median absolute deviation.
 
 Attack: 200 users give one rating each; one attacker adds 500. Votes are 1 with probability 0.30,
 and so no distance from a centre tells the attacker's 1 from others': only counting users does.
-Real ratings are normal about 0.30 with deviation 0.1, and the attacker's lie within 0.001 of 1: more
-than half of all, close together, they make outliers of the honest ones unless the median counts by
-user too. The bias is the mean less that of the 200.
+Real ratings are normal about 0.30 with deviation 0.1, and the attacker's lie within 0.001 of 1:
+more than half of all, close together, they make outliers of the honest ones unless the median
+counts by user too. The bias is the mean less that of the 200.
 
 Confidence: of the mean of n votes, by how they are split.
 
