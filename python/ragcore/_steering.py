@@ -395,13 +395,15 @@ class Steering:
         """
         liked, disliked, fingerprint = examples(positive, negative, embedder)
         if fingerprint is not None:
-            self._inner.set_model(fingerprint)
+            self._inner.check_model(fingerprint)
         core = self._inner.learn(
             name, liked, disliked, method=method, ridge=ridge, c=c, folds=folds, seed=seed
         )
         texts = told(positive, liked, "positive"), told(negative, disliked, "negative")
         if texts[0] is not None and texts[1] is not None:
             self._inner.learn_attribute(name, texts[0], texts[1], folds=folds, seed=seed)
+        if fingerprint is not None:
+            self._inner.set_model(fingerprint)
         return learnt(core)
 
     def learn_joint(
@@ -434,8 +436,10 @@ class Steering:
         """
         sets, fingerprint = joint_vectors(examples, embedder)
         if fingerprint is not None:
-            self._inner.set_model(fingerprint)
+            self._inner.check_model(fingerprint)
         cores = self._inner.learn_joint(sets, method=method, ridge=ridge, folds=folds, seed=seed)
+        if fingerprint is not None:
+            self._inner.set_model(fingerprint)
         dials = []
         for core in cores:
             dials.append(learnt(core))

@@ -298,6 +298,17 @@ def test_dials_learnt_together_leave_each_other_alone() -> None:
             rag.Steering().learn_joint(sets, method=method)
 
 
+def test_a_set_that_learnt_nothing_belongs_to_no_model(embedder: rag.Embedder) -> None:
+    steering = rag.Steering()
+    with pytest.raises(rag.InvalidArgument):
+        steering.learn("polite", ["please wait"], ["wait"], embedder=embedder)
+    with pytest.raises(rag.InvalidArgument):
+        steering.learn_joint({"polite": ["please wait", "thank you"]}, embedder=embedder)
+    assert steering.dials == [] and steering._inner.model() is None
+    steering.learn("polite", ["please wait", "thank you"], ["wait", "go"], embedder=embedder)
+    assert steering._inner.model() == embedder.fingerprint
+
+
 def test_dials_are_learnt_together_from_texts(embedder: rag.Embedder) -> None:
     things = ("tea", "a pen", "milk", "the book", "some bread")
     polite = [f"could you please bring {x}, thank you so much" for x in things]

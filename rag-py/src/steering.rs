@@ -201,6 +201,10 @@ impl Steering {
         Core::new().into()
     }
 
+    fn check_model(&self, py: Python<'_>, fingerprint: Text) -> PyResult<()> {
+        call(py, || self.0.read(|s| s.check_model(&fingerprint)))
+    }
+
     fn set_model(&self, py: Python<'_>, fingerprint: Text) -> PyResult<()> {
         call(py, || self.0.write(|s| s.set_model(&fingerprint)))
     }

@@ -145,6 +145,13 @@ impl Steering {
     /// Names the embedding model by its fingerprint. Fails with `ModelMismatch` if the set was
     /// made by another.
     pub fn set_model(&mut self, fingerprint: &str) -> Result<()> {
+        self.check_model(fingerprint)?;
+        self.model = Some(fingerprint.to_owned());
+        Ok(())
+    }
+
+    /// Fails as [`set_model`](Self::set_model) would, and changes nothing.
+    pub fn check_model(&self, fingerprint: &str) -> Result<()> {
         check_name("the fingerprint", fingerprint)?;
         match &self.model {
             Some(model) if model != fingerprint => Err(Error::new(
@@ -154,10 +161,7 @@ impl Steering {
                      again or use that model"
                 ),
             )),
-            _ => {
-                self.model = Some(fingerprint.to_owned());
-                Ok(())
-            }
+            _ => Ok(()),
         }
     }
 
