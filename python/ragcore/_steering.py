@@ -348,8 +348,8 @@ class Steering:
     >>> print(round(y / x, 3))
     0.5
 
-    An unknown user changes nothing, since every user is unknown at first; an unknown dial is an
-    error that names those there are.
+    An unknown user changes nothing, since every user is unknown at first, unless :meth:`retrain`
+    has found what all share; an unknown dial is an error that names those there are.
 
     >>> steering.apply([1.0, 0.0], user="nobody").tolist()
     [1.0, 0.0]

@@ -1,4 +1,4 @@
-//! Logistic regression: the better direction where examples are few.
+//! Logistic regression, for those who ask for it.
 
 use super::direction::{Sample, add_scaled};
 use crate::kernel::linalg::dot;

@@ -37,7 +37,8 @@ pub(super) struct Dial {
 /// A named set of dials with the ratings of users.
 ///
 /// Names of dials are listed and applied in alphabetical order. All vectors have one dimension,
-/// that of the first. An unknown user changes nothing: every user is unknown at first.
+/// that of the first. An unknown user changes nothing, since every user is unknown at first, unless
+/// [`retrain`](Self::retrain) has found what all users share.
 ///
 /// ```
 /// use rag_core::steering::{Steering, SteeringVector};

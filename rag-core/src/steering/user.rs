@@ -3,7 +3,7 @@
 //! A rating says something by how far it is from what the user's ratings usually are. The sum of
 //! what was rated, each by its surprise, points where the ratings rise: the step of a linear
 //! regression from nothing (Bayesian, with a flat prior on items and a stronger one on the span of
-//! the dials, which name what people want; the covariance of items was found to change nothing).
+//! the dials, which name what people want).
 //! Only sums are kept, fading with each new rating, so that a user takes two bytes a dimension
 //! however long their history is, and states of several workers add up.
 
