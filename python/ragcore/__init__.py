@@ -35,12 +35,21 @@ from ._hits import Document, Hit, Hits
 from ._lexical import LexicalIndex
 from ._ranking import fuse, mmr
 from ._routing import (
+    Considered,
     Decision,
+    RouteHealth,
     Router,
+    Spoken,
+    Why,
+    aiq,
+    apgr,
+    cpt,
     crowding_distance,
     hypervolume,
     nondominated_sort,
     pareto_front,
+    pgr,
+    routing_curve,
 )
 from ._steering import (
     CurvePoint,
@@ -92,6 +101,7 @@ __all__ = [
     "Collection",
     "CollectionSteering",
     "Comparison",
+    "Considered",
     "Corrupt",
     "CurvePoint",
     "Decision",
@@ -122,7 +132,9 @@ __all__ = [
     "ReadOnly",
     "Report",
     "RetrainReport",
+    "RouteHealth",
     "Router",
+    "Spoken",
     "Steering",
     "SteeringVector",
     "Taste",
@@ -132,8 +144,12 @@ __all__ = [
     "Unsupported",
     "Upstream",
     "ValueEstimate",
+    "Why",
     "__version__",
+    "aiq",
+    "apgr",
     "compare_runs",
+    "cpt",
     "crowding_distance",
     "errors",
     "evaluate",
@@ -144,9 +160,11 @@ __all__ = [
     "nondominated_sort",
     "open",
     "pareto_front",
+    "pgr",
     "rating_of_dwell",
     "read_qrels",
     "read_run",
+    "routing_curve",
 ]
 
 

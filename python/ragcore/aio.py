@@ -43,7 +43,10 @@ __all__ = [
     "Router",
     "Steering",
     "SteeringVector",
+    "aiq",
+    "apgr",
     "compare_runs",
+    "cpt",
     "crowding_distance",
     "evaluate",
     "filter_feedback",
@@ -53,9 +56,11 @@ __all__ = [
     "nondominated_sort",
     "open",
     "pareto_front",
+    "pgr",
     "rating_of_dwell",
     "read_qrels",
     "read_run",
+    "routing_curve",
 ]
 
 
@@ -233,6 +238,11 @@ pareto_front: Any = _function(_plain.pareto_front)
 nondominated_sort: Any = _function(_plain.nondominated_sort)
 crowding_distance: Any = _function(_plain.crowding_distance)
 hypervolume: Any = _function(_plain.hypervolume)
+routing_curve: Any = _function(_plain.routing_curve)
+aiq: Any = _function(_plain.aiq)
+pgr: Any = _function(_plain.pgr)
+apgr: Any = _function(_plain.apgr)
+cpt: Any = _function(_plain.cpt)
 evaluate: Any = _function(_plain.evaluate)
 compare_runs: Any = _function(_plain.compare_runs)
 read_qrels: Any = _function(_plain.read_qrels)

@@ -46,6 +46,7 @@ from ragcore import (
     Hits,
     Report,
     RetrainReport,
+    RouteHealth,
     Taste,
     TasteAt,
     ValueEstimate,

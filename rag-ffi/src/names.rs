@@ -11,9 +11,12 @@ macro_rules! option_names {
 }
 
 option_names! {
+    RAG_OPT_ALWAYS = "always";
     RAG_OPT_APPLICATION = "application";
+    RAG_OPT_AT = "at";
     RAG_OPT_B = "b";
     RAG_OPT_BM25_WEIGHT = "bm25_weight";
+    RAG_OPT_BUDGET = "budget";
     RAG_OPT_C = "c";
     RAG_OPT_DEVICE = "device";
     RAG_OPT_DIM = "dim";
@@ -24,6 +27,8 @@ option_names! {
     RAG_OPT_EXACT = "exact";
     RAG_OPT_EXPLAIN = "explain";
     RAG_OPT_EXPLORATION = "exploration";
+    RAG_OPT_EXPLORE = "explore";
+    RAG_OPT_FIRST_BACKOFF_S = "first_backoff_s";
     RAG_OPT_FOLDS = "folds";
     RAG_OPT_FORGET_LEARNT = "forget_learnt";
     RAG_OPT_FUSION = "fusion";
@@ -37,6 +42,7 @@ option_names! {
     RAG_OPT_LANGUAGE = "language";
     RAG_OPT_LEVEL = "level";
     RAG_OPT_LOG_SIZE = "log_size";
+    RAG_OPT_LONGEST_BACKOFF_S = "longest_backoff_s";
     RAG_OPT_LOSS = "loss";
     RAG_OPT_MAX_BATCH = "max_batch";
     RAG_OPT_MAX_DOCUMENTS = "max_documents";
@@ -67,6 +73,8 @@ option_names! {
     RAG_OPT_STEER_MODE = "steer_mode";
     RAG_OPT_TEST = "test";
     RAG_OPT_THREADS = "threads";
+    RAG_OPT_THRESHOLD = "threshold";
+    RAG_OPT_TRADE = "trade";
 }
 
 #[cfg(test)]
@@ -82,6 +90,7 @@ mod tests {
     use rag_core::retrieval::diversity::MmrOptions;
     use rag_core::retrieval::fusion::FuseOptions;
     use rag_core::retrieval::lexical::LexicalOptions;
+    use rag_core::routing::{RouteSettings, RouterOptions};
     use rag_core::steering::{
         ApplyOptions, CalibrateOptions, FilterOptions, LearnOptions, RetrainOptions,
     };
@@ -109,6 +118,8 @@ mod tests {
             OpenOptions::NAMES,
             ReembedOptions::NAMES,
             RetrainOptions::NAMES,
+            RouteSettings::NAMES,
+            RouterOptions::NAMES,
             SearchOptions::NAMES,
         ];
         let wanted: BTreeSet<&str> = tables.into_iter().flatten().copied().collect();

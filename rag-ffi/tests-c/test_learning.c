@@ -380,13 +380,14 @@ TEST(a_router_chooses_learns_and_is_kept) {
   rag_router *router = NULL, *copy = NULL;
   rag_decision *decision = NULL;
   rag_strings *front = NULL;
+  rag_options *cheap = NULL;
   uint64_t id = 0;
   double cost = 0.0;
-  OK(rag_router_new(objectives, 2, 0, &router, &err));
+  OK(rag_router_new(objectives, 2, 0, NULL, &router, &err));
   OK(rag_router_add(router, "small", objectives, small, 2, &err));
   OK(rag_router_add(router, "large", objectives, large, 2, &err));
   FAILS(RAG_STATUS_ALREADY_EXISTS, rag_router_add(router, "large", objectives, large, 2, &err));
-  OK(rag_router_route(router, NULL, 0, objectives, weights, 2, NULL, NULL, 0, false, &decision, &err));
+  OK(rag_router_route(router, NULL, 0, objectives, weights, 2, NULL, 0, NULL, &decision, &err));
   CHECK_STR(rag_decision_name(decision), "large");
   OK(rag_decision_id(decision, &id, &err));
   OK(rag_decision_front(decision, &front, &err));
@@ -397,12 +398,15 @@ TEST(a_router_chooses_learns_and_is_kept) {
   OK(rag_router_observe(router, id, objectives, large, 2, &err));
   FAILS(RAG_STATUS_NOT_FOUND, rag_router_observe(router, id, objectives, large, 2, &err));
   rag_decision_free(decision);
-  OK(rag_router_route(router, NULL, 0, objectives, weights, 2, &budget, NULL, 0, false, &decision, &err));
+  OK(rag_options_new(&cheap, &err));
+  OK(rag_options_set_f64(cheap, RAG_OPT_BUDGET, budget, &err));
+  OK(rag_router_route(router, NULL, 0, objectives, weights, 2, NULL, 0, cheap, &decision, &err));
+  rag_options_free(cheap);
   CHECK_STR(rag_decision_name(decision), "small");
   rag_decision_free(decision);
   decision = NULL;
-  FAILS(RAG_STATUS_NOT_FOUND, rag_router_route(router, NULL, 0, NULL, NULL, 0, NULL, routes, 2, false,
-                                               &decision, &err));
+  FAILS(RAG_STATUS_NOT_FOUND, rag_router_route(router, NULL, 0, NULL, NULL, 0, routes, 2, NULL, &decision,
+                                               &err));
   const float queries[] = {1, 0, 0, 1};
   const char *of[] = {"small", "large"}, *what[] = {"quality", "quality"};
   const double outcomes[] = {0.9, 0.1, 0.2, (double)NAN};

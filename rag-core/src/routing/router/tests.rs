@@ -1,6 +1,7 @@
 //! The router's promises, for random routes, weights and data.
 
 use super::*;
+use crate::routing::pareto_front;
 use crate::{ErrorKind, Rng, Rows};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
