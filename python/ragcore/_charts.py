@@ -26,6 +26,8 @@ class Line:
     name: str
     x: Sequence[float]
     y: Sequence[float]
+    #: Whether a line runs through the points.
+    joined: bool = True
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,10 @@ def _matplotlib(chart: Lines | Grid) -> Any:
     figure, axes = plt.subplots(figsize=(WIDTH / 100, HEIGHT / 100), layout="constrained")
     if isinstance(chart, Lines):
         for line, colour in zip(chart.lines, _colours(len(chart.lines)), strict=True):
-            axes.plot(line.x, line.y, label=line.name, color=colour, marker="o", markersize=3)
+            style = "-" if line.joined else ""
+            axes.plot(
+                line.x, line.y, style, label=line.name, color=colour, marker="o", markersize=3
+            )
         if chart.mark is not None:
             axes.axvline(chart.mark[0], color="#888888", linestyle="--", linewidth=1)
             axes.annotate(
@@ -120,8 +125,8 @@ def _plotly(chart: Lines | Grid) -> Any:
     if isinstance(chart, Lines):
         for line, colour in zip(chart.lines, _colours(len(chart.lines)), strict=True):
             figure.add_scatter(
-                x=list(line.x), y=list(line.y), name=line.name, mode="lines+markers",
-                line={"color": colour},
+                x=list(line.x), y=list(line.y), name=line.name,
+                mode="lines+markers" if line.joined else "markers", line={"color": colour},
             )  # fmt: skip
         if chart.mark is not None:
             figure.add_vline(x=chart.mark[0], line_dash="dash", annotation_text=chart.mark[1])
@@ -179,10 +184,16 @@ def _svg_lines(chart: Lines) -> str:
     for i, (line, colour) in enumerate(zip(chart.lines, _colours(len(chart.lines)), strict=True)):
         points = [place(x, y) for x, y in zip(line.x, line.y, strict=True)]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        if line.joined:
+            parts.append(
+                f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
+            )
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>' for x, y in points]
         at = top + 8 + 18 * i
-        parts.append(_stroke(left + wide + 12, at, left + wide + 32, at, colour, width=2))
+        if line.joined:
+            parts.append(_stroke(left + wide + 12, at, left + wide + 32, at, colour, width=2))
+        else:
+            parts.append(f'<circle cx="{left + wide + 22}" cy="{at}" r="3" fill="{colour}"/>')
         parts.append(_text(left + wide + 38, at + 4, _short(line.name, 16), "start"))
     return "".join(parts) + _labels(chart, left + wide / 2, top + high / 2)
 

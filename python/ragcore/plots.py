@@ -1,4 +1,4 @@
-"""Pictures of what dials do and of where users go.
+"""Pictures of what dials do, of where users go, and of what routers reach.
 
 Each function gives a Matplotlib figure if Matplotlib is installed, else one of Plotly, else an
 :class:`Svg` that notebooks show and that can be saved; ``backend`` asks for one of them.
@@ -15,17 +15,18 @@ Each function gives a Matplotlib figure if Matplotlib is installed, else one of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ._charts import Grid, Line, Lines, Svg, draw
 from ._dials import CollectionSteering
+from ._routing import routing_curve
 from ._steering import Steering
 from .errors import InvalidArgument
 
-__all__ = ["Svg", "cross_talk", "drift", "gain"]
+__all__ = ["Svg", "cross_talk", "drift", "gain", "routing"]
 
 #: Strengths at which a dial is measured.
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
@@ -106,6 +107,31 @@ def drift(
     lines.append(Line("unnamed share", list(count), [step.taste.unnamed for step in steps]))
     chart = Lines(f"What moves the queries of {user}", "ratings", "strength of dial", lines)
     return draw(chart, backend)
+
+
+def routing(
+    routers: Mapping[str, tuple[object, object]],
+    *,
+    routes: Mapping[str, tuple[float, float]] | None = None,
+    backend: str = "auto",
+) -> Any:
+    """What routers reach for what they cost: the hull of each one's points, a line a router.
+
+    ``routers`` maps names to costs and qualities, (n,) each: one point a setting, means over the
+    same queries. ``routes`` maps the routes to what each costs and earns when it gets everything;
+    they are dots, and a router is worth something above the line through the best of them.
+    """
+    lines = []
+    for name, (costs, qualities) in routers.items():
+        hull = routing_curve(costs, qualities)
+        lines.append(Line(name, [cost for cost, _ in hull], [quality for _, quality in hull]))
+    if routes:
+        alone = list(routes.values())
+        hull = routing_curve([cost for cost, _ in alone], [quality for _, quality in alone])
+        lines.append(Line("lots, at best", [c for c, _ in hull], [q for _, q in hull]))
+        dots = Line("one route", [c for c, _ in alone], [q for _, q in alone], joined=False)
+        lines.append(dots)
+    return draw(Lines("What routers reach", "mean cost", "mean quality", lines), backend)
 
 
 def _names(steering: Steering | CollectionSteering) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 import ragcore as rag
 from ragcore import _charts, plots
 
-NOTEBOOK = Path(__file__).resolve().parents[2] / "examples" / "python" / "steering.ipynb"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "python"
 
 
 @pytest.fixture
@@ -64,6 +64,20 @@ def test_drift_has_a_point_for_each_rating(steering) -> None:
     assert (count(root, "polyline"), count(root, "circle")) == (3, 36)
     with pytest.raises(rag.InvalidArgument, match="no ratings of the user 'bob'"):
         plots.drift(steering, "bob", backend="svg")
+
+
+def test_routing_has_a_hull_for_each_router_and_a_dot_for_each_route() -> None:
+    routers = {"ours": ([1.0, 2.0, 4.0], [0.5, 0.8, 0.9]), "theirs": ([1.0, 4.0], [0.5, 0.8])}
+    routes = {"small": (1.0, 0.5), "middle": (3.0, 0.6), "large": (4.0, 0.85)}
+    root = parsed(plots.routing(routers, routes=routes, backend="svg"))
+    # Hulls of 3 and 2 points, that of the routes of 2, and 3 dots with one in the legend.
+    assert (count(root, "polyline"), count(root, "circle")) == (3, 3 + 2 + 2 + 3 + 1)
+    assert "one route" in " ".join(root.itertext())
+    for circle in root.iter("{http://www.w3.org/2000/svg}circle"):
+        assert 0 <= float(circle.get("cx", "")) <= _charts.WIDTH
+        assert 0 <= float(circle.get("cy", "")) <= _charts.HEIGHT
+    with pytest.raises(rag.InvalidArgument):
+        plots.routing({"none": ([], [])}, backend="svg")
 
 
 def test_everything_stays_within_the_picture(steering, documents, tmp_path: Path) -> None:
@@ -118,8 +132,9 @@ def test_ticks_are_round_and_hold_everything(values: list[float], want: list[flo
         assert ticks == want
 
 
-def test_the_notebook_runs_from_pairs_to_a_personal_search() -> None:
-    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+def run(notebook: str) -> tuple[dict[str, Any], list[Any]]:
+    """What a notebook leaves behind, and what its cells show."""
+    cells = json.loads((EXAMPLES / notebook).read_text(encoding="utf-8"))["cells"]
     names: dict[str, Any] = {}
     shown = []
     for number, cell in enumerate(cells):
@@ -131,6 +146,11 @@ def test_the_notebook_runs_from_pairs_to_a_personal_search() -> None:
         exec(compile(tree, f"cell {number}", "exec"), names)
         if last is not None:
             shown.append(eval(compile(ast.Expression(last.value), f"cell {number}", "eval"), names))
+    return names, shown
+
+
+def test_the_notebook_runs_from_pairs_to_a_personal_search() -> None:
+    names, shown = run("steering.ipynb")
     assert names["dial"].effect.low > 0
     friendly = names["col"].search(
         "how do I reset my password", k=1, mode="dense", steer={"friendly": 3}
@@ -138,3 +158,14 @@ def test_the_notebook_runs_from_pairs_to_a_personal_search() -> None:
     assert friendly.ids == ["reset your password, friendly"]
     assert [hit.metadata["topic"] in {"space", "chess"} for hit in names["hits"]][:4] == [True] * 4
     assert shown[-1] == (True, 0)
+
+
+def test_the_notebook_runs_from_logs_to_a_routed_service() -> None:
+    names, shown = run("routing.ipynb")
+    span = names["span"]
+    reached = {name: rag.aiq(*points, range=span) for name, points in names["routers"].items()}
+    assert reached["learned"] > rag.aiq(*names["alone"], range=span) + 0.02
+    third = names["third"]
+    assert names["chosen"][-third:].count("coder") < names["chosen"][:third].count("coder")
+    assert names["probe"].name == names["first"].name
+    assert shown[-1] == 241

@@ -5,6 +5,7 @@ static const struct {
   const char *operation;
   runner run;
 } runners[] = {
+    {"aiq", run_aiq},
     {"bandit_estimates", run_bandit_estimates},
     {"bandit_evaluate", run_bandit_evaluate},
     {"calibrate", run_calibrate},
@@ -18,12 +19,16 @@ static const struct {
     {"evaluate", run_evaluate},
     {"filter_feedback", run_filter_feedback},
     {"filter_match", run_filter_match},
+    {"gap_recovered", run_gap_recovered},
     {"hypervolume", run_hypervolume},
     {"lexical", run_lexical},
     {"mmr", run_mmr},
     {"nondominated_sort", run_nondominated_sort},
     {"pareto_front", run_pareto_front},
     {"route", run_route},
+    {"route_health", run_route_health},
+    {"route_policy", run_route_policy},
+    {"routing_curve", run_routing_curve},
     {"rrf_fuse", run_rrf_fuse},
     {"steering_apply", run_steering_apply},
     {"steering_arithmetic", run_steering_arithmetic},

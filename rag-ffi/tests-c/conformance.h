@@ -51,6 +51,7 @@ void expect_texts(outcome *got, const char *field, const rag_strings *values);
 #define RUNNER(name)                                                                               \
   rag_status run_##name(const json *inputs, const json *options, outcome *got, rag_error **err)
 
+RUNNER(aiq);
 RUNNER(bandit_estimates);
 RUNNER(bandit_evaluate);
 RUNNER(calibrate);
@@ -64,12 +65,16 @@ RUNNER(dense_search);
 RUNNER(evaluate);
 RUNNER(filter_feedback);
 RUNNER(filter_match);
+RUNNER(gap_recovered);
 RUNNER(hypervolume);
 RUNNER(lexical);
 RUNNER(mmr);
 RUNNER(nondominated_sort);
 RUNNER(pareto_front);
 RUNNER(route);
+RUNNER(route_health);
+RUNNER(route_policy);
+RUNNER(routing_curve);
 RUNNER(rrf_fuse);
 RUNNER(steering_apply);
 RUNNER(steering_arithmetic);

@@ -12,6 +12,17 @@ use std::collections::BTreeMap;
 
 /// The most queries that are kept to learn from.
 pub const MAX_EXAMPLES: usize = 20_000;
+/// With very many routes fewer queries are kept: so many cells at most.
+const MAX_CELLS: usize = 20_000_000;
+
+/// The most queries that are kept with so many columns.
+pub(super) fn room(columns: usize) -> usize {
+    (MAX_CELLS / columns.max(1)).clamp(1, MAX_EXAMPLES)
+}
+
+fn width(columns: &Columns) -> usize {
+    columns.values().map(BTreeMap::len).sum()
+}
 
 /// Outcomes of one route in one objective for one query.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -100,7 +111,7 @@ impl Examples {
         let mut keys: Vec<u64> = self.keys.iter().chain(&other.keys).copied().collect();
         keys.sort_unstable();
         keys.dedup();
-        keys.truncate(MAX_EXAMPLES);
+        keys.truncate(room(width(&self.columns).max(width(&other.columns))));
         let places = |of: &[u64]| -> Vec<Option<usize>> {
             of.iter().map(|k| keys.binary_search(k).ok()).collect()
         };
@@ -163,10 +174,11 @@ impl Examples {
     }
 
     fn cut(&mut self) {
-        self.keys.truncate(MAX_EXAMPLES);
-        self.queries.truncate(MAX_EXAMPLES);
+        let most = room(width(&self.columns));
+        self.keys.truncate(most);
+        self.queries.truncate(most);
         for cells in self.columns.values_mut().flat_map(BTreeMap::values_mut) {
-            cells.truncate(MAX_EXAMPLES);
+            cells.truncate(most);
         }
     }
 

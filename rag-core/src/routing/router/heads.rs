@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 /// Neighbours within the width of each kernel.
 const WIDTHS: [usize; 3] = [8, 32, 128];
 /// What one neighbour's outcome weighs against the mean of all.
-const HOLD: f32 = 1.0;
+const HOLD: f32 = 4.0;
 /// The names of the heads, in order.
 pub(super) const HEADS: [&str; 4] = ["nearest 8", "nearest 32", "nearest 128", "ridge"];
 /// A mixture before anything was held against it, and how many outcomes that belief is worth.
@@ -24,6 +24,10 @@ const MIXTURE: [f64; 4] = [0.0, 0.5, 0.0, 0.5];
 const MIXTURE_WEIGHT: f64 = 5.0;
 /// So many examples are left out, one at a time, to weigh the heads.
 const HELD_OUT: usize = 2_000;
+/// Fewer with very many routes.
+const HELD_CELLS: usize = 4_000_000;
+/// With fewer outcomes there is no line.
+const LINE_FROM: f64 = 8.0;
 /// No example counts more often than this.
 const MOST_COUNT: u32 = 100;
 
@@ -31,6 +35,8 @@ const MOST_COUNT: u32 = 100;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Said {
     pub heads: [f64; 4],
+    /// How many outcomes the widest kernel saw.
+    pub mass: f64,
     pub mean: f64,
 }
 
@@ -182,6 +188,7 @@ impl Heads {
             }
             for ((said, s), m) in out.iter_mut().zip(&desk.sums).zip(&desk.masses) {
                 said.heads[head] = f64::from(s / m);
+                said.mass = f64::from(m - HOLD);
             }
         }
     }
@@ -196,7 +203,8 @@ impl Heads {
             }
         }
         // Examples come in the order of a hash, so the first are as good as drawn by lot.
-        let held: Vec<u32> = (0..n.min(HELD_OUT) as u32).collect();
+        let most = HELD_OUT.min((HELD_CELLS / wide.max(1)).max(64));
+        let held: Vec<u32> = (0..n.min(most) as u32).collect();
         let mut said = vec![Said::default(); held.len() * wide];
         let mut desk = Desk::default();
         for row in &held {
@@ -216,6 +224,9 @@ impl Heads {
         }
         for (counts, members) in groups {
             let weights: Vec<f64> = counts.iter().map(|w| f64::from(*w)).collect();
+            if weights.iter().sum::<f64>() < LINE_FROM {
+                continue;
+            }
             let gram = Gram::new(&sketches, size, &weights);
             let mut best = vec![f64::INFINITY; members.len()];
             for lines in STRENGTHS.iter().filter_map(|s| gram.lines(*s)) {
@@ -314,6 +325,12 @@ impl Column {
 
     fn mix(&self, heads: &[f64; 4]) -> f64 {
         self.mixture.iter().zip(heads).map(|(a, h)| a * h).sum()
+    }
+
+    /// The standard deviation of what the heads say where they saw so many outcomes.
+    pub fn sd(&self, mass: f64) -> f64 {
+        let boldness = self.mixture.iter().sum::<f64>().min(1.0);
+        boldness * self.error / (1.0 + mass).sqrt()
     }
 
     /// A deviation as an outcome, within what was seen.

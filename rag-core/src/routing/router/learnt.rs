@@ -1,5 +1,6 @@
 //! What follows from examples, priors and observed decisions; made anew when it is read back.
 
+use super::examples::{self, Cell, Columns, Examples, Join};
 use super::heads::{Desk, HEADS, Heads, Said};
 use super::log::Made;
 use super::query::{Lens, Query};
@@ -24,6 +25,8 @@ struct Slot {
     residual: Residual,
     solved: Option<Posterior>,
     column: Option<usize>,
+    /// Outcomes that were fitted, those of the log not counted.
+    fitted: f64,
 }
 
 /// Everything that is derived.
@@ -106,6 +109,7 @@ impl Learnt {
     ) -> Option<Belief> {
         let slot = self.slots.get(name).and_then(|s| s.get(o));
         let column = slot.and_then(|s| s.column);
+        let fitted = slot.map_or(0.0, |s| s.fitted);
         let base = self.base(column, prior, &seen.said);
         let (mut low, mut high) = (
             base.unwrap_or(f64::INFINITY),
@@ -115,10 +119,12 @@ impl Learnt {
             (Some(c), Some(heads)) => {
                 let column = &heads.columns[c];
                 (low, high) = (column.low, column.high);
-                Some(Anchor {
-                    spread: column.error,
-                    examples: column.count,
-                })
+                Some(Anchor::learnt(
+                    column.error,
+                    column.count,
+                    prior.unwrap_or(column.mean),
+                    fitted,
+                ))
             }
             _ => base.map(Anchor::guess),
         };
@@ -130,7 +136,10 @@ impl Learnt {
             (low, high) = (low.min(a), high.max(b));
         }
         let solved = slot.solved.as_ref()?;
-        let (residual, sd) = (solved.mean(&seen.z), solved.sd(&seen.z));
+        let (residual, mut sd) = (solved.mean(&seen.z), solved.sd(&seen.z));
+        if let (Some(c), Some(heads)) = (column, &self.heads) {
+            sd = sd.hypot(heads.columns[c].sd(seen.said[c].mass));
+        }
         // A line leaves the possible, a negative cost say, where there are no data.
         let whole = (base.unwrap_or(0.0) + residual).clamp(low, high);
         Some(Belief {
@@ -181,15 +190,51 @@ impl Router {
             lens: self.dim.map(Lens::new),
             ..Learnt::default()
         };
-        if self.examples.len() > 0 {
+        let observed = self.observed();
+        let all = match &observed {
+            None => &self.examples,
+            Some(all) => all,
+        };
+        if all.len() > 0 {
             let lens = learnt.lens.get_or_insert_with(|| Lens::new(1));
             let prior = |route: &str, objective: &str| {
                 self.routes.get(route)?.priors.get(objective).copied()
             };
-            learnt.heads = Some(Heads::new(&self.examples, lens, prior));
+            learnt.heads = Some(Heads::new(all, lens, prior));
         }
+        self.fresh = self.log.values().filter(|made| !made.learnt).count();
         self.learnt = learnt;
         self.relearn_residuals();
+    }
+
+    /// The examples with those that the log has become; `None` if it has become none.
+    fn observed(&self) -> Option<Examples> {
+        let mut routes: Vec<&str> = Vec::new();
+        let mut learnt: Vec<&Made> = self.log.values().filter(|made| made.learnt).collect();
+        if learnt.is_empty() {
+            return None;
+        }
+        routes.extend(learnt.iter().map(|made| made.name.as_str()));
+        routes.sort_unstable();
+        routes.dedup();
+        let most = examples::room(routes.len() * self.objectives.len());
+        learnt.drain(..learnt.len().saturating_sub(most));
+        let mut columns = Columns::new();
+        for (i, made) in learnt.iter().enumerate() {
+            for (objective, outcome) in &made.outcomes {
+                let of_route = columns.entry(made.name.clone()).or_default();
+                let cells = of_route.entry(objective.clone()).or_default();
+                cells.resize(learnt.len(), Cell::default());
+                cells[i] = Cell {
+                    mean: *outcome,
+                    count: 1,
+                };
+            }
+        }
+        let queries = learnt.iter().map(|made| made.query.clone()).collect();
+        let mut all = self.examples.clone();
+        all.unite(&Examples::of(queries, columns), Join::Add);
+        Some(all)
     }
 
     /// Makes the residuals anew from the decisions that are held.
@@ -215,8 +260,11 @@ impl Router {
     /// Makes place for what will be learnt of a route.
     pub(super) fn make_slots(&mut self, name: &str) {
         let heads = self.learnt.heads.as_ref();
+        let examples = self.examples.columns.get(name);
+        let count = |cells: &Vec<Cell>| cells.iter().map(|c| f64::from(c.count)).sum();
         let slot = |objective: &String| Slot {
             column: heads.and_then(|h| h.place(name, objective)),
+            fitted: examples.and_then(|e| e.get(objective)).map_or(0.0, count),
             ..Slot::default()
         };
         let slots = self.objectives.iter().map(slot).collect();

@@ -63,6 +63,8 @@ pub(super) struct Made {
     pub preference: BTreeMap<String, f64>,
     pub outcomes: BTreeMap<String, f64>,
     pub propensity: Propensity,
+    /// Whether it has become an example.
+    pub learnt: bool,
     /// What examples and priors said of each objective then; made anew when they change.
     pub base: Base,
 }

@@ -53,6 +53,9 @@ pub const MAX_OUTSTANDING: usize = 100_000;
 /// Outcomes and priors may have this size.
 pub const MAX_OUTCOME: f64 = 1e12;
 const MAX_ROUTER_OBJECTIVES: usize = 16;
+/// So many observed decisions, and this part of what was learnt from before, become examples together.
+const LESSON: usize = 32;
+const LESSON_SHARE: usize = 4;
 const MAX_NAME: usize = 256;
 
 /// What was observed: route -> objective -> one number for each query, NaN where not observed.
@@ -123,6 +126,8 @@ pub struct Router {
     log: BTreeMap<LogKey, Made>,
     /// Those in the log that were made here and wait for more.
     open: BTreeMap<u64, LogKey>,
+    /// Decisions observed since examples were last made of the log.
+    fresh: usize,
     learnt: Learnt,
 }
 
@@ -163,6 +168,7 @@ impl Router {
             pending: BTreeMap::new(),
             log: BTreeMap::new(),
             open: BTreeMap::new(),
+            fresh: 0,
             learnt: Learnt::default(),
         })
     }
@@ -355,11 +361,17 @@ impl Router {
         if made.outcomes.len() < self.objectives.len() {
             self.open.insert(id, key);
         }
+        let first = made.outcomes.len() == outcomes.len();
         self.log.insert(key, made);
-        // Forgotten by the lot, since what was learnt from them is unlearnt by learning anew.
-        if self.log.len() > self.log_size + self.log_size / 4 {
+        self.fresh += usize::from(first);
+        // Forgotten by the lot, since what was learnt from them is unlearnt by learning anew. And learnt by
+        // the lot, when there is enough that is new for it to be worth the time.
+        let full = self.log.len() > self.log_size + self.log_size / 4;
+        let old = self.examples.len() + self.log.len().saturating_sub(self.fresh);
+        if full || self.fresh >= LESSON.max(old / LESSON_SHARE) {
             self.trim_log();
-            self.relearn_residuals();
+            self.log.values_mut().for_each(|made| made.learnt = true);
+            self.relearn();
         }
         Ok(())
     }
@@ -481,6 +493,7 @@ impl Router {
         self.dim = self.dim.or(other.dim);
         self.examples.unite(&other.examples, Join::Longer);
         self.trim_log();
+        self.log.values_mut().for_each(|made| made.learnt = true);
         self.relearn();
         Ok(())
     }

@@ -15,7 +15,9 @@ const SLOPE_WEIGHT: f64 = 10.0;
 /// Examples behind what is believed hold the residual by so many observations at most.
 const MOST_HOLD: f64 = 30.0;
 /// The prior standard deviation of an outcome, as a share of the prior mean (or of one).
-const PRIOR_SPREAD: f64 = 0.25;
+const PRIOR_SPREAD: f64 = 0.5;
+/// The outcomes that this guess is worth once there are some.
+const GUESS_WEIGHT: f64 = 4.0;
 
 /// What was observed of one route and objective.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +67,8 @@ impl Residual {
             None => return None,
         };
         let anchor = anchor.unwrap_or_else(|| Anchor::guess(level));
-        let hold = anchor.examples.min(MOST_HOLD);
+        let hold = anchor.fitted.min(MOST_HOLD);
+        let steady = anchor.examples.min(MOST_HOLD);
         let mut a = vec![0.0; SIZE * SIZE];
         let mut b = vec![0.0; SIZE];
         let mut squares = 0.0;
@@ -82,7 +85,7 @@ impl Residual {
         for i in 0..SIZE {
             a[i * SIZE + i] += match i {
                 0 => LEVEL_WEIGHT + hold,
-                _ => SLOPE_WEIGHT + 3.0 * hold,
+                _ => SLOPE_WEIGHT * (1.0 + steady),
             };
         }
         let factor = Cholesky::new(&a, SIZE)?;
@@ -101,15 +104,28 @@ impl Residual {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Anchor {
     pub spread: f64,
+    /// Outcomes that the heads learnt from: they know how it depends on the query, so the slopes of
+    /// what is left are held.
     pub examples: f64,
+    /// Those of them that are not part of the residual: they hold its level.
+    pub fitted: f64,
 }
 
 impl Anchor {
     /// Of a guess without examples.
     pub fn guess(of: f64) -> Self {
+        Self::learnt(0.0, 0.0, of, 0.0)
+    }
+
+    /// Of `count` outcomes around `mean`, that were missed by `error`; `fitted` of them are not part
+    /// of the residual. Few outcomes may be alike by chance, so a guess of the spread has a part in it.
+    pub fn learnt(error: f64, count: f64, mean: f64, fitted: f64) -> Self {
+        let guess = PRIOR_SPREAD * if mean == 0.0 { 1.0 } else { mean.abs() };
+        let squares = count * error * error + GUESS_WEIGHT * guess * guess;
         Self {
-            spread: PRIOR_SPREAD * if of == 0.0 { 1.0 } else { of.abs() },
-            examples: 0.0,
+            spread: (squares / (count + GUESS_WEIGHT)).sqrt(),
+            examples: count,
+            fitted,
         }
     }
 }

@@ -7,7 +7,7 @@
 use crate::kernel::linalg::{Cholesky, dot};
 
 /// Strengths that are tried: of so many examples is the belief that nothing depends on the query.
-pub(super) const STRENGTHS: [f64; 3] = [1.0, 5.0, 25.0];
+pub(super) const STRENGTHS: [f64; 4] = [1.0, 5.0, 25.0, 125.0];
 
 /// Sums over examples that share their weights.
 pub(super) struct Gram {

@@ -103,6 +103,7 @@ impl Router {
             preference: options.preference.clone(),
             outcomes: BTreeMap::new(),
             propensity: found.propensity,
+            learnt: false,
             base,
         };
         self.rng = found.rng.state();

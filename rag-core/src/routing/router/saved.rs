@@ -60,6 +60,7 @@ struct SavedMade {
     preference: BTreeMap<String, f64>,
     outcomes: BTreeMap<String, f64>,
     propensity: (f64, f64),
+    learnt: bool,
 }
 
 /// The one field that every format from the second on has.
@@ -198,6 +199,7 @@ fn save_made(id: u64, made: &Made) -> SavedMade {
         preference: made.preference.clone(),
         outcomes: made.outcomes.clone(),
         propensity: made.propensity.value(made.seed, id),
+        learnt: made.learnt,
     }
 }
 
@@ -321,6 +323,7 @@ fn restore_made(router: &Router, saved: SavedMade) -> Result<(u64, Made)> {
         preference: saved.preference,
         outcomes: saved.outcomes,
         propensity: Propensity::Known(p, error),
+        learnt: saved.learnt,
         base: Base::default(),
     };
     Ok((saved.id, made))

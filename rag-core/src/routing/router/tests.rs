@@ -264,3 +264,294 @@ fn arguments_are_checked() {
     );
     assert_eq!(router.names(), ["a"]);
 }
+
+fn learnt_router(seed: u64) -> (Router, Vec<f32>) {
+    let (data, outcomes) = specialists(60, 8, seed);
+    let mut router = Router::new(&["cost", "quality"], seed).unwrap();
+    router.fit(Rows::new(&data, 8).unwrap(), &outcomes).unwrap();
+    (router, data)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn prices_are_monotone_too(
+        routes in some_routes(), weights in prop::collection::vec(0.01..1.0f64, 3), grow in 1.0..20.0f64
+    ) {
+        let mut router = router_of(&routes);
+        for column in 0..3 {
+            let mut more = weights.clone();
+            more[column] *= grow;
+            let mut ask = |w: &[f64]| {
+                let options = weighted(w).trade(RouteTrade::Linear);
+                router.route(None, &options).unwrap().expected[NAMES[column]]
+            };
+            let (a, b) = (ask(&weights), ask(&more));
+            prop_assert!(if column == 0 { b <= a + 1e-9 } else { b >= a - 1e-9 }, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn examples_unite_in_any_order_and_any_number_of_times(
+        parts in prop::collection::vec(prop::collection::vec((0..6i32, 0..3i32, 0..4i32), 1..8), 1..4)
+    ) {
+        let fitted = |rows: &[(i32, i32, i32)]| {
+            let data: Vec<f32> =
+                rows.iter().flat_map(|r| [r.0 as f32, 1.0 + r.1 as f32]).collect();
+            let told = rows.iter().map(|r| f64::from(r.2)).collect();
+            let outcomes: Outcomes = [("a".to_owned(), [("cost".to_owned(), told)].into())].into();
+            let mut router = Router::new(&["cost"], 0).unwrap();
+            router.fit(Rows::new(&data, 2).unwrap(), &outcomes).unwrap();
+            router
+        };
+        let routers: Vec<Router> = parts.iter().map(|p| fitted(p)).collect();
+        let mut forth = routers[0].clone();
+        routers.iter().for_each(|r| forth.merge(r).unwrap());
+        let mut back = routers[routers.len() - 1].clone();
+        routers.iter().rev().for_each(|r| back.merge(r).unwrap());
+        back.merge(&forth).unwrap();
+        prop_assert_eq!(&forth, &back);
+        prop_assert_eq!(forth.to_bytes(), Router::from_bytes(&back.to_bytes()).unwrap().to_bytes());
+    }
+}
+
+#[test]
+fn the_nearest_are_found_among_many() {
+    use super::neighbours::{Neighbours, Scratch};
+    use super::query::{Query, norm};
+    let mut rng = Rng::new(8);
+    let mut around = |centre: &[f32], spread: f32| -> Query {
+        let v: Vec<f32> = centre
+            .iter()
+            .map(|c| c + spread * rng.normal() as f32)
+            .collect();
+        Query::new(&v)
+    };
+    let centres: Vec<Vec<f32>> = (0..12)
+        .map(|i| (0..40).map(|j| f32::from(u8::from(j % 12 == i))).collect())
+        .collect();
+    let queries: Vec<Query> = (0..900).map(|i| around(&centres[i % 12], 0.2)).collect();
+    let found = Neighbours::new(&queries, 40);
+    let mut scratch = Scratch::default();
+    let (mut right, mut all) = (0, 0);
+    for (i, query) in queries.iter().enumerate().step_by(9) {
+        found.search(query, Some(i as u32), &mut scratch);
+        let distance = |other: &Query| {
+            let pairs = query.codes.iter().zip(&other.codes);
+            let dot: i32 = pairs.map(|(a, b)| i32::from(*a) * i32::from(*b)).sum();
+            2.0 - 2.0 * dot as f32 / (norm(&query.codes) * norm(&other.codes))
+        };
+        let mut truth: Vec<u32> = (0..900).filter(|j| *j != i as u32).collect();
+        truth.sort_by(|a, b| {
+            let far = |j: &u32| distance(&queries[*j as usize]);
+            far(a).total_cmp(&far(b)).then(a.cmp(b))
+        });
+        let near: Vec<u32> = scratch.near.iter().map(|n| n.row).collect();
+        assert_eq!(near.len(), 128);
+        assert!(!near.contains(&(i as u32)));
+        right += truth[..32].iter().filter(|t| near.contains(t)).count();
+        all += 32;
+    }
+    assert!(right * 100 >= all * 98, "{right} of {all}");
+}
+
+#[test]
+fn leaving_out_is_fitting_without() {
+    use super::ridge::Gram;
+    let mut rng = Rng::new(4);
+    let (n, size) = (12, 3);
+    let features: Vec<f32> = (0..n * size).map(|_| rng.normal() as f32).collect();
+    let targets: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
+    let weights: Vec<f64> = (0..n).map(|i| [1.0, 2.0, 0.0][i % 3]).collect();
+    let gram = Gram::new(&features, size, &weights);
+    let lines = gram.lines(2.0).unwrap();
+    let line = lines.fit(&features, &weights, &targets);
+    let rows: Vec<u32> = (0..n as u32).collect();
+    let leverages = lines.leverages(&features, &weights, &rows);
+    for i in (0..n).filter(|i| weights[*i] > 0.0) {
+        let row = &features[i * size..(i + 1) * size];
+        let told = targets[i] - (targets[i] - line.at(row)) / (1.0 - leverages[i]);
+        let mut without = weights.clone();
+        without[i] = 0.0;
+        let others = Gram::new(&features, size, &without);
+        let want = others
+            .lines(2.0)
+            .unwrap()
+            .fit(&features, &without, &targets)
+            .at(row);
+        assert!((told - want).abs() < 1e-9, "{i}: {told} {want}");
+    }
+}
+
+#[test]
+fn a_route_that_got_worse_is_found_out_by_what_it_does() {
+    let (mut router, data) = learnt_router(3);
+    let wish = RouteOptions::default().prefer("quality", 1.0);
+    let even = &data[..8];
+    assert_eq!(router.route(Some(even), &wish).unwrap().name, "even");
+    for i in 0..60 {
+        let d = router
+            .route(Some(&data[i * 8..(i + 1) * 8]), &wish)
+            .unwrap();
+        let quality = if d.name == "even" { 0.1 } else { 0.35 };
+        router
+            .observe(d.id, &[("quality", quality), ("cost", 1.0)])
+            .unwrap();
+    }
+    let d = router.route(Some(even), &wish).unwrap();
+    assert_eq!(d.name, "odd", "{}", d.why);
+}
+
+#[test]
+fn a_copy_from_bytes_chooses_the_same() {
+    let (mut router, data) = learnt_router(9);
+    let explore = RouteOptions::default().explore(true).at(5.0);
+    for query in data.chunks(8).take(50) {
+        let d = router.route(Some(query), &explore).unwrap();
+        router
+            .answered(d.id, &[("quality", 0.5), ("cost", 1.0)], Some(0.2))
+            .unwrap();
+    }
+    let mut copy = Router::from_bytes(&router.to_bytes()).unwrap();
+    assert_eq!(copy, router);
+    for query in data.chunks(8) {
+        let (a, b) = (
+            router.route(Some(query), &explore).unwrap(),
+            copy.route(Some(query), &explore).unwrap(),
+        );
+        assert_eq!(a.name, b.name);
+        for (objective, value) in &a.expected {
+            assert!((value - b.expected[objective]).abs() < 1e-9, "{objective}");
+        }
+    }
+}
+
+#[test]
+fn the_first_format_is_refused_by_its_number() {
+    let old = br#"{"objectives":["cost"],"seed":0,"rng":[1,2,3,4],"dim":null,"next":0,"routes":{},"pending":{}}"#;
+    let error = Router::from_bytes(old).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::FormatVersion);
+    assert!(error.message().contains("format 1") && error.message().contains("reads 2"));
+    let path = std::env::temp_dir().join(format!("ragcore-router-{}", std::process::id()));
+    crate::file::save(&path, "router", 1, old).unwrap();
+    let error = Router::load(&path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::FormatVersion);
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn propensities_are_those_of_the_draws() {
+    let mut router = Router::new(&["quality"], 3).unwrap();
+    for (name, quality) in [("a", 0.6), ("b", 0.5), ("c", 0.2)] {
+        router.add(name, &[("quality", quality)]).unwrap();
+    }
+    let options = RouteOptions::default().explore(true).at(1.0);
+    let mut chosen: BTreeMap<String, f64> = BTreeMap::new();
+    let mut told: BTreeMap<String, f64> = BTreeMap::new();
+    for _ in 0..2000 {
+        let d = router.route(None, &options).unwrap();
+        *chosen.entry(d.name.clone()).or_default() += 1.0 / 2000.0;
+        told.insert(d.name, router.propensity(d.id).unwrap().0);
+    }
+    // 128 draws have a standard error of .044 at most.
+    for (name, share) in chosen {
+        assert!(
+            (share - told[&name]).abs() < 0.14,
+            "{name}: {share} {}",
+            told[&name]
+        );
+    }
+    let d = router
+        .route(None, &RouteOptions::default().random())
+        .unwrap();
+    assert!((router.propensity(d.id).unwrap().0 - 1.0 / 3.0).abs() < 1e-12);
+    let d = router.route(None, &RouteOptions::default()).unwrap();
+    assert_eq!(router.propensity(d.id).unwrap(), (1.0, 0.0));
+    router.observe(d.id, &[("quality", 1.0)]).unwrap();
+    assert_eq!(router.log()[0].propensity, 1.0);
+}
+
+#[test]
+fn workers_with_one_seed_are_told_apart_or_refused() {
+    let mut base = Router::new(&["cost"], 1).unwrap();
+    base.add("a", &[("cost", 1.0)]).unwrap();
+    let observed = |mut router: Router, at: f64| {
+        let d = router.route(None, &RouteOptions::default().at(at)).unwrap();
+        router.observe(d.id, &[("cost", 2.0)]).unwrap();
+        router
+    };
+    let (mut a, b) = (observed(base.clone(), 1.0), observed(base.clone(), 2.0));
+    let error = a.merge(&b).unwrap_err();
+    assert!(error.message().contains("seed of its own"));
+    let mut fresh = base.clone();
+    fresh.reseed(2);
+    let c = observed(fresh, 2.0);
+    a.merge(&c).unwrap();
+    a.merge(&c).unwrap();
+    assert_eq!(a.log().len(), 2);
+}
+
+#[test]
+fn the_log_is_bounded_and_a_removed_route_is_no_more() {
+    let options = RouterOptions::default().log_size(10);
+    let mut router = Router::with_options(&["cost"], 1, &options).unwrap();
+    router.add("a", &[("cost", 1.0)]).unwrap();
+    router.add("b", &[("cost", 2.0)]).unwrap();
+    for i in 0..40 {
+        let d = router
+            .route(None, &RouteOptions::default().at(f64::from(i)))
+            .unwrap();
+        router.observe(d.id, &[("cost", 1.0)]).unwrap();
+        assert!(router.log().len() <= 10);
+    }
+    assert_eq!(router.log().last().unwrap().at, 39.0);
+    let waits = router.route(None, &RouteOptions::default()).unwrap();
+    router.remove("a").unwrap();
+    let error = router.observe(waits.id, &[("cost", 1.0)]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(router.log().is_empty());
+    assert_eq!(
+        router.route(None, &RouteOptions::default()).unwrap().name,
+        "b"
+    );
+}
+
+#[test]
+fn a_choice_says_why() {
+    let (mut router, data) = learnt_router(3);
+    router
+        .add("dear", &[("cost", 50.0), ("quality", 0.9)])
+        .unwrap();
+    router
+        .add("down", &[("cost", 0.5), ("quality", 0.9)])
+        .unwrap();
+    let first = RouteOptions::default().always("down").at(10.0);
+    let id = router.route(None, &first).unwrap().id;
+    router.fail(id, Some(10.0)).unwrap();
+    let options = RouteOptions::default().budget(10.0).at(10.5);
+    let d = router.route(Some(&data[..8]), &options).unwrap();
+    let standing = |name: &str| {
+        let found = d.why.routes.iter().find(|r| r.name == name).unwrap();
+        found.standing
+    };
+    assert_eq!(standing(&d.name), Standing::Chosen);
+    assert_eq!(standing("dear"), Standing::OverBudget);
+    assert_eq!(standing("down"), Standing::Failing(11.0));
+    let said = d.why.to_string();
+    for part in [
+        "over the budget of 10",
+        "tried again at 11.0",
+        "nearest 8",
+        "weights: cost 1",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let data: serde_json::Value = serde_json::from_str(&d.why.to_json()).unwrap();
+    assert_eq!(data["routes"].as_array().unwrap().len(), 4);
+    assert!(d.why.neighbours > 0 && d.why.nearest.unwrap() > 0.9);
+    let health = router.health("down").unwrap();
+    assert_eq!((health.failures, health.tried_next), (1, Some(11.0)));
+    assert!(router.fail(id, Some(f64::NAN)).is_err());
+    assert!(router.limit("down", Some(0)).is_err() && router.health("nobody").is_err());
+}
