@@ -44,8 +44,10 @@ def main() -> None:
         found.append(aiq(*expected(learnt(train, seed), test), test))
         print(f"seed {seed}: AIQ {found[-1]:.4f}, {found[-1] / full:.1%}", flush=True)
     half = 1.96 * np.std(found, ddof=1) / np.sqrt(len(found)) if len(found) > 1 else float("nan")
-    print(f"mean {np.mean(found):.4f} ± {half:.4f}, {np.mean(found) / full:.1%} of it; "
-          f"worst {min(found) / full:.1%}")
+    print(
+        f"mean {np.mean(found):.4f} ± {half:.4f}, {np.mean(found) / full:.1%} of it; "
+        f"worst {min(found) / full:.1%}"
+    )
 
 
 if __name__ == "__main__":

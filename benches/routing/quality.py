@@ -19,7 +19,9 @@ NEIGHBOURS = (5, 10, 20, 40, 60, 80, 100, 150, 200, 300, 400, 600)
 FOLDS = 5
 
 
-def neighbours(train: Part, asked: np.ndarray, k: int, weights: str) -> tuple[np.ndarray, np.ndarray]:
+def neighbours(
+    train: Part, asked: np.ndarray, k: int, weights: str
+) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.neighbors import KNeighborsRegressor
 
     model = KNeighborsRegressor(min(k, len(train.vectors)), weights=weights)
@@ -86,8 +88,10 @@ def main() -> None:
     options = arguments(__doc__).parse_args()
     train, test = read(options.data, options.model, options.cache)
     name = options.model.name if options.model else "built-in"
-    print(f"{len(train.vectors)} prompts to learn from, {len(test.vectors)} to test, "
-          f"{len(train.models)} models; vectors: {name}, {train.vectors.shape[1]} numbers")
+    print(
+        f"{len(train.vectors)} prompts to learn from, {len(test.vectors)} to test, "
+        f"{len(train.models)} models; vectors: {name}, {train.vectors.shape[1]} numbers"
+    )
     rows = []
     router = fitted(train)
     ours = expected(router, test)
@@ -102,17 +106,37 @@ def main() -> None:
             for w in ("uniform", "distance") for k in NEIGHBOURS
         ]  # fmt: skip
         best = max(every)
-        rows.append((f"scikit-learn: kNN, best by the test part (k {best[1]}, {best[2]})", best[0], *best[3:]))
+        rows.append(
+            (
+                f"scikit-learn: kNN, best by the test part (k {best[1]}, {best[2]})",
+                best[0],
+                *best[3:],
+            )
+        )
     except ImportError:
         print("no scikit-learn: its rows are left out")
     rows.append(("ragcore: router, Chebyshev preferences", chebyshev(router, test), None, None))
     rows.append(("ragcore: cascade", cascade(*ours, test), None, None))
     alone = test.cost.mean(axis=0), test.quality.mean(axis=0)
-    rows.append(("lots between the models (hull of always-one)", ragcore.aiq(*alone, range=span(test)), None, None))
+    rows.append(
+        (
+            "lots between the models (hull of always-one)",
+            ragcore.aiq(*alone, range=span(test)),
+            None,
+            None,
+        )
+    )
     best = int(alone[1].argmax())
     one = ragcore.aiq([alone[0][best]], [alone[1][best]], range=span(test))
     rows.append((f"always {test.models[best]}", one, None, None))
-    rows.append(("any model by lot", ragcore.aiq([alone[0].mean()], [alone[1].mean()], range=span(test)), None, None))
+    rows.append(
+        (
+            "any model by lot",
+            ragcore.aiq([alone[0].mean()], [alone[1].mean()], range=span(test)),
+            None,
+            None,
+        )
+    )
     rows.append(("oracle", aiq(test.quality, test.cost, test), *gap(test.quality, test.cost, test)))
     print("| router | AIQ | APGR | CPT(50%) |")
     print("|---|---|---|---|")

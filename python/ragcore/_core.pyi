@@ -318,9 +318,7 @@ class Bandit:
     @staticmethod
     def from_bytes(bytes: bytes) -> Bandit: ...
 
-_Considered = tuple[
-    str, str, float | None, list[float], list[float], list[float], float | None
-]
+_Considered = tuple[str, str, float | None, list[float], list[float], list[float], float | None]
 _RouteLogEntry = tuple[
     int, int, float, str, _Vectors, dict[str, float], dict[str, float], float, float
 ]

@@ -432,7 +432,7 @@ def _given(values: Mapping[str, float | None]) -> list[tuple[str, float]]:
 def routing_curve(costs: object, qualities: object) -> list[tuple[float, float]]:
     """The non-decreasing concave hull of what a router reaches, by cost (Hu et al., 2024).
 
-    ``costs`` and ``qualities``, (n,): one point a setting of the router, means over the same queries.
+    ``costs`` and ``qualities``, (n,): one point a setting, means over the same queries.
 
     >>> import ragcore as rag
     >>> rag.routing_curve([4.0, 1.0, 2.0, 9.0], [0.9, 0.5, 0.6, 0.8])
@@ -467,7 +467,7 @@ def pgr(quality: float, *, weak: float, strong: float) -> float:
 def apgr(shares: object, qualities: object, *, weak: float, strong: float) -> float:
     """The mean gap recovered over all shares of queries for the strong route (Ong et al., 2024).
 
-    ``shares``, in [0, 1], and ``qualities`` are the points of one router; one that draws lots has .5.
+    ``shares``, in [0, 1], and ``qualities`` are one router's points; drawing lots has .5.
 
     >>> import ragcore as rag
     >>> rag.apgr([0.5], [1.0], weak=0.5, strong=1.0)

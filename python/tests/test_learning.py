@@ -178,7 +178,7 @@ def test_a_router_says_why_and_is_told_of_failures() -> None:
     router.limit("small", 1)
     router.limit("small", None)
     router.fail(second, at=101.0)
-    with pytest.raises(rag.Upstream, match='"large" fails and is tried again in 1.0 s'):
+    with pytest.raises(rag.Upstream, match=r'"large" fails and is tried again in 1\.0 s'):
         router.route(at=101.0)
     probe = router.route(preference=best, at=102.0, explore=True)
     propensity, error = router.propensity(probe)
