@@ -331,7 +331,7 @@ class Router:
             vector = used.encode(query_or_vector, kind="query")
         elif query_or_vector is not None:
             vector = as_vector(query_or_vector, "query")
-        *told, why = self._inner.route(
+        number, name, expected, front, why = self._inner.route(
             vector,
             _given(preference or {}),
             column(exclude, "exclude", "names"),
@@ -343,7 +343,7 @@ class Router:
             trade=trade,
             at=at,
         )
-        return Decision(*told, Why(why))
+        return Decision(number, name, expected, front, Why(why))
 
     def observe(
         self,

@@ -188,7 +188,7 @@ def test_a_router_says_why_and_is_told_of_failures() -> None:
     [entry] = router.log
     assert entry["name"] == probe.name and entry["outcomes"] == {"quality": 0.8}
     assert router.route(policy="random", at=200.0).name in router.routes
-    assert router.route(policy="cascade", threshold=0.4, at=200.0).name == "small"
+    assert router.route(policy="cascade", threshold=0.4, at=300.0).name == "small"
     with pytest.raises(rag.InvalidArgument, match="policy must be one of"):
         router.route(policy="best")
 

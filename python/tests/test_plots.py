@@ -168,4 +168,4 @@ def test_the_notebook_runs_from_logs_to_a_routed_service() -> None:
     third = names["third"]
     assert names["chosen"][-third:].count("coder") < names["chosen"][:third].count("coder")
     assert names["probe"].name == names["first"].name
-    assert shown[-1] == 241
+    assert shown[-1] == 242
