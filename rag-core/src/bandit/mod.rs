@@ -9,12 +9,14 @@
 mod evaluate;
 mod history;
 mod model;
+mod reward;
 mod saved;
 #[cfg(test)]
 mod tests;
 mod types;
 
 pub use evaluate::{Evaluation, SWITCH_THRESHOLD, ValueEstimate};
+pub use reward::{DEFAULT_COST_LIMIT, DEFAULT_WEIGHTS, MAX_PARTS, Reward};
 pub use types::{
     Arms, BanditOptions, Choice, Estimate, GRID, LogEntry, MAX_ARMS, MAX_CONTEXT, MAX_DOMAINS,
     MAX_OUTSTANDING, MAX_REWARD, Policy,
