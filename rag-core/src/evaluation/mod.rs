@@ -30,6 +30,7 @@ pub use grounded::{
 };
 pub use interval::{Estimate, Interval};
 pub use judged::{MAX_GRADE, Qrels, Run};
+pub(crate) use metric::Judge;
 pub use metric::{Gain, MAX_METRICS, Metric};
 pub use readability::{Readability, readability};
 pub use syllables::syllables;
