@@ -21,6 +21,7 @@ from ._collection import Collection, Report, open
 from ._core import __version__
 from ._dense import DenseIndex
 from ._dials import CollectionSteering
+from ._domain import Detection, DomainDetector
 from ._embedding import Embedder
 from ._evaluation import (
     Comparison,
@@ -33,7 +34,17 @@ from ._evaluation import (
 )
 from ._hits import Document, Hit, Hits
 from ._lexical import LexicalIndex
+from ._measures import (
+    Groundedness,
+    Readability,
+    SentenceSupport,
+    alpha_ndcg,
+    groundedness,
+    intra_list_distance,
+    readability,
+)
 from ._ranking import fuse, mmr
+from ._reward import Reward
 from ._routing import (
     Decision,
     Router,
@@ -96,10 +107,12 @@ __all__ = [
     "CurvePoint",
     "Decision",
     "DenseIndex",
+    "Detection",
     "DialChange",
     "DimensionMismatch",
     "DiskFull",
     "Document",
+    "DomainDetector",
     "Effect",
     "Embedder",
     "Error",
@@ -108,6 +121,7 @@ __all__ = [
     "Filtered",
     "Forked",
     "FormatVersion",
+    "Groundedness",
     "Hit",
     "Hits",
     "Interrupted",
@@ -120,9 +134,12 @@ __all__ = [
     "NotFound",
     "QueryCounts",
     "ReadOnly",
+    "Readability",
     "Report",
     "RetrainReport",
+    "Reward",
     "Router",
+    "SentenceSupport",
     "Steering",
     "SteeringVector",
     "Taste",
@@ -133,18 +150,22 @@ __all__ = [
     "Upstream",
     "ValueEstimate",
     "__version__",
+    "alpha_ndcg",
     "compare_runs",
     "crowding_distance",
     "errors",
     "evaluate",
     "filter_feedback",
     "fuse",
+    "groundedness",
     "hypervolume",
+    "intra_list_distance",
     "mmr",
     "nondominated_sort",
     "open",
     "pareto_front",
     "rating_of_dwell",
+    "readability",
     "read_qrels",
     "read_run",
 ]

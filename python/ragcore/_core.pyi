@@ -17,13 +17,17 @@ __all__ = [
     "Collection",
     "CollectionSteering",
     "DenseIndex",
+    "DomainDetector",
     "Embedder",
     "Found",
     "LexicalIndex",
+    "Reward",
     "Router",
     "Steering",
     "SteeringVector",
+    "Tuned",
     "__version__",
+    "alpha_ndcg",
     "compare_runs",
     "crowding_distance",
     "error_kinds",
@@ -32,12 +36,15 @@ __all__ = [
     "filter_feedback",
     "filter_match",
     "fuse",
+    "groundedness",
     "hypervolume",
+    "intra_list_distance",
     "mmr",
     "nondominated_sort",
     "option_tables",
     "pareto_front",
     "rating_of_dwell",
+    "readability",
     "read_qrels",
     "read_run",
     "terms",
@@ -89,6 +96,14 @@ def compare_runs(
 ) -> tuple[str, float, float, _Effect, float, tuple[int, int, int, int], str]: ...
 def read_qrels(path: str) -> _Table: ...
 def read_run(path: str) -> _Table: ...
+def groundedness(
+    answer: str, passages: list[str], embedder: Embedder | None
+) -> tuple[float, float, float, list[tuple[Any, ...]]]: ...
+def readability(text: str) -> tuple[float, float, float, float, int, int, int]: ...
+def alpha_ndcg(
+    ranking: list[str], subtopics: list[tuple[str, list[str]]], **options: Any
+) -> float: ...
+def intra_list_distance(vectors: _Vectors) -> float: ...
 def filter_match(filter: Any, documents: list[Any]) -> list[bool]: ...
 def terms(text: str, **options: Any) -> list[str]: ...
 
@@ -333,6 +348,42 @@ class Router:
     def from_bytes(bytes: bytes) -> Router: ...
 
 _Dials = list[tuple[str, float]]
+_Detection = tuple[str | None, float, list[tuple[str, float]], float]
+
+@final
+class Reward:
+    def __new__(
+        cls, weights: list[tuple[str, float]], limits: list[tuple[str, float]]
+    ) -> Reward: ...
+    def of(self, measured: list[tuple[str, float]]) -> float: ...
+    def weights(self) -> list[tuple[str, float]]: ...
+    def limits(self) -> list[tuple[str, float]]: ...
+
+@final
+class DomainDetector:
+    def __new__(cls, **options: Any) -> DomainDetector: ...
+    def learn(
+        self, examples: list[tuple[str, list[str] | _Vectors]], embedder: Embedder | None
+    ) -> None: ...
+    def detect_texts(self, embedder: Embedder, texts: list[str]) -> list[_Detection]: ...
+    def detect_vectors(self, vectors: _Vectors) -> list[_Detection]: ...
+    def domains(self) -> list[tuple[str, int]]: ...
+    def dim(self) -> int | None: ...
+    def merge(self, other: DomainDetector) -> None: ...
+    def save(self, path: str) -> None: ...
+    @staticmethod
+    def load(path: str) -> DomainDetector: ...
+    def to_bytes(self) -> bytes: ...
+    @staticmethod
+    def from_bytes(bytes: bytes) -> DomainDetector: ...
+
+@final
+class Tuned:
+    def choice(self) -> tuple[int, int, float, float]: ...
+    def arm(self) -> int: ...
+    def domain(self) -> str: ...
+    def detection(self) -> _Detection | None: ...
+    def setting(self) -> dict[str, float]: ...
 
 @final
 class Collection:
@@ -366,6 +417,21 @@ class Collection:
         user: str | None,
         **options: Any,
     ) -> list[Found]: ...
+    def search_tuned(
+        self,
+        questions: list[tuple[str | None, _Vectors | None]],
+        filter: Any,
+        steer: _Dials,
+        user: str | None,
+        bandit: Bandit,
+        domain: str | None,
+        detector: DomainDetector | None,
+        **options: Any,
+    ) -> list[tuple[Found, Tuned]]: ...
+    def reward(self, tuned: Tuned, bandit: Bandit, reward: float) -> None: ...
+    def reward_relevant(
+        self, tuned: Tuned, bandit: Bandit, ids: list[str], grades: list[float]
+    ) -> list[float]: ...
     def calibrate(
         self,
         ids: list[str],

@@ -38,22 +38,27 @@ __all__ = [
     "Collection",
     "CollectionSteering",
     "DenseIndex",
+    "DomainDetector",
     "Embedder",
     "LexicalIndex",
     "Router",
     "Steering",
     "SteeringVector",
+    "alpha_ndcg",
     "compare_runs",
     "crowding_distance",
     "evaluate",
     "filter_feedback",
     "fuse",
+    "groundedness",
     "hypervolume",
+    "intra_list_distance",
     "mmr",
     "nondominated_sort",
     "open",
     "pareto_front",
     "rating_of_dwell",
+    "readability",
     "read_qrels",
     "read_run",
 ]
@@ -224,6 +229,7 @@ CollectionSteering: Any = _mirror(_plain.CollectionSteering)
 Steering: Any = _mirror(_plain.Steering)
 Bandit: Any = _mirror(_plain.Bandit)
 Router: Any = _mirror(_plain.Router)
+DomainDetector: Any = _mirror(_plain.DomainDetector)
 open: Any = _function(_plain.open)
 fuse: Any = _function(_plain.fuse)
 mmr: Any = _function(_plain.mmr)
@@ -233,6 +239,10 @@ pareto_front: Any = _function(_plain.pareto_front)
 nondominated_sort: Any = _function(_plain.nondominated_sort)
 crowding_distance: Any = _function(_plain.crowding_distance)
 hypervolume: Any = _function(_plain.hypervolume)
+groundedness: Any = _function(_plain.groundedness)
+readability: Any = _function(_plain.readability)
+alpha_ndcg: Any = _function(_plain.alpha_ndcg)
+intra_list_distance: Any = _function(_plain.intra_list_distance)
 evaluate: Any = _function(_plain.evaluate)
 compare_runs: Any = _function(_plain.compare_runs)
 read_qrels: Any = _function(_plain.read_qrels)

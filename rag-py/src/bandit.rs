@@ -15,7 +15,7 @@ type Choice = (u64, usize, f64, f64);
 type Entry = (String, Option<Vec<f64>>, f64, f64, f64);
 
 #[pyclass(frozen, module = "ragcore._core")]
-pub(crate) struct Bandit(Guarded<Core>);
+pub(crate) struct Bandit(pub(crate) Guarded<Core>);
 
 impl From<Core> for Bandit {
     fn from(core: Core) -> Self {

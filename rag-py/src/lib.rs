@@ -14,6 +14,7 @@ mod collection;
 mod convert;
 mod dense;
 mod dials;
+mod domain;
 mod embedding;
 mod error;
 mod evaluation;
@@ -21,12 +22,14 @@ mod fronts;
 mod guarded;
 mod hits;
 mod lexical;
+mod measures;
 mod metadata;
 mod ranking;
 mod routing;
 mod steering;
 mod tables;
 mod taste;
+mod tuned;
 
 use pyo3::prelude::*;
 
@@ -49,6 +52,8 @@ mod _core {
     #[pymodule_export]
     use dials::CollectionSteering;
     #[pymodule_export]
+    use domain::DomainDetector;
+    #[pymodule_export]
     use embedding::Embedder;
     #[pymodule_export]
     use error::{error_kinds, fail};
@@ -61,6 +66,8 @@ mod _core {
     #[pymodule_export]
     use lexical::{LexicalIndex, terms};
     #[pymodule_export]
+    use measures::{Reward, alpha_ndcg, groundedness, intra_list_distance, readability};
+    #[pymodule_export]
     use metadata::filter_match;
     #[pymodule_export]
     use ranking::{fuse, mmr};
@@ -72,6 +79,8 @@ mod _core {
     use tables::option_tables;
     #[pymodule_export]
     use taste::rating_of_dwell;
+    #[pymodule_export]
+    use tuned::Tuned;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -16,6 +16,10 @@ type Row = (
 #[pyfunction]
 pub(crate) fn option_tables() -> Vec<(&'static str, Vec<Row>)> {
     vec![
+        table(
+            "AlphaNdcgOptions",
+            rag_core::evaluation::AlphaNdcgOptions::table(),
+        ),
         table("BanditOptions", rag_core::bandit::BanditOptions::table()),
         table(
             "CalibrationOptions",
@@ -29,6 +33,7 @@ pub(crate) fn option_tables() -> Vec<(&'static str, Vec<Row>)> {
             "CompareOptions",
             rag_core::evaluation::CompareOptions::table(),
         ),
+        table("DomainOptions", rag_core::domain::DomainOptions::table()),
         table(
             "EvaluateOptions",
             rag_core::evaluation::EvaluateOptions::table(),

@@ -1,6 +1,7 @@
 //! What is told of texts by their vectors alone: domains, and how far an answer is grounded. Here and
 //! not in the rooms that do it, because those never embed a text.
 
+use super::Examples;
 use crate::domain::{Detection, DomainDetector};
 use crate::embedding::{Embedder, EncodeOptions, TextKind};
 use crate::error::{Error, Result};
@@ -8,21 +9,24 @@ use crate::evaluation::{Groundedness, SupportVectors, answer_sentences, grounded
 use crate::matrix::{Matrix, Rows};
 use crate::progress::Progress;
 
-/// Teaches a detector domains from example texts, or from one line each that describes them.
+/// Teaches a detector domains from examples, or from one line each that describes them. All or
+/// nothing.
 ///
-/// The texts are embedded as questions are, because that is what will be detected. `ModelMismatch` if
-/// the detector has learnt from vectors of another model; the rest is as in
-/// [`DomainDetector::learn`].
+/// Texts need an embedder; they are embedded as questions are, because that is what will be detected.
+/// `InvalidArgument` for texts without an embedder, `ModelMismatch` if the detector has learnt from
+/// vectors of another model; the rest is as in [`DomainDetector::learn`].
 ///
 /// ```
-/// use rag_core::collection::{detect_domains, learn_domains};
+/// use rag_core::collection::{Examples, detect_domains, learn_domains};
 /// use rag_core::domain::{DomainDetector, DomainOptions};
 /// use rag_core::embedding::{Embedder, EmbedderOptions};
 /// let embedder = Embedder::built_in(&EmbedderOptions::default())?;
 /// let mut detector = DomainDetector::new(&DomainOptions::default())?;
-/// learn_domains(&mut detector, &embedder, &[
-///     ("health", &["symptoms of the flu", "is this medicine safe for children?"]),
-///     ("finance", &["loans, interest rates, shares and taxes"]),
+/// let health = ["symptoms of the flu", "is this medicine safe for children?"];
+/// let finance = ["loans, interest rates, shares and taxes"];
+/// learn_domains(&mut detector, Some(&embedder), &[
+///     ("health", Examples::Texts(&health)),
+///     ("finance", Examples::Texts(&finance)),
 /// ])?;
 /// let found = detect_domains(&detector, &embedder, &["what dose of this medicine is safe?"])?;
 /// assert_eq!(found[0].domain.as_deref(), Some("health"));
@@ -30,29 +34,43 @@ use crate::progress::Progress;
 /// ```
 pub fn learn_domains(
     detector: &mut DomainDetector,
-    embedder: &Embedder,
-    examples: &[(&str, &[&str])],
+    embedder: Option<&Embedder>,
+    examples: &[(&str, Examples<'_>)],
 ) -> Result<()> {
-    let model = Some(embedder.fingerprint());
-    detector.check_model(model)?;
-    if let Some((name, _)) = examples.iter().find(|(_, texts)| texts.is_empty()) {
-        return Err(Error::invalid(format!(
-            "the domain \"{name}\" has no example; give some, or a line that describes it"
-        )));
+    let mut texts: Vec<&str> = Vec::new();
+    for (name, given) in examples {
+        match given {
+            Examples::Texts([]) => {
+                return Err(Error::invalid(format!(
+                    "the domain \"{name}\" has no example; give some, or a line that describes it"
+                )));
+            }
+            Examples::Texts(given) => texts.extend(*given),
+            Examples::Vectors(_) => {}
+        }
     }
-    let texts: Vec<&str> = examples
-        .iter()
-        .flat_map(|(_, texts)| *texts)
-        .copied()
-        .collect();
-    let vectors = questions(embedder, &texts)?;
+    let (mut vectors, mut model) = (Matrix::zeros(0, 1), None);
+    if !texts.is_empty() {
+        let embedder = embedder.ok_or_else(|| {
+            Error::invalid("texts need an embedder to become vectors; give one, or vectors")
+        })?;
+        model = Some(embedder.fingerprint());
+        detector.check_model(model)?;
+        vectors = questions(embedder, &texts)?;
+    }
     let mut from = 0;
     let mut learnt = Vec::with_capacity(examples.len());
-    for (name, texts) in examples {
-        let to = from + texts.len() * vectors.dim();
-        let data = &vectors.rows().data()[from..to];
-        learnt.push((*name, Rows::new(data, vectors.dim())?));
-        from = to;
+    for (name, given) in examples {
+        let rows = match given {
+            Examples::Vectors(rows) => *rows,
+            Examples::Texts(texts) => {
+                let to = from + texts.len() * vectors.dim();
+                let data = &vectors.rows().data()[from..to];
+                from = to;
+                Rows::new(data, vectors.dim())?
+            }
+        };
+        learnt.push((*name, rows));
     }
     detector.learn(&learnt, model)
 }

@@ -171,11 +171,11 @@ fn domains_are_detected_by_the_vector_of_the_question() {
         .collect();
     detector.learn(&rows, None).unwrap();
     let tuner = bandit(Arms::Values(vec![0.2, 0.8]));
-    let asked: Vec<Query> = centres
-        .iter()
-        .map(|c| Query::text("alpha").with_vector(near(c, &mut rng)))
-        .chain([Query::text("beta").with_vector(vector(&mut rng))])
-        .collect();
+    let mut asked = Vec::new();
+    for centre in &centres {
+        asked.push(Query::text("alpha").with_vector(near(centre, &mut rng)));
+    }
+    asked.push(Query::text("beta").with_vector(vector(&mut rng)));
     let domain = DomainOf::Detected(&detector);
     let tuned = collection.search_tuned(&asked, &tuner, domain).unwrap();
     let found: Vec<&str> = tuned.iter().map(|t| t.domain.as_str()).collect();
