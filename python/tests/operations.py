@@ -421,3 +421,64 @@ def calibrate(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dic
         **options,
     )
     return fitted.report._asdict() | {"probabilities": fitted.predict(numbers(inputs["at"]))}
+
+
+@runner
+def groundedness(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    found = rag.groundedness(inputs["answer"], inputs["passages"], **options)
+    rows = found.sentences
+    assert all(inputs["answer"][row.start : row.end] == row.text for row in rows)
+    return {
+        "score": found.score,
+        "coverage": found.coverage,
+        "k_precision": found.k_precision,
+        "starts": [row.start for row in rows],
+        "ends": [row.end for row in rows],
+        "passages": [-1 if row.passage is None else row.passage for row in rows],
+        "rouge_l": [row.rouge_l for row in rows],
+        "differs": [int(row.differs) for row in rows],
+        "scores": [row.score for row in rows],
+    }
+
+
+@runner
+def readability(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    return rag.readability(inputs["text"], **options)._asdict()
+
+
+@runner
+def alpha_ndcg(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    about = dict(zip(inputs["documents"], inputs["subtopics"], strict=True))
+    return {"value": rag.alpha_ndcg(inputs["ranking"], about, **numbers_of(options))}
+
+
+@runner
+def intra_list_distance(
+    inputs: dict[str, Any], options: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    return {"value": rag.intra_list_distance(numbers(inputs["vectors"]))}
+
+
+@runner
+def reward(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    def pairs(names: str, values: str) -> dict[str, float]:
+        return dict(zip(inputs[names], numbers(inputs[values]), strict=True))
+
+    made = rag.Reward(limits=pairs("limited", "limits"), **pairs("parts", "weights"))
+    return {"value": made(**pairs("measured", "values"))}
+
+
+@runner
+def detect_domain(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    detector = rag.DomainDetector(**options)
+    detector.learn(dict(zip(inputs["names"], numbers(inputs["examples"]), strict=True)))
+    found = detector.detect_many(numbers(inputs["at"]))
+    return {
+        "domains": [d.domain or "" for d in found],
+        "probabilities": [list(d.probabilities.values()) for d in found],
+        "none": [d.none for d in found],
+    }
+
+
+def numbers_of(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: numbers([value])[0] for name, value in options.items()}
