@@ -172,7 +172,7 @@ impl Collection {
         let tuned = all.map(|(i, (asked, hits))| Tuned {
             hits,
             setting: settings.get(choices[i].arm).copied().unwrap_or_default(),
-            choice: choices[i].clone(),
+            choice: choices[i],
             domain: domains[i].clone(),
             detection: detections[i].take(),
             question: Query {
@@ -218,7 +218,7 @@ impl Collection {
             Ok(())
         })?;
         let rewards = self.worth(&tuned.question, &settings, relevant)?;
-        tuner.lend(&mut |bandit| bandit.reward(tuned.choice.id, rewards[tuned.choice.arm]))?;
+        tuner.lend(&mut |bandit| bandit.reward_all(tuned.choice.id, &rewards))?;
         Ok(rewards)
     }
 
@@ -306,19 +306,21 @@ fn check(plan: &Plan<'_>, setting: &Setting) -> Result<()> {
 
 /// What each arm of a bandit sets.
 fn settings(bandit: &Bandit) -> Result<Vec<Setting>> {
-    let arms: Vec<f64> = match bandit.arms() {
-        Arms::Values(values) => values.clone(),
-        Arms::Range(low, high) => {
-            let point = |i: usize| {
-                let t = i as f64 / (crate::bandit::GRID - 1) as f64;
-                low * (1.0 - t) + high * t
-            };
-            (0..crate::bandit::GRID).map(point).collect()
+    let names = match bandit.arms() {
+        Arms::Values(_) | Arms::Range(..) => vec!["weight"],
+        Arms::Grid(_) => bandit.dimensions(),
+        Arms::Names(_) => {
+            return Err(Error::invalid(
+                "the bandit's arms are names, which set nothing of a search; its arms must be shares \
+                 of BM25, or a grid of weight, k and diversity",
+            ));
         }
     };
-    let settings = arms.into_iter().map(|value| {
+    let settings = (0..bandit.values().len()).map(|arm| {
         let mut setting = Setting::default();
-        set(&mut setting, "weight", value)?;
+        for (name, value) in names.iter().zip(bandit.arm_values(arm)?) {
+            set(&mut setting, name, value)?;
+        }
         Ok(setting)
     });
     settings.collect()

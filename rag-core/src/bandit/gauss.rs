@@ -1,0 +1,275 @@
+//! A Gaussian belief about some coefficients, taught one observation at a time, and the sums from
+//! which it can be had again.
+//!
+//! The covariance is kept as a root `S S'`, which an observation changes in `O(n^2)` without ever
+//! making it indefinite (Potter, 1963; Bierman, 1977, section II.3). The sums are those of the
+//! information form, so that those of several workers add up.
+
+use crate::kernel::linalg::Cholesky;
+
+/// What was observed: sums of weighted products. They add up.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Sums {
+    /// `sum w phi phi'`, row-major.
+    pub gram: Vec<f64>,
+    /// `sum w phi y`.
+    pub moment: Vec<f64>,
+    /// `sum w`, `sum w y` and `sum w y^2`.
+    pub count: f64,
+    pub total: f64,
+    pub squares: f64,
+}
+
+impl Sums {
+    pub fn new(n: usize) -> Self {
+        Self {
+            gram: vec![0.0; n * n],
+            moment: vec![0.0; n],
+            ..Self::default()
+        }
+    }
+
+    pub fn size(&self) -> usize {
+        self.moment.len()
+    }
+
+    #[inline]
+    pub fn record(&mut self, phi: &[f64], y: f64, weight: f64) {
+        for ((row, m), x) in self
+            .gram
+            .chunks_exact_mut(phi.len())
+            .zip(&mut self.moment)
+            .zip(phi)
+        {
+            let x = x * weight;
+            *m += x * y;
+            row.iter_mut().zip(phi).for_each(|(g, p)| *g += x * p);
+        }
+        self.count += weight;
+        self.total += weight * y;
+        self.squares += weight * y * y;
+    }
+
+    pub fn scale(&mut self, by: f64) {
+        let all = self.gram.iter_mut().chain(&mut self.moment);
+        all.for_each(|x| *x *= by);
+        self.count *= by;
+        self.total *= by;
+        self.squares *= by;
+    }
+
+    pub fn add(&mut self, other: &Sums, weight: f64) {
+        let pairs = self.gram.iter_mut().zip(&other.gram);
+        pairs.for_each(|(x, y)| *x += weight * y);
+        let pairs = self.moment.iter_mut().zip(&other.moment);
+        pairs.for_each(|(x, y)| *x += weight * y);
+        self.count += weight * other.count;
+        self.total += weight * other.total;
+        self.squares += weight * other.squares;
+    }
+
+    /// The same sums with coefficients behind the old ones that nothing was observed about.
+    pub fn widen(&mut self, n: usize) {
+        let old = self.size();
+        let mut gram = vec![0.0; n * n];
+        for (i, row) in self.gram.chunks_exact(old.max(1)).enumerate() {
+            gram[i * n..i * n + old].copy_from_slice(row);
+        }
+        self.gram = gram;
+        self.moment.resize(n, 0.0);
+    }
+
+    /// The expected sum of squared residuals under a belief.
+    pub fn rest(&self, belief: &Posterior) -> f64 {
+        let n = self.size();
+        let form = |x: &[f64]| -> f64 {
+            let rows = self.gram.chunks_exact(n).zip(x);
+            rows.map(|(row, xi)| xi * dot(row, x)).sum()
+        };
+        // tr(gram S S'), column by column of S.
+        let column = |j: usize| -> f64 {
+            let x: Vec<f64> = (0..n).map(|i| belief.root[i * n + j]).collect();
+            form(&x)
+        };
+        let spread: f64 = (0..n).map(column).sum();
+        let rest = self.squares - 2.0 * dot(&self.moment, &belief.mean) + form(&belief.mean);
+        (rest + spread).max(0.0)
+    }
+}
+
+/// What is thought beforehand, as precision and precision times mean.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Prior {
+    pub precision: Vec<f64>,
+    pub pull: Vec<f64>,
+}
+
+impl Prior {
+    /// From mean and covariance.
+    pub fn new(mean: &[f64], covariance: &[f64]) -> Self {
+        let n = mean.len();
+        let precision = inverse(covariance, n);
+        let pull = precision.chunks_exact(n).map(|row| dot(row, mean)).collect();
+        Self { precision, pull }
+    }
+}
+
+/// Mean and root of the covariance.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Posterior {
+    pub mean: Vec<f64>,
+    /// Row-major `S`; the covariance is `S S'`.
+    pub root: Vec<f64>,
+}
+
+impl Posterior {
+    /// From a prior and sums of observations with noise of this variance.
+    pub fn solve(prior: &Prior, sums: &Sums, variance: f64) -> Self {
+        let n = prior.pull.len();
+        let mut precision = prior.precision.clone();
+        let mut pull = prior.pull.clone();
+        let pairs = precision.iter_mut().zip(&sums.gram);
+        pairs.for_each(|(p, g)| *p += g / variance);
+        let pairs = pull.iter_mut().zip(&sums.moment);
+        pairs.for_each(|(p, m)| *p += m / variance);
+        let factor = Cholesky::new(&precision, n).or_else(|| {
+            // Rounding can make a hugely determined matrix indefinite; its diagonal is positive.
+            let mut diagonal = vec![0.0; n * n];
+            (0..n).for_each(|i| diagonal[i * n + i] = precision[i * n + i].clamp(1e-300, 1e300));
+            Cholesky::new(&diagonal, n)
+        });
+        let factor = factor.expect("a positive diagonal");
+        let mut root = vec![0.0; n * n];
+        let mut column = vec![0.0; n];
+        for j in 0..n {
+            column.fill(0.0);
+            column[j] = 1.0;
+            factor.solve_upper(&mut column);
+            (0..n).for_each(|i| root[i * n + j] = column[i]);
+        }
+        Self {
+            mean: factor.solve(&pull),
+            root,
+        }
+    }
+
+    /// The expectation of `phi' x`, and into `along` the root's transpose times `phi`, whose squared
+    /// length is the variance.
+    #[inline]
+    pub fn predict(&self, phi: &[f64], along: &mut [f64]) -> f64 {
+        along.fill(0.0);
+        for (row, p) in self.root.chunks_exact(phi.len()).zip(phi) {
+            along.iter_mut().zip(row).for_each(|(a, s)| *a += p * s);
+        }
+        dot(&self.mean, phi)
+    }
+
+    /// Learns that `phi' x` was `error` more than expected, with noise of this variance; `along`
+    /// is [`Self::predict`]'s and `total` the variance of the observation.
+    #[inline]
+    pub fn learn(&mut self, along: &[f64], error: f64, noise: f64, total: f64) {
+        let gain = error / total;
+        let shrink = 1.0 / (total * (1.0 + (noise / total).sqrt()));
+        for (row, m) in self.root.chunks_exact_mut(along.len()).zip(&mut self.mean) {
+            let g = dot(row, along);
+            *m += g * gain;
+            let g = g * shrink;
+            row.iter_mut().zip(along).for_each(|(s, a)| *s -= g * a);
+        }
+    }
+
+    /// The covariance of some coefficients: rows and columns `from..to`.
+    pub fn block(&self, from: usize, to: usize) -> Vec<f64> {
+        let n = self.mean.len();
+        let row = |i: usize| &self.root[i * n..(i + 1) * n];
+        let pairs = (from..to).flat_map(|i| (from..to).map(move |j| (i, j)));
+        pairs.map(|(i, j)| dot(row(i), row(j))).collect()
+    }
+}
+
+#[inline]
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+/// The inverse of a symmetric positive definite matrix.
+pub(super) fn inverse(a: &[f64], n: usize) -> Vec<f64> {
+    let mut a = a.to_vec();
+    let largest = (0..n).map(|i| a[i * n + i]).fold(0.0, f64::max);
+    let mut jitter = largest * 1e-14;
+    loop {
+        if let Some(factor) = Cholesky::new(&a, n) {
+            let mut inverse = vec![0.0; n * n];
+            for j in 0..n {
+                let mut unit = vec![0.0; n];
+                unit[j] = 1.0;
+                for (i, x) in factor.solve(&unit).into_iter().enumerate() {
+                    inverse[i * n + j] = x;
+                }
+            }
+            return inverse;
+        }
+        // Ends: with enough on its diagonal any finite matrix is definite.
+        jitter = (jitter * 10.0).max(1e-300);
+        (0..n).for_each(|i| a[i * n + i] += jitter);
+        if jitter > 1e300 {
+            let mut unit = vec![0.0; n * n];
+            (0..n).for_each(|i| unit[i * n + i] = 1.0);
+            return unit;
+        }
+    }
+}
+
+/// The lower Cholesky factor of a covariance in place; what rounding made negative counts as zero.
+#[inline]
+pub(super) fn factor(a: &mut [f64], n: usize) {
+    for i in 0..n {
+        for j in 0..=i {
+            let mut rest = a[i * n + j];
+            for k in 0..j {
+                rest -= a[i * n + k] * a[j * n + k];
+            }
+            a[i * n + j] = if j == i {
+                rest.max(0.0).sqrt()
+            } else if a[j * n + j] > 0.0 {
+                rest / a[j * n + j]
+            } else {
+                0.0
+            };
+        }
+        a[i * n + i + 1..(i + 1) * n].fill(0.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Rng;
+
+    #[test]
+    fn one_at_a_time_is_all_at_once() {
+        let mut rng = Rng::new(3);
+        let n = 5;
+        let mut covariance = vec![0.0; n * n];
+        (0..n).for_each(|i| covariance[i * n + i] = 0.5 + i as f64);
+        let prior = Prior::new(&[0.1, 0.2, 0.3, 0.4, 0.5], &covariance);
+        let mut sums = Sums::new(n);
+        let mut step = Posterior::solve(&prior, &sums, 0.3);
+        let mut along = vec![0.0; n];
+        for _ in 0..40 {
+            let phi: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
+            let y = rng.normal();
+            sums.record(&phi, y, 1.0);
+            let mean = step.predict(&phi, &mut along);
+            let total = 0.3 + dot(&along, &along);
+            step.learn(&along, y - mean, 0.3, total);
+        }
+        let whole = Posterior::solve(&prior, &sums, 0.3);
+        for (a, b) in whole.mean.iter().zip(&step.mean) {
+            assert!((a - b).abs() < 1e-12);
+        }
+        for (a, b) in whole.block(0, n).iter().zip(&step.block(0, n)) {
+            assert!((a - b).abs() < 1e-12);
+        }
+    }
+}
