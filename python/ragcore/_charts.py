@@ -21,11 +21,12 @@ WIDTH, HEIGHT = 640, 400
 
 @dataclass(frozen=True)
 class Line:
-    """Points that belong together."""
+    """Points that belong together; ``band`` holds what lies below and above each."""
 
     name: str
     x: Sequence[float]
     y: Sequence[float]
+    band: tuple[Sequence[float], Sequence[float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ def _matplotlib(chart: Lines | Grid) -> Any:
     if isinstance(chart, Lines):
         for line, colour in zip(chart.lines, _colours(len(chart.lines)), strict=True):
             axes.plot(line.x, line.y, label=line.name, color=colour, marker="o", markersize=3)
+            if line.band is not None:
+                axes.fill_between(line.x, *line.band, color=colour, alpha=0.15, linewidth=0)
         if chart.mark is not None:
             axes.axvline(chart.mark[0], color="#888888", linestyle="--", linewidth=1)
             axes.annotate(
@@ -123,6 +126,12 @@ def _plotly(chart: Lines | Grid) -> Any:
                 x=list(line.x), y=list(line.y), name=line.name, mode="lines+markers",
                 line={"color": colour},
             )  # fmt: skip
+            if line.band is not None:
+                figure.add_scatter(
+                    x=[*line.x, *reversed(line.x)], y=[*line.band[0], *reversed(line.band[1])],
+                    fill="toself", fillcolor=colour, opacity=0.15, line={"width": 0},
+                    mode="lines", showlegend=False, hoverinfo="skip",
+                )  # fmt: skip
         if chart.mark is not None:
             figure.add_vline(x=chart.mark[0], line_dash="dash", annotation_text=chart.mark[1])
     else:
@@ -156,7 +165,8 @@ def _svg_lines(chart: Lines) -> str:
     wide, high = WIDTH - left - right, HEIGHT - top - bottom
     marks = [chart.mark[0]] if chart.mark else []
     xs = _ticks([x for line in chart.lines for x in line.x] + marks)
-    ys = _ticks([y for line in chart.lines for y in line.y])
+    bands = [y for line in chart.lines if line.band for side in line.band for y in side]
+    ys = _ticks([y for line in chart.lines for y in line.y] + bands)
 
     def place(x: float, y: float) -> tuple[float, float]:
         across = (x - xs[0]) / (xs[-1] - xs[0])
@@ -177,6 +187,11 @@ def _svg_lines(chart: Lines) -> str:
         parts.append(_stroke(at, top, at, top + high, "#888888", dashed=True))
         parts.append(_text(at + 4, top + high - 6, chart.mark[1], "start", "#666666", 10))
     for i, (line, colour) in enumerate(zip(chart.lines, _colours(len(chart.lines)), strict=True)):
+        if line.band is not None:
+            below = [place(x, y) for x, y in zip(line.x, line.band[0], strict=True)]
+            above = [place(x, y) for x, y in zip(line.x, line.band[1], strict=True)]
+            edge = " ".join(f"{x:.1f},{y:.1f}" for x, y in [*below, *reversed(above)])
+            parts.append(f'<polygon points="{edge}" fill="{colour}" fill-opacity="0.15"/>')
         points = [place(x, y) for x, y in zip(line.x, line.y, strict=True)]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')

@@ -96,7 +96,7 @@ class Hits(Sequence[Hit]):
     @property
     def choice(self) -> Choice | None:
         """What a bandit chose for the search, None without one."""
-        return None if self._tuned is None else Choice(*self._tuned[0].choice())
+        return None if self._tuned is None else Choice(*self._tuned[0].choice(), float("nan"))
 
     @property
     def domain(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Pictures of what dials do and of where users go.
+"""Pictures of what dials do, of where users go and of what bandits believe.
 
 Each function gives a Matplotlib figure if Matplotlib is installed, else one of Plotly, else an
 :class:`Svg` that notebooks show and that can be saved; ``backend`` asks for one of them.
@@ -20,12 +20,13 @@ from typing import Any
 
 import numpy as np
 
+from ._bandit import Bandit
 from ._charts import Grid, Line, Lines, Svg, draw
 from ._dials import CollectionSteering
 from ._steering import Steering
 from .errors import InvalidArgument
 
-__all__ = ["Svg", "cross_talk", "drift", "gain"]
+__all__ = ["Svg", "cross_talk", "drift", "gain", "plot_bandit"]
 
 #: Strengths at which a dial is measured.
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
@@ -106,6 +107,40 @@ def drift(
     lines.append(Line("unnamed share", list(count), [step.taste.unnamed for step in steps]))
     chart = Lines(f"What moves the queries of {user}", "ratings", "strength of dial", lines)
     return draw(chart, backend)
+
+
+def plot_bandit(
+    bandit: Bandit,
+    domains: Iterable[str] | None = None,
+    *,
+    label: str = "value",
+    backend: str = "auto",
+) -> Any:
+    """What a bandit believes that each value earns: a line for each domain.
+
+    The band is two standard deviations of that belief to either side. It is narrow where rewards
+    have come in and wide where the bandit would still have to look. ``domains`` are those that are
+    shown, by default the first eight; ``label`` says what the values are. The arms must lie on a
+    line.
+    """
+    chosen = bandit.domains[:8] if domains is None else list(domains)
+    lines = []
+    for name in chosen:
+        found = sorted(bandit.estimates(name), key=lambda estimate: _on_a_line(estimate.value))
+        middle = [estimate.mean for estimate in found]
+        below = [estimate.mean - 2 * estimate.sd for estimate in found]
+        above = [estimate.mean + 2 * estimate.sd for estimate in found]
+        lines.append(Line(name, [e.value for e in found], middle, (below, above)))
+    return draw(Lines("What the bandit believes", label, "expected reward", lines), backend)
+
+
+def _on_a_line(value: object) -> float:
+    if not isinstance(value, (int, float)):
+        raise InvalidArgument(
+            f"a picture needs arms that are numbers on a line, got {value!r}; look at "
+            "bandit.estimates instead"
+        )
+    return value
 
 
 def _names(steering: Steering | CollectionSteering) -> list[str]:

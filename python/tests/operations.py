@@ -482,3 +482,17 @@ def detect_domain(inputs: dict[str, Any], options: dict[str, Any], seed: int) ->
 
 def numbers_of(options: dict[str, Any]) -> dict[str, Any]:
     return {name: numbers([value])[0] for name, value in options.items()}
+
+
+@runner
+def collection_tune(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    col, bandit = collection(inputs), rag.Bandit(inputs["arms"], seed=1)
+    filter = condition(inputs)
+    hits = col.search(
+        inputs["query"], vector=inputs["vector"], filter=filter, tune=bandit, **options
+    )
+    tuned, _ = hits._tuned  # type: ignore[misc]
+    ids, grades = inputs["relevant"], numbers(inputs["grades"])
+    rewards = col._inner.reward_relevant(tuned, bandit._inner, ids, grades)
+    assert bandit.outstanding == 0
+    return {"rewards": rewards}

@@ -11,8 +11,10 @@ macro_rules! option_names {
 }
 
 option_names! {
+    RAG_OPT_ALPHA = "alpha";
     RAG_OPT_APPLICATION = "application";
     RAG_OPT_B = "b";
+    RAG_OPT_BACKGROUND = "background";
     RAG_OPT_BM25_WEIGHT = "bm25_weight";
     RAG_OPT_C = "c";
     RAG_OPT_DEVICE = "device";

@@ -51,24 +51,31 @@ void expect_texts(outcome *got, const char *field, const rag_strings *values);
 #define RUNNER(name)                                                                               \
   rag_status run_##name(const json *inputs, const json *options, outcome *got, rag_error **err)
 
+RUNNER(alpha_ndcg);
 RUNNER(bandit_estimates);
 RUNNER(bandit_evaluate);
 RUNNER(calibrate);
 RUNNER(chunking);
 RUNNER(collection_calibrate);
 RUNNER(collection_search);
+RUNNER(collection_tune);
 RUNNER(collection_write);
 RUNNER(compare_runs);
 RUNNER(crowding_distance);
 RUNNER(dense_search);
+RUNNER(detect_domain);
 RUNNER(evaluate);
 RUNNER(filter_feedback);
 RUNNER(filter_match);
+RUNNER(groundedness);
 RUNNER(hypervolume);
+RUNNER(intra_list_distance);
 RUNNER(lexical);
 RUNNER(mmr);
 RUNNER(nondominated_sort);
 RUNNER(pareto_front);
+RUNNER(readability);
+RUNNER(reward);
 RUNNER(route);
 RUNNER(rrf_fuse);
 RUNNER(steering_apply);

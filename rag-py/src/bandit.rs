@@ -50,9 +50,12 @@ impl Bandit {
     }
 
     fn choose(&self, py: Python<'_>, domain: Text, context: Option<Vec<f64>>) -> PyResult<Choice> {
-        let choose = |b: &mut Core| b.choose(&domain, context.as_deref());
-        let choice = call(py, || self.0.write(choose))?;
-        Ok((choice.id, choice.arm, choice.value, choice.propensity))
+        let choose = |b: &mut Core| {
+            let choice = b.choose(&domain, context.as_deref())?;
+            Ok((choice, b.propensity(choice.id)?))
+        };
+        let (choice, propensity) = call(py, || self.0.write(choose))?;
+        Ok((choice.id, choice.arm, choice.value, propensity))
     }
 
     fn reward(&self, py: Python<'_>, id: u64, reward: f64) -> PyResult<()> {

@@ -166,7 +166,10 @@ impl Collection {
 
     /// Hits with what the bandit chose for them.
     #[pyo3(signature = (questions, filter, steer, user, bandit, domain, detector, **options))]
-    #[allow(clippy::too_many_arguments, reason = "those of a search and those of its tuning")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "those of a search and those of its tuning"
+    )]
     fn search_tuned(
         &self,
         py: Python<'_>,

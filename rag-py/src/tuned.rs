@@ -29,9 +29,9 @@ impl Tuned {
 #[pymethods]
 impl Tuned {
     /// The fields of a choice.
-    fn choice(&self) -> (u64, usize, f64, f64) {
+    fn choice(&self) -> (u64, usize, f64) {
         let c = &self.0.choice;
-        (c.id, c.arm, c.value, c.propensity)
+        (c.id, c.arm, c.value)
     }
 
     fn arm(&self) -> usize {
