@@ -1374,6 +1374,94 @@ private:
   detail::handle<rag_router, rag_router_free> handle_;
 };
 
+/** Which domain a text belongs to; rag_domain_detector. */
+class domain_detector {
+public:
+  explicit domain_detector(const options &with = {})
+      : handle_(detail::get<rag_domain_detector *>(rag_domain_detector_new, with.raw())) {}
+  static domain_detector load(const std::string &path) {
+    return domain_detector(
+        detail::get<rag_domain_detector *>(rag_domain_detector_load, path.c_str()));
+  }
+  void save(const std::string &path) const {
+    detail::call(rag_domain_detector_save, raw(), path.c_str());
+  }
+  /** From examples, or from a single line of description. */
+  void learn(const embedder &model, const std::string &domain, const texts &examples) {
+    detail::borrowed lent(examples);
+    detail::call(rag_domain_detector_learn_texts, handle_.raw(), model.raw(), domain.c_str(),
+                 lent.data.data(), lent.lengths.data(), examples.size());
+  }
+  rag_detection detect(span<float> vector) const {
+    rag_detection found{};
+    detail::call(rag_domain_detector_detect, raw(), vector.data(), std::size_t{1}, vector.size(),
+                 &found, static_cast<double *>(nullptr));
+    return found;
+  }
+  std::vector<rag_detection> detect(const embedder &model, const texts &asked) const {
+    detail::borrowed lent(asked);
+    std::vector<rag_detection> found(asked.size());
+    detail::call(rag_domain_detector_detect_texts, raw(), model.raw(), lent.data.data(),
+                 lent.lengths.data(), asked.size(), found.data(), static_cast<double *>(nullptr));
+    return found;
+  }
+  /** In alphabetical order; a detection tells the place among them. */
+  texts domains() const {
+    return detail::take(detail::get<rag_strings *>(rag_domain_detector_domains, raw()));
+  }
+  void merge(const domain_detector &other) {
+    detail::call(rag_domain_detector_merge, handle_.raw(), other.raw());
+  }
+  const rag_domain_detector *raw() const noexcept { return handle_.raw(); }
+
+private:
+  explicit domain_detector(rag_domain_detector *raw) : handle_(raw) {}
+  detail::handle<rag_domain_detector, rag_domain_detector_free> handle_;
+};
+
+/** What a tuned search found and what was chosen for it; rag_tuned. */
+class tuned {
+public:
+  explicit tuned(rag_tuned *raw) : handle_(raw) {}
+  ragcore::hits hits() const {
+    return ragcore::hits(detail::get<rag_hits *>(rag_tuned_hits, raw()));
+  }
+  rag_tuned_choice choice() const {
+    return detail::get<rag_tuned_choice>(rag_tuned_get_choice, raw());
+  }
+  std::string domain() const {
+    return detail::take(detail::get<rag_string *>(rag_tuned_domain, raw()));
+  }
+  const rag_tuned *raw() const noexcept { return handle_.raw(); }
+
+private:
+  detail::handle<rag_tuned, rag_tuned_free> handle_;
+};
+
+/** Asks with the weight that `by` chooses in the domain that is named. */
+inline tuned search_tuned(const collection &in, const query &question, bandit &by,
+                          const std::string &domain = "general") {
+  const rag_query *asked[] = {question.raw()};
+  return tuned(detail::get<rag_tuned *>(
+      [](auto... rest) { return rag_collection_search_tuned(rest...); }, in.raw(), asked,
+      std::size_t{1}, const_cast<rag_bandit *>(by.raw()), domain.c_str(),
+      static_cast<const rag_domain_detector *>(nullptr)));
+}
+/** Asks with the weight that `by` chooses in the domain that is detected. */
+inline tuned search_tuned(const collection &in, const query &question, bandit &by,
+                          const domain_detector &domain) {
+  const rag_query *asked[] = {question.raw()};
+  return tuned(detail::get<rag_tuned *>(
+      [](auto... rest) { return rag_collection_search_tuned(rest...); }, in.raw(), asked,
+      std::size_t{1}, const_cast<rag_bandit *>(by.raw()), static_cast<const char *>(nullptr),
+      domain.raw()));
+}
+/** Tells the bandit what the hits were worth, about 0 to 1. */
+inline void reward(const collection &in, bandit &by, const tuned &hits, double worth) {
+  detail::call(rag_collection_reward, in.raw(), const_cast<rag_bandit *>(by.raw()), hits.raw(),
+               worth);
+}
+
 /** Indices, ascending, of the points (rows of `d`) that no other one dominates; all minimised. */
 inline std::vector<std::size_t> pareto_front(span<double> points, std::size_t d,
                                              span<bool> maximize = {}) {

@@ -38,6 +38,8 @@ VERBS: list[tuple[Any, list[str]]] = [
     (rag.CollectionSteering.retrain, ["RetrainOptions"]),
     (rag.filter_feedback, ["FilterOptions"]),
     (rag.Bandit.__init__, ["BanditOptions"]),
+    (rag.DomainDetector.__init__, ["DomainOptions"]),
+    (rag.alpha_ndcg, ["AlphaNdcgOptions"]),
     (rag.fuse, ["FuseOptions"]),
     (rag.mmr, ["MmrOptions"]),
     (rag.evaluate, ["EvaluateOptions"]),

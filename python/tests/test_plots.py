@@ -53,6 +53,19 @@ def test_gain_has_a_line_for_each_dial_and_a_point_for_each_strength(steering, d
     assert "calm & quiet" in told and "dial at 1" in told
 
 
+def test_a_bandit_has_a_line_and_a_band_for_each_domain() -> None:
+    bandit = rag.Bandit([0.5, 0.0, 1.0], priors={"a": 0.5, "b & c": 1.0}, seed=1)
+    bandit.reward(bandit.choose("a"), 0.5)
+    root = parsed(plots.plot_bandit(bandit, label="weight", backend="svg"))
+    assert (count(root, "polyline"), count(root, "polygon"), count(root, "circle")) == (2, 2, 6)
+    told = " ".join(root.itertext())
+    assert "b & c" in told and "weight" in told
+    root = parsed(plots.plot_bandit(bandit, ["a"], backend="svg"))
+    assert count(root, "polygon") == 1
+    with pytest.raises(rag.NotFound):
+        plots.plot_bandit(bandit, ["nowhere"], backend="svg")
+
+
 def test_cross_talk_has_a_cell_for_each_pair(steering, documents) -> None:
     root = parsed(plots.cross_talk(steering, documents, backend="svg"))
     # One more for the ground.
