@@ -31,17 +31,11 @@ from ._evaluation import (
     read_qrels,
     read_run,
 )
+from ._fronts import crowding_distance, hypervolume, nondominated_sort, pareto_front
 from ._hits import Document, Hit, Hits
 from ._lexical import LexicalIndex
 from ._ranking import fuse, mmr
-from ._routing import (
-    Decision,
-    Router,
-    crowding_distance,
-    hypervolume,
-    nondominated_sort,
-    pareto_front,
-)
+from ._routing import Decision, Router
 from ._steering import (
     CurvePoint,
     DialChange,
