@@ -5,23 +5,18 @@
 //! takes the front, and chooses one point on it by preference and budget (`choice`).
 
 mod choice;
-mod front;
 mod head;
-mod hypervolume;
-mod points;
+mod pareto;
 mod request;
 mod router;
 #[cfg(test)]
 mod router_tests;
-mod sort;
-#[cfg(test)]
-mod tests;
 
-pub use front::pareto_front;
-pub use hypervolume::{MAX_VOLUME_OBJECTIVES, hypervolume};
-pub use points::MAX_OBJECTIVES;
+pub use pareto::{
+    MAX_OBJECTIVES, MAX_VOLUME_OBJECTIVES, crowding_distance, hypervolume, nondominated_sort,
+    pareto_front,
+};
 pub use request::{Decision, RouteOptions};
 pub use router::{
     COST, DEFAULT_OBJECTIVES, MAX_OUTCOME, MAX_OUTSTANDING, MAX_ROUTES, Outcomes, Router,
 };
-pub use sort::{crowding_distance, nondominated_sort};

@@ -5,7 +5,8 @@
 //! Bradstreet and Barone, 2012): each point adds its box less what the points after it, limited
 //! to that box, already cover; the column that they are sorted by falls away in the limit.
 
-use super::points::{Points, compare, ordered, signs};
+use super::order::ordered;
+use super::points::{Points, compare, signs};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 
