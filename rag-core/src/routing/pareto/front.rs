@@ -13,8 +13,8 @@ use super::tiles::Columns;
 use crate::error::Result;
 
 /// Up to so many points, and so many pairs, comparing all by tiles is faster than splitting.
-const TILED: usize = 1 << 16;
-const TILED_PAIRS: usize = 1 << 28;
+const TILED: usize = 1 << 13;
+const TILED_PAIRS: usize = 1 << 24;
 
 /// The indices, ascending, of the points that no other dominates: none is at least as good in
 /// every column and better in one.

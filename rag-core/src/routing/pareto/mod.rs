@@ -17,6 +17,6 @@ mod tests;
 mod tiles;
 
 pub use front::pareto_front;
-pub use hypervolume::{MAX_VOLUME_OBJECTIVES, hypervolume};
+pub use hypervolume::{MAX_VOLUME_OBJECTIVES, hypervolume, hypervolume_contributions};
 pub use points::MAX_OBJECTIVES;
 pub use sort::{crowding_distance, nondominated_sort};

@@ -11,6 +11,8 @@ use std::ops::Range;
 /// Members of a tile.
 pub(super) const TILE: usize = 512;
 const WORDS: usize = TILE / 64;
+/// Rows that are compared together.
+const ROWS: usize = 64;
 type Set = [u64; WORDS];
 
 /// Some columns of some rows as ranks. Rows are called by their position in the list.
@@ -23,8 +25,8 @@ pub(super) struct Columns {
 impl Columns {
     pub fn new(points: &Points, rows: impl Iterator<Item = u32>, columns: Range<usize>) -> Self {
         let d = columns.len();
-        let numbers = |i: u32| points.row(i as usize)[columns.clone()].iter().copied();
-        let data: Vec<f64> = rows.flat_map(numbers).collect();
+        let mut data = Vec::with_capacity(rows.size_hint().0 * d);
+        rows.for_each(|i| data.extend_from_slice(&points.row(i as usize)[columns.clone()]));
         let part = Points { data, d };
         let (ranks, distinct) = (0..d).map(|column| part.ranks(column)).unzip();
         Self { ranks, distinct, len: part.len() }
@@ -39,15 +41,21 @@ impl Columns {
         let mut alive = vec![false; self.len];
         let mut tile = Tile::default();
         while !left.is_empty() {
-            let rest = left.split_off(left.len().min(TILE));
+            let mut rest = left.split_off(left.len().min(TILE));
             tile.fill(self, &left);
-            for (bit, i) in left.iter().enumerate() {
-                let mut by = tile.covering(self, *i);
+            let mut bit = 0;
+            tile.each(self, &left, |i, mut by| {
                 by[bit / 64] &= !(1 << (bit % 64));
-                alive[*i as usize] = by == [0; WORDS];
-            }
-            left = rest;
-            left.retain(|i| tile.covering(self, *i) == [0; WORDS]);
+                alive[i as usize] = by == [0; WORDS];
+                bit += 1;
+            });
+            left.clear();
+            tile.each(self, &rest, |i, by| {
+                if by == [0; WORDS] {
+                    left.push(i);
+                }
+            });
+            rest.clear();
         }
         alive
     }
@@ -55,29 +63,34 @@ impl Columns {
     /// Whether none of the first `count` rows covers it, for each of the others.
     pub fn free(&self, count: usize) -> Vec<bool> {
         let mut free = vec![true; self.len - count];
+        let mut left: Vec<u32> = (count as u32..self.len as u32).collect();
         let mut tile = Tile::default();
         for start in (0..count).step_by(TILE) {
             let members: Vec<u32> = (start as u32..count.min(start + TILE) as u32).collect();
             tile.fill(self, &members);
-            for (free, i) in free.iter_mut().zip(count as u32..) {
-                *free = *free && tile.covering(self, i) == [0; WORDS];
-            }
+            let mut next = Vec::with_capacity(left.len());
+            tile.each(self, &left, |i, by| {
+                if by == [0; WORDS] {
+                    next.push(i);
+                } else {
+                    free[i as usize - count] = false;
+                }
+            });
+            left = next;
         }
         free
     }
 
-    /// Raises the rank of each row above those that cover it and come before it, which is all
-    /// that cover it.
+    /// Raises the rank of each row above those that cover it, which come before it.
     pub fn settle(&self, ranks: &mut [u32]) {
         let mut tile = Tile::default();
         for start in (0..self.len).step_by(TILE) {
             let end = self.len.min(start + TILE);
             let mut members: Vec<u32> = (start as u32..end as u32).collect();
             tile.fill(self, &members);
-            for at in start..end {
-                let (word, bit) = ((at - start) / 64, (at - start) % 64);
-                let by = tile.covering(self, at as u32);
-                let mut rank = ranks[at];
+            tile.each(self, &members, |i, by| {
+                let (word, bit) = ((i as usize - start) / 64, (i as usize - start) % 64);
+                let mut rank = ranks[i as usize];
                 for (w, set) in by.iter().enumerate().take(word + 1) {
                     let mut set = if w == word { set & ((1 << bit) - 1) } else { *set };
                     while set != 0 {
@@ -85,47 +98,38 @@ impl Columns {
                         set &= set - 1;
                     }
                 }
-                ranks[at] = rank;
-            }
-            if end < self.len {
-                let (settled, open) = ranks.split_at_mut(end);
-                self.raise(&mut tile, &mut members, settled, end, open);
-            }
+                ranks[i as usize] = rank;
+            });
+            self.raise(&mut tile, &mut members, end, ranks);
         }
     }
 
-    /// Raises the ranks of the rows from `count` on above those of the first `count` that cover them.
+    /// Raises the ranks of the rows from `count` on above those of the first `count` that cover
+    /// them.
     pub fn raise_from(&self, count: usize, ranks: &mut [u32]) {
         let mut tile = Tile::default();
-        let (settled, open) = ranks.split_at_mut(count);
         for start in (0..count).step_by(TILE) {
             let mut members: Vec<u32> = (start as u32..count.min(start + TILE) as u32).collect();
-            self.raise(&mut tile, &mut members, settled, count, open);
+            self.raise(&mut tile, &mut members, count, ranks);
         }
     }
 
-    fn raise(
-        &self,
-        tile: &mut Tile,
-        members: &mut [u32],
-        settled: &[u32],
-        from: usize,
-        open: &mut [u32],
-    ) {
+    /// Raises the ranks of the rows from `from` on above those of the members that cover them.
+    fn raise(&self, tile: &mut Tile, members: &mut [u32], from: usize, ranks: &mut [u32]) {
         // The highest rank has the lowest bit.
-        members.sort_by_key(|i| std::cmp::Reverse(settled[*i as usize]));
+        members.sort_by_key(|i| std::cmp::Reverse(ranks[*i as usize]));
         tile.fill(self, members);
-        let most = settled[members[0] as usize];
-        for (rank, i) in open.iter_mut().zip(from as u32..) {
-            if *rank > most {
-                continue;
-            }
-            let by = tile.covering(self, i);
+        let most = ranks[members[0] as usize];
+        let open: Vec<u32> = (from as u32..self.len as u32)
+            .filter(|i| ranks[*i as usize] <= most)
+            .collect();
+        tile.each(self, &open, |i, by| {
             if let Some(word) = by.iter().position(|set| *set != 0) {
                 let member = members[word * 64 + by[word].trailing_zeros() as usize];
-                *rank = (*rank).max(settled[member as usize] + 1);
+                let above = ranks[member as usize] + 1;
+                ranks[i as usize] = ranks[i as usize].max(above);
             }
-        }
+        });
     }
 }
 
@@ -165,16 +169,46 @@ impl Tile {
         }
     }
 
-    /// The members that are nowhere greater than a row.
-    #[inline(always)]
-    fn covering(&self, columns: &Columns, row: u32) -> Set {
-        let mut common = [u64::MAX; WORDS];
-        for (ranks, (least, upto)) in columns.ranks.iter().zip(self.least.iter().zip(&self.upto)) {
-            let set = &least[upto[ranks[row as usize] as usize] as usize];
-            for (word, with) in common.iter_mut().zip(set) {
-                *word &= with;
+    /// Tells for each row, in order, the members that are nowhere greater.
+    fn each(&self, columns: &Columns, rows: &[u32], tell: impl FnMut(u32, Set)) {
+        match columns.ranks.len() {
+            2 => self.each_in::<2>(columns, rows, tell),
+            3 => self.each_in::<3>(columns, rows, tell),
+            4 => self.each_in::<4>(columns, rows, tell),
+            5 => self.each_in::<5>(columns, rows, tell),
+            6 => self.each_in::<6>(columns, rows, tell),
+            _ => self.each_in::<0>(columns, rows, tell),
+        }
+    }
+
+    /// `K` columns, or any number of them if it is 0.
+    fn each_in<const K: usize>(
+        &self,
+        columns: &Columns,
+        rows: &[u32],
+        mut tell: impl FnMut(u32, Set),
+    ) {
+        let k = if K > 0 { K } else { columns.ranks.len() };
+        // Where to look is found out for some rows first, so that no row waits for another.
+        let mut places = vec![[0u16; ROWS]; k];
+        let least: Vec<&[Set]> = self.least.iter().map(Vec::as_slice).collect();
+        for rows in rows.chunks(ROWS) {
+            for (places, (ranks, upto)) in
+                places.iter_mut().zip(columns.ranks.iter().zip(&self.upto))
+            {
+                for (place, row) in places.iter_mut().zip(rows) {
+                    *place = upto[ranks[*row as usize] as usize];
+                }
+            }
+            for (at, row) in rows.iter().enumerate() {
+                let mut common = [u64::MAX; WORDS];
+                for (places, least) in places[..k].iter().zip(&least[..k]) {
+                    for (word, with) in common.iter_mut().zip(&least[places[at] as usize]) {
+                        *word &= with;
+                    }
+                }
+                tell(*row, common);
             }
         }
-        common
     }
 }
