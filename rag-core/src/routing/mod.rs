@@ -1,8 +1,9 @@
 //! Which model to ask: fronts of several objectives, and a router that learns and chooses on them.
 //!
-//! [`pareto_front`], [`nondominated_sort`], [`crowding_distance`] and [`hypervolume`] work on
-//! plain rows of float64 and are exact. A [`Router`] believes something about each route (`head`),
-//! takes the front, and chooses one point on it by preference and budget (`choice`).
+//! What stands in `pareto` ([`pareto_front`], [`hypervolume`], [`ParetoArchive`], [`optimize`], ...)
+//! works on plain rows of float64 and knows no routes. A [`Router`] believes something about each
+//! route (`head`), takes the front, and chooses one point on it by preference and budget
+//! (`choice`).
 
 mod choice;
 mod head;
@@ -13,8 +14,10 @@ mod router;
 mod router_tests;
 
 pub use pareto::{
-    MAX_OBJECTIVES, MAX_VOLUME_OBJECTIVES, crowding_distance, hypervolume, nondominated_sort,
-    pareto_front,
+    ArchiveOptions, ChebyshevOptions, Epsilon, Keep, Knob, KnobKind, MAX_OBJECTIVES,
+    MAX_VOLUME_OBJECTIVES, OptimizeOptions, Optimum, ParetoArchive, chebyshev, crowding_distance,
+    distance_to_ideal, epsilon_front, hypervolume, hypervolume_contributions, knee,
+    nondominated_sort, optimize, pareto_front,
 };
 pub use request::{Decision, RouteOptions};
 pub use router::{

@@ -31,7 +31,9 @@ pub const MAX_VOLUME_OBJECTIVES: usize = 10;
 /// # Ok::<(), rag_core::Error>(())
 /// ```
 pub fn hypervolume(points: &[f64], d: usize, reference: &[f64], maximize: &[bool]) -> Result<f64> {
-    let Boxes { mut sizes, unit, .. } = Boxes::new(points, d, reference, maximize)?;
+    let Boxes {
+        mut sizes, unit, ..
+    } = Boxes::new(points, d, reference, maximize)?;
     if sizes.iter().any(|s| s.is_infinite()) {
         return Ok(f64::INFINITY);
     }
@@ -101,7 +103,11 @@ impl Boxes {
             if sizes[start..].iter().all(|s| *s > 0.0) {
                 rows.push(i);
                 for (largest, s) in largest.iter_mut().zip(&sizes[start..]) {
-                    *largest = if s > largest && s.is_finite() { *s } else { *largest };
+                    *largest = if s > largest && s.is_finite() {
+                        *s
+                    } else {
+                        *largest
+                    };
                 }
             } else {
                 sizes.truncate(start);
@@ -110,7 +116,11 @@ impl Boxes {
         // Powers of two keep boxes near 1, whatever the units, without rounding.
         let mut unit = 1.0;
         for power in &mut largest {
-            let exponent = if *power > 0.0 { power.log2().floor() } else { 0.0 };
+            let exponent = if *power > 0.0 {
+                power.log2().floor()
+            } else {
+                0.0
+            };
             *power = 2f64.powi(-exponent.clamp(-1000.0, 1000.0) as i32);
             unit /= *power;
         }
@@ -134,14 +144,22 @@ pub(super) fn exclusive(sizes: &[f64], d: usize) -> Vec<f64> {
     }
     // What still grows when the infinite ones end farther away is infinite.
     let ending = |times: f64| -> Vec<f64> {
-        let ends: Vec<f64> = (0..d).map(|c| times * largest(sizes, d, c).max(1.0)).collect();
+        let ends: Vec<f64> = (0..d)
+            .map(|c| times * largest(sizes, d, c).max(1.0))
+            .collect();
         let each = sizes.iter().zip(ends.iter().cycle());
         exclusive_finite(&each.map(|(s, end)| s.min(*end)).collect::<Vec<f64>>(), d)
     };
     let (near, far) = (ending(2.0), ending(4.0));
     let pairs = near.into_iter().zip(far);
     pairs
-        .map(|(near, far)| if far > near * (1.0 + 1e-9) { f64::INFINITY } else { near })
+        .map(|(near, far)| {
+            if far > near * (1.0 + 1e-9) {
+                f64::INFINITY
+            } else {
+                near
+            }
+        })
         .collect()
 }
 
@@ -339,7 +357,10 @@ impl Solid {
 /// Adds a rectangle to a few, widths ascending and heights descending; answers the area added.
 #[inline(always)]
 fn cover(stairs: &mut Vec<[f64; 2]>, width: f64, height: f64) -> f64 {
-    let at = stairs.iter().position(|s| s[0] >= width).unwrap_or(stairs.len());
+    let at = stairs
+        .iter()
+        .position(|s| s[0] >= width)
+        .unwrap_or(stairs.len());
     let mut floor = stairs.get(at).map_or(0.0, |s| s[1]);
     if floor >= height {
         return 0.0;

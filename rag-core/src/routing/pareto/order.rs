@@ -29,7 +29,13 @@ impl Points {
     /// `order` refines the order of the column.
     fn sorted(&self, column: usize, order: impl Fn(u32, u32) -> std::cmp::Ordering) -> Vec<u32> {
         let n = self.len();
-        let keys = || self.data.iter().skip(column).step_by(self.d).map(|x| ordered(*x));
+        let keys = || {
+            self.data
+                .iter()
+                .skip(column)
+                .step_by(self.d)
+                .map(|x| ordered(*x))
+        };
         let (low, high) = keys().fold((u64::MAX, 0), |(l, h), k| (l.min(k), h.max(k)));
         // The highest 32 bits in which keys differ, and the row; the sort of those is stable.
         let shift = 32u32.saturating_sub(high.saturating_sub(low).leading_zeros());

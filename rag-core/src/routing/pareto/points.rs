@@ -117,3 +117,15 @@ pub(super) fn compare(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
 pub(super) fn covers(a: &[f64], b: &[f64]) -> bool {
     a.iter().zip(b).all(|(x, y)| x <= y)
 }
+
+/// One number for each column, of as many or of one for all.
+pub(super) fn per_column(given: &[f64], d: usize, name: &str) -> Result<Vec<f64>> {
+    match given {
+        [all] => Ok(vec![*all; d]),
+        each if each.len() == d => Ok(each.to_vec()),
+        each => Err(Error::invalid(format!(
+            "{name} has {} entries for {d} columns; give one for each, or one for all",
+            each.len()
+        ))),
+    }
+}

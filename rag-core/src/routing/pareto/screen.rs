@@ -107,8 +107,18 @@ impl Screen {
         };
         // The sample is turned already.
         let upright = Self {
-            low: screen.low.iter().zip(&screen.pattern).map(|(x, s)| x * s).collect(),
-            scale: screen.scale.iter().zip(&screen.pattern).map(|(x, s)| x * s).collect(),
+            low: screen
+                .low
+                .iter()
+                .zip(&screen.pattern)
+                .map(|(x, s)| x * s)
+                .collect(),
+            scale: screen
+                .scale
+                .iter()
+                .zip(&screen.pattern)
+                .map(|(x, s)| x * s)
+                .collect(),
             pattern: vec![1.0; screen.pattern.len()],
             below: screen.below.clone(),
         };

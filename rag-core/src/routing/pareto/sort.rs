@@ -84,7 +84,11 @@ struct Ranking<'a> {
 
 impl<'a> Ranking<'a> {
     fn new(points: &'a Points, firsts: &'a [u32]) -> Self {
-        Self { points, firsts, ranks: vec![0; firsts.len()] }
+        Self {
+            points,
+            firsts,
+            ranks: vec![0; firsts.len()],
+        }
     }
 
     fn run(mut self) -> Vec<u32> {

@@ -34,7 +34,11 @@ impl Stairs {
     pub fn locate(&self, y: f64) -> Place {
         let block = self.firsts.partition_point(|first| *first < y);
         let Some(block) = block.checked_sub(1) else {
-            return Place { block: 0, at: 0, left: None };
+            return Place {
+                block: 0,
+                at: 0,
+                left: None,
+            };
         };
         let at = self.blocks[block].partition_point(|step| step.0 < y);
         let left = Some(self.blocks[block][at - 1]);
@@ -82,7 +86,11 @@ impl Stairs {
         if all {
             self.trim(block + 1, z, covered);
         }
-        let next = self.at(&Place { block, at: at + 1, left: None });
+        let next = self.at(&Place {
+            block,
+            at: at + 1,
+            left: None,
+        });
         if self.blocks[block].len() > BLOCK {
             let upper = self.blocks[block].split_off(BLOCK / 2);
             self.firsts.insert(block + 1, upper[0].0);
@@ -96,7 +104,9 @@ impl Stairs {
         let mut block = from;
         while let Some(steps) = self.blocks.get_mut(block) {
             let count = steps.iter().take_while(|step| step.1 >= z).count();
-            steps[..count].iter().for_each(|step| covered(step.0, step.1));
+            steps[..count]
+                .iter()
+                .for_each(|step| covered(step.0, step.1));
             if count < steps.len() {
                 steps.drain(..count);
                 self.firsts[block] = steps[0].0;

@@ -29,12 +29,21 @@ impl Columns {
         rows.for_each(|i| data.extend_from_slice(&points.row(i as usize)[columns.clone()]));
         let part = Points { data, d };
         let (ranks, distinct) = (0..d).map(|column| part.ranks(column)).unzip();
-        Self { ranks, distinct, len: part.len() }
+        Self {
+            ranks,
+            distinct,
+            len: part.len(),
+        }
     }
 
     /// Whether no other row covers it, for each; rows are distinct.
     pub fn front(&self) -> Vec<bool> {
-        let sum = |i: u32| self.ranks.iter().map(|r| u64::from(r[i as usize])).sum::<u64>();
+        let sum = |i: u32| {
+            self.ranks
+                .iter()
+                .map(|r| u64::from(r[i as usize]))
+                .sum::<u64>()
+        };
         // Those that cover come first, and most others are thrown out by few.
         let mut left: Vec<u32> = (0..self.len as u32).collect();
         left.sort_by_cached_key(|i| sum(*i));
@@ -92,7 +101,11 @@ impl Columns {
                 let (word, bit) = ((i as usize - start) / 64, (i as usize - start) % 64);
                 let mut rank = ranks[i as usize];
                 for (w, set) in by.iter().enumerate().take(word + 1) {
-                    let mut set = if w == word { set & ((1 << bit) - 1) } else { *set };
+                    let mut set = if w == word {
+                        set & ((1 << bit) - 1)
+                    } else {
+                        *set
+                    };
                     while set != 0 {
                         rank = rank.max(ranks[start + w * 64 + set.trailing_zeros() as usize] + 1);
                         set &= set - 1;
