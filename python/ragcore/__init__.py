@@ -31,9 +31,21 @@ from ._evaluation import (
     read_qrels,
     read_run,
 )
-from ._fronts import crowding_distance, hypervolume, nondominated_sort, pareto_front
+from ._fronts import (
+    ParetoArchive,
+    chebyshev,
+    crowding_distance,
+    distance_to_ideal,
+    epsilon_front,
+    hypervolume,
+    hypervolume_contributions,
+    knee,
+    nondominated_sort,
+    pareto_front,
+)
 from ._hits import Document, Hit, Hits
 from ._lexical import LexicalIndex
+from ._optimize import Front, optimize
 from ._ranking import fuse, mmr
 from ._routing import Decision, Router
 from ._steering import (
@@ -102,6 +114,7 @@ __all__ = [
     "Filtered",
     "Forked",
     "FormatVersion",
+    "Front",
     "Hit",
     "Hits",
     "Interrupted",
@@ -112,6 +125,7 @@ __all__ = [
     "ModelMismatch",
     "NoMeasurableEffect",
     "NotFound",
+    "ParetoArchive",
     "QueryCounts",
     "ReadOnly",
     "Report",
@@ -127,16 +141,22 @@ __all__ = [
     "Upstream",
     "ValueEstimate",
     "__version__",
+    "chebyshev",
     "compare_runs",
     "crowding_distance",
+    "distance_to_ideal",
+    "epsilon_front",
     "errors",
     "evaluate",
     "filter_feedback",
     "fuse",
     "hypervolume",
+    "hypervolume_contributions",
+    "knee",
     "mmr",
     "nondominated_sort",
     "open",
+    "optimize",
     "pareto_front",
     "rating_of_dwell",
     "read_qrels",

@@ -40,18 +40,25 @@ __all__ = [
     "DenseIndex",
     "Embedder",
     "LexicalIndex",
+    "ParetoArchive",
     "Router",
     "Steering",
     "SteeringVector",
+    "chebyshev",
     "compare_runs",
     "crowding_distance",
+    "distance_to_ideal",
+    "epsilon_front",
     "evaluate",
     "filter_feedback",
     "fuse",
     "hypervolume",
+    "hypervolume_contributions",
+    "knee",
     "mmr",
     "nondominated_sort",
     "open",
+    "optimize",
     "pareto_front",
     "rating_of_dwell",
     "read_qrels",
@@ -224,6 +231,7 @@ CollectionSteering: Any = _mirror(_plain.CollectionSteering)
 Steering: Any = _mirror(_plain.Steering)
 Bandit: Any = _mirror(_plain.Bandit)
 Router: Any = _mirror(_plain.Router)
+ParetoArchive: Any = _mirror(_plain.ParetoArchive)
 open: Any = _function(_plain.open)
 fuse: Any = _function(_plain.fuse)
 mmr: Any = _function(_plain.mmr)
@@ -233,6 +241,12 @@ pareto_front: Any = _function(_plain.pareto_front)
 nondominated_sort: Any = _function(_plain.nondominated_sort)
 crowding_distance: Any = _function(_plain.crowding_distance)
 hypervolume: Any = _function(_plain.hypervolume)
+hypervolume_contributions: Any = _function(_plain.hypervolume_contributions)
+epsilon_front: Any = _function(_plain.epsilon_front)
+knee: Any = _function(_plain.knee)
+distance_to_ideal: Any = _function(_plain.distance_to_ideal)
+chebyshev: Any = _function(_plain.chebyshev)
+optimize: Any = _function(_plain.optimize)
 evaluate: Any = _function(_plain.evaluate)
 compare_runs: Any = _function(_plain.compare_runs)
 read_qrels: Any = _function(_plain.read_qrels)

@@ -22,6 +22,7 @@ mod guarded;
 mod hits;
 mod lexical;
 mod metadata;
+mod optimize;
 mod ranking;
 mod routing;
 mod steering;
@@ -55,13 +56,18 @@ mod _core {
     #[pymodule_export]
     use evaluation::{compare_runs, evaluate, read_qrels, read_run};
     #[pymodule_export]
-    use fronts::{crowding_distance, hypervolume, nondominated_sort, pareto_front};
+    use fronts::{
+        ParetoArchive, chebyshev, crowding_distance, distance_to_ideal, epsilon_front, hypervolume,
+        hypervolume_contributions, knee, nondominated_sort, pareto_front,
+    };
     #[pymodule_export]
     use hits::Found;
     #[pymodule_export]
     use lexical::{LexicalIndex, terms};
     #[pymodule_export]
     use metadata::filter_match;
+    #[pymodule_export]
+    use optimize::optimize;
     #[pymodule_export]
     use ranking::{fuse, mmr};
     #[pymodule_export]

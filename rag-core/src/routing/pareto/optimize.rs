@@ -9,6 +9,7 @@ use super::front::pareto_front;
 use super::points::MAX_OBJECTIVES;
 use super::sort::{crowding_distance, nondominated_sort};
 use crate::error::{Error, Result};
+use crate::option_enum;
 use crate::progress::Progress;
 use crate::rng::Rng;
 use std::collections::HashSet;
@@ -188,9 +189,9 @@ fn check(knobs: &[Knob], objectives: &[&str]) -> Result<()> {
                 KnobKind::Real { low, high } => format!(
                     "the bounds of \"{name}\" must be finite numbers, the lower first, got {low} and {high}"
                 ),
-                KnobKind::Whole { low, high } => format!(
-                    "the bounds of \"{name}\" must be whole numbers within 2^53, the lower first, got {low} and {high}"
-                ),
+                KnobKind::Whole { low, high } => {
+                    return Err(refuse_whole(name, *low as f64, *high as f64));
+                }
                 KnobKind::Choice(_) => {
                     format!("\"{name}\" has nothing to choose from; give at least one choice")
                 }
@@ -198,6 +199,12 @@ fn check(knobs: &[Knob], objectives: &[&str]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn refuse_whole(name: &str, low: f64, high: f64) -> Error {
+    Error::invalid(format!(
+        "the bounds of \"{name}\" must be whole numbers within 2^53, the lower first, got {low} and {high}"
+    ))
 }
 
 struct Search<'a> {
@@ -371,7 +378,37 @@ impl Search<'_> {
                 }
             }
         }
+        if batch.len() < self.options.population {
+            self.fill(&mut batch);
+        }
         batch
+    }
+
+    /// Adds settings that are unknown yet, if there are few enough in all to go through them.
+    fn fill(&mut self, batch: &mut Vec<Vec<f64>>) {
+        let sizes = self.knobs.iter().map(Knob::size);
+        let all = sizes.clone().try_fold(1usize, |all, size| all.checked_mul(size?));
+        let budget = self.options.population.saturating_mul(self.options.generations);
+        let Some(all) = all.filter(|all| *all <= budget && *all > self.len()) else {
+            return;
+        };
+        let start = self.rng.below(all);
+        for number in (start..all).chain(0..start) {
+            if batch.len() == self.options.population {
+                break;
+            }
+            let mut rest = number;
+            let settled = self.knobs.iter().zip(sizes.clone()).map(|(knob, size)| {
+                let size = size.unwrap_or(1);
+                let at = rest % size;
+                rest /= size;
+                knob.at((at as f64 + 0.5) / size as f64)
+            });
+            let setting: Vec<f64> = settled.collect();
+            if self.is_new(&setting) {
+                batch.push(setting);
+            }
+        }
     }
 
     fn tournament(&mut self, parents: &[Parent]) -> usize {
@@ -382,7 +419,52 @@ impl Search<'_> {
     }
 }
 
+option_enum! {
+    /// The kinds of [`KnobKind`] by name, for the bindings.
+    KnobName {
+        /// Any number between two.
+        Real = "real",
+        /// Any whole number between two.
+        Whole = "whole",
+        /// One of several.
+        Choice = "choice",
+    }
+}
+
 impl Knob {
+    /// A knob of the kind of a name, `"real"`, `"whole"` or `"choice"`; what the kind does not
+    /// need is not looked at.
+    ///
+    /// ```
+    /// use rag_core::routing::{Knob, KnobKind};
+    /// let k = Knob::named("k", "whole", 1.0, 50.0, vec![])?;
+    /// assert_eq!(k.kind, KnobKind::Whole { low: 1, high: 50 });
+    /// assert!(Knob::named("k", "whole", 1.5, 50.0, vec![]).is_err());
+    /// # Ok::<(), rag_core::Error>(())
+    /// ```
+    pub fn named(
+        name: &str,
+        kind: &str,
+        low: f64,
+        high: f64,
+        choices: Vec<String>,
+    ) -> Result<Self> {
+        let whole = |x: f64| match x.fract() == 0.0 && x.abs() <= MAX_WHOLE as f64 {
+            true => Ok(x as i64),
+            false => Err(refuse_whole(name, low, high)),
+        };
+        let kind = match KnobName::parse("the kind of a knob", kind)? {
+            KnobName::Real => KnobKind::Real { low, high },
+            KnobName::Whole => KnobKind::Whole {
+                low: whole(low)?,
+                high: whole(high)?,
+            },
+            KnobName::Choice => KnobKind::Choice(choices),
+        };
+        let name = name.to_owned();
+        Ok(Self { name, kind })
+    }
+
     fn allows(&self, x: f64) -> Result<()> {
         let (good, wanted) = match &self.kind {
             KnobKind::Real { low, high } => (*low <= x && x <= *high, format!("in {low}..={high}")),
@@ -410,6 +492,15 @@ impl Knob {
             _ => x.to_string(),
         };
         format!("{}={value}", self.name)
+    }
+
+    /// How many values it has, if they can be counted.
+    fn size(&self) -> Option<usize> {
+        match &self.kind {
+            KnobKind::Real { low, high } => (low == high).then_some(1),
+            KnobKind::Whole { low, high } => usize::try_from(high - low + 1).ok(),
+            KnobKind::Choice(names) => Some(names.len()),
+        }
     }
 
     /// The bounds between which the numbers of a setting move; whole numbers and choices are the
