@@ -214,9 +214,7 @@ class ParetoArchive:
 
 def _restored(made: tuple[Any, ...], points: Points, ids: Keys) -> ParetoArchive:
     objectives, flags, behind, capacity, keep = made
-    self = ParetoArchive(
-        objectives, maximize=flags, reference=behind, capacity=capacity, keep=keep
-    )
+    self = ParetoArchive(objectives, maximize=flags, reference=behind, capacity=capacity, keep=keep)
     self._inner.extend(points, ids)
     return self
 

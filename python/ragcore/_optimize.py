@@ -56,13 +56,15 @@ class _Knob:
 class Front:
     """What :func:`optimize` found: the settings of which no other is better in all objectives."""
 
-    __slots__ = ("_maximize", "evaluations", "objectives", "parameters", "points")
+    __slots__ = ("evaluations", "maximize", "objectives", "parameters", "points")
     #: The settings: a dict for each point.
     parameters: list[dict[str, Any]]
     #: The values of the objectives, (n, objectives).
     points: Points
     #: The names of the objectives.
     objectives: list[str]
+    #: Their directions.
+    maximize: list[bool]
     #: How many settings were evaluated.
     evaluations: int
 
@@ -78,12 +80,12 @@ class Front:
         self.points = points
         self.objectives = objectives
         self.evaluations = evaluations
-        self._maximize = maximize
+        self.maximize = maximize
 
     @property
     def knee(self) -> dict[str, Any]:
         """The setting of the point that bulges farthest towards the ideal (:func:`knee`)."""
-        return self.parameters[knee(self.points, maximize=self._maximize)]
+        return self.parameters[knee(self.points, maximize=self.maximize)]
 
     def best(self, preference: Mapping[str, float] | None = None) -> dict[str, Any]:
         """The setting that suits a preference: weights of objectives by name, all alike if None.
@@ -91,7 +93,7 @@ class Front:
         By the augmented Chebyshev score (:func:`chebyshev`). What is left out weighs nothing.
         """
         weights = None if preference is None else self._weights(preference)
-        scores = chebyshev(self.points, weights=weights, maximize=self._maximize)
+        scores = chebyshev(self.points, weights=weights, maximize=self.maximize)
         return self.parameters[int(scores.argmin())]
 
     def _weights(self, preference: Mapping[str, float]) -> list[float]:
@@ -108,6 +110,12 @@ class Front:
         rows = zip(self.parameters, self.points.tolist(), strict=True)
         names = self.objectives
         return pd.DataFrame([{**p, **dict(zip(names, v, strict=True))} for p, v in rows])
+
+    def plot(self, **options: Any) -> Any:
+        """Two objectives against each other: :func:`ragcore.plots.plot_front`."""
+        from . import plots
+
+        return plots.plot_front(self, **options)
 
     def __len__(self) -> int:
         return len(self.parameters)
@@ -200,6 +208,7 @@ def optimize(
         mutation_index=mutation_index,
     )
     found = [setting(row) for row in settings.tolist()]
+    flags = flags * len(names) if len(flags) == 1 else flags
     return Front(found, points, list(names), flags, evaluations)
 
 

@@ -43,6 +43,7 @@ from ragcore import (
     Estimate,
     Evaluation,
     Filtered,
+    Front,
     Hits,
     Report,
     RetrainReport,

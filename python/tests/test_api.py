@@ -183,8 +183,7 @@ SIGNATURES = {
     "knee": "points, *, maximize=False",
     "distance_to_ideal": "points, *, weights=None, maximize=False",
     "chebyshev": "points, *, weights=None, reference=None, rho=0.001, maximize=False",
-    "ParetoArchive": "objectives, *, maximize=False, reference=None, capacity=100, "
-    "keep='crowding'",
+    "ParetoArchive": "objectives, *, maximize=False, reference=None, capacity=100, keep='crowding'",
     "ParetoArchive.add": "points, ids",
     "ParetoArchive.merge": "other",
     "optimize": "objective, parameters, *, objectives, maximize=False, population=32, "

@@ -59,14 +59,42 @@ fn two(points: &Points, firsts: &[u32]) -> Vec<u32> {
     firsts.iter().map(place).collect()
 }
 
+/// Steps of the second column, and fronts, of which the lowest third values are kept.
+const STEPS: usize = 128;
+const LISTED: usize = 2048;
+
 fn three(points: &Points, firsts: &[u32]) -> Vec<u32> {
+    let (places, distinct) = points.ranks(1);
     let mut fronts: Vec<Stairs> = Vec::new();
+    // For each step, by front: the lowest third value up to that step. It rises from front to
+    // front, because what is on one has on each front before somebody who is nowhere greater. So
+    // two looks into these lists leave few fronts, mostly none, whose stairs have to be asked.
+    let mut lowest: Vec<Vec<f64>> = vec![Vec::new(); STEPS];
     let place = |i: &u32| {
         let row = points.row(*i as usize);
         let (y, z) = (row[1], row[2]);
-        let rank = fronts.partition_point(|front| front.covers(y, z));
+        let step = places[*i as usize] as usize * STEPS / distinct;
+        let covering = |step: usize| lowest[step].partition_point(|low| *low <= z);
+        let least = if step > 0 { covering(step - 1) } else { 0 };
+        let most = match covering(step) {
+            all if all == lowest[step].len() => fronts.len(),
+            some => some,
+        };
+        let rank = least + fronts[least..most].partition_point(|front| front.covers(y, z));
         if rank == fronts.len() {
             fronts.push(Stairs::default());
+            if rank < LISTED {
+                // Nothing is up to NaN.
+                lowest.iter_mut().for_each(|lows| lows.push(f64::NAN));
+            }
+        }
+        if rank < LISTED {
+            for lows in &mut lowest[step..] {
+                if lows[rank] <= z {
+                    break;
+                }
+                lows[rank] = z;
+            }
         }
         let front = &mut fronts[rank];
         front.insert(front.locate(y), y, z, |_, _| ());

@@ -80,6 +80,16 @@ proptest! {
     }
 
     #[test]
+    fn three_columns_with_many_fronts(
+        rows in prop::collection::vec(prop::collection::vec(
+            prop_oneof![(0..9i32).prop_map(f64::from), Just(f64::INFINITY), Just(f64::NEG_INFINITY), 0.0..9.0f64],
+            3), 0..300)
+    ) {
+        let points = rows.concat();
+        prop_assert_eq!(nondominated_sort(&points, 3, &[]).unwrap(), slow_ranks(&points, 3));
+    }
+
+    #[test]
     fn maximising_is_minimising_the_negative((d, points) in lumpy(40), mask in any::<u8>()) {
         let maximize: Vec<bool> = (0..d).map(|j| mask >> j & 1 == 1).collect();
         let turned: Vec<f64> = points.iter().enumerate()
