@@ -32,6 +32,18 @@ from ._evaluation import (
     read_qrels,
     read_run,
 )
+from ._fronts import (
+    ParetoArchive,
+    chebyshev,
+    crowding_distance,
+    distance_to_ideal,
+    epsilon_front,
+    hypervolume,
+    hypervolume_contributions,
+    knee,
+    nondominated_sort,
+    pareto_front,
+)
 from ._hits import Document, Hit, Hits
 from ._lexical import LexicalIndex
 from ._measures import (
@@ -43,16 +55,10 @@ from ._measures import (
     intra_list_distance,
     readability,
 )
+from ._optimize import Front, optimize
 from ._ranking import fuse, mmr
 from ._reward import Reward
-from ._routing import (
-    Decision,
-    Router,
-    crowding_distance,
-    hypervolume,
-    nondominated_sort,
-    pareto_front,
-)
+from ._routing import Decision, Router
 from ._steering import (
     CurvePoint,
     DialChange,
@@ -121,6 +127,7 @@ __all__ = [
     "Filtered",
     "Forked",
     "FormatVersion",
+    "Front",
     "Groundedness",
     "Hit",
     "Hits",
@@ -132,6 +139,7 @@ __all__ = [
     "ModelMismatch",
     "NoMeasurableEffect",
     "NotFound",
+    "ParetoArchive",
     "QueryCounts",
     "ReadOnly",
     "Readability",
@@ -151,23 +159,29 @@ __all__ = [
     "ValueEstimate",
     "__version__",
     "alpha_ndcg",
+    "chebyshev",
     "compare_runs",
     "crowding_distance",
+    "distance_to_ideal",
+    "epsilon_front",
     "errors",
     "evaluate",
     "filter_feedback",
     "fuse",
     "groundedness",
     "hypervolume",
+    "hypervolume_contributions",
     "intra_list_distance",
+    "knee",
     "mmr",
     "nondominated_sort",
     "open",
+    "optimize",
     "pareto_front",
     "rating_of_dwell",
-    "readability",
     "read_qrels",
     "read_run",
+    "readability",
 ]
 
 

@@ -21,11 +21,14 @@ WIDTH, HEIGHT = 640, 400
 
 @dataclass(frozen=True)
 class Line:
-    """Points that belong together; ``band`` holds what lies below and above each."""
+    """Points that belong together; not ``joined``, they stay points. ``band`` holds what lies below
+    and above each.
+    """
 
     name: str
     x: Sequence[float]
     y: Sequence[float]
+    joined: bool = True
     band: tuple[Sequence[float], Sequence[float]] | None = None
 
 
@@ -88,7 +91,9 @@ def _matplotlib(chart: Lines | Grid) -> Any:
     figure, axes = plt.subplots(figsize=(WIDTH / 100, HEIGHT / 100), layout="constrained")
     if isinstance(chart, Lines):
         for line, colour in zip(chart.lines, _colours(len(chart.lines)), strict=True):
-            axes.plot(line.x, line.y, label=line.name, color=colour, marker="o", markersize=3)
+            how = {"marker": "o", "markersize": 3} if line.joined else {"marker": "o"}
+            style = "-" if line.joined else "none"
+            axes.plot(line.x, line.y, label=line.name, color=colour, linestyle=style, **how)
             if line.band is not None:
                 axes.fill_between(line.x, *line.band, color=colour, alpha=0.15, linewidth=0)
         if chart.mark is not None:
@@ -123,8 +128,8 @@ def _plotly(chart: Lines | Grid) -> Any:
     if isinstance(chart, Lines):
         for line, colour in zip(chart.lines, _colours(len(chart.lines)), strict=True):
             figure.add_scatter(
-                x=list(line.x), y=list(line.y), name=line.name, mode="lines+markers",
-                line={"color": colour},
+                x=list(line.x), y=list(line.y), name=line.name, line={"color": colour},
+                mode="lines+markers" if line.joined else "markers",
             )  # fmt: skip
             if line.band is not None:
                 figure.add_scatter(
@@ -193,11 +198,18 @@ def _svg_lines(chart: Lines) -> str:
             edge = " ".join(f"{x:.1f},{y:.1f}" for x, y in [*below, *reversed(above)])
             parts.append(f'<polygon points="{edge}" fill="{colour}" fill-opacity="0.15"/>')
         points = [place(x, y) for x, y in zip(line.x, line.y, strict=True)]
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>' for x, y in points]
         at = top + 8 + 18 * i
-        parts.append(_stroke(left + wide + 12, at, left + wide + 32, at, colour, width=2))
+        radius = 2.5 if line.joined else 4
+        if line.joined:
+            path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+            shape = f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
+            parts.append(shape)
+            parts.append(_stroke(left + wide + 12, at, left + wide + 32, at, colour, width=2))
+        else:
+            points = [*points, (left + wide + 22, at)]
+        parts += [
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" fill="{colour}"/>' for x, y in points
+        ]
         parts.append(_text(left + wide + 38, at + 4, _short(line.name, 16), "start"))
     return "".join(parts) + _labels(chart, left + wide / 2, top + high / 2)
 

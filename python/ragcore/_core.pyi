@@ -21,6 +21,7 @@ __all__ = [
     "Embedder",
     "Found",
     "LexicalIndex",
+    "ParetoArchive",
     "Reward",
     "Router",
     "Steering",
@@ -28,8 +29,11 @@ __all__ = [
     "Tuned",
     "__version__",
     "alpha_ndcg",
+    "chebyshev",
     "compare_runs",
     "crowding_distance",
+    "distance_to_ideal",
+    "epsilon_front",
     "error_kinds",
     "evaluate",
     "fail",
@@ -38,15 +42,18 @@ __all__ = [
     "fuse",
     "groundedness",
     "hypervolume",
+    "hypervolume_contributions",
     "intra_list_distance",
+    "knee",
     "mmr",
     "nondominated_sort",
+    "optimize",
     "option_tables",
     "pareto_front",
     "rating_of_dwell",
-    "readability",
     "read_qrels",
     "read_run",
+    "readability",
     "terms",
 ]
 
@@ -82,6 +89,30 @@ def pareto_front(points: _Numbers, maximize: list[bool]) -> _Keys: ...
 def nondominated_sort(points: _Numbers, maximize: list[bool]) -> _Keys: ...
 def crowding_distance(points: _Numbers) -> _Numbers: ...
 def hypervolume(points: _Numbers, reference: _Numbers, maximize: list[bool]) -> float: ...
+def hypervolume_contributions(
+    points: _Numbers, reference: _Numbers, maximize: list[bool]
+) -> _Numbers: ...
+def epsilon_front(
+    points: _Numbers, epsilon: _Numbers, maximize: list[bool], **options: Any
+) -> _Keys: ...
+def knee(points: _Numbers, maximize: list[bool]) -> int: ...
+def distance_to_ideal(points: _Numbers, weights: _Numbers, maximize: list[bool]) -> _Numbers: ...
+def chebyshev(
+    points: _Numbers,
+    weights: _Numbers,
+    reference: _Numbers,
+    maximize: list[bool],
+    **options: Any,
+) -> _Numbers: ...
+def optimize(
+    evaluate: Callable[[_Numbers], _Numbers],
+    knobs: list[tuple[str, str, float, float, list[str]]],
+    objectives: list[str],
+    maximize: list[bool],
+    initial: _Numbers,
+    progress: Callable[[int, int], object] | None,
+    **options: Any,
+) -> tuple[_Numbers, _Numbers, int]: ...
 def filter_feedback(
     ratings: _Numbers, at: _Numbers, users: _Keys | None, half_life: float, **options: Any
 ) -> tuple[_Numbers, npt.NDArray[np.bool_], float, float]: ...
@@ -319,6 +350,18 @@ class Bandit:
     def to_bytes(self) -> bytes: ...
     @staticmethod
     def from_bytes(bytes: bytes) -> Bandit: ...
+
+@final
+class ParetoArchive:
+    def __new__(
+        cls, objectives: int, maximize: list[bool], reference: _Numbers, **options: Any
+    ) -> ParetoArchive: ...
+    def insert(self, point: _Numbers, id: int) -> bool: ...
+    def extend(self, points: _Numbers, ids: _Keys) -> npt.NDArray[np.bool_]: ...
+    def merge(self, other: ParetoArchive) -> None: ...
+    def len(self) -> int: ...
+    def points(self) -> _Numbers: ...
+    def ids(self) -> _Keys: ...
 
 @final
 class Router:

@@ -41,26 +41,33 @@ __all__ = [
     "DomainDetector",
     "Embedder",
     "LexicalIndex",
+    "ParetoArchive",
     "Router",
     "Steering",
     "SteeringVector",
     "alpha_ndcg",
+    "chebyshev",
     "compare_runs",
     "crowding_distance",
+    "distance_to_ideal",
+    "epsilon_front",
     "evaluate",
     "filter_feedback",
     "fuse",
     "groundedness",
     "hypervolume",
+    "hypervolume_contributions",
     "intra_list_distance",
+    "knee",
     "mmr",
     "nondominated_sort",
     "open",
+    "optimize",
     "pareto_front",
     "rating_of_dwell",
-    "readability",
     "read_qrels",
     "read_run",
+    "readability",
 ]
 
 
@@ -229,6 +236,7 @@ CollectionSteering: Any = _mirror(_plain.CollectionSteering)
 Steering: Any = _mirror(_plain.Steering)
 Bandit: Any = _mirror(_plain.Bandit)
 Router: Any = _mirror(_plain.Router)
+ParetoArchive: Any = _mirror(_plain.ParetoArchive)
 DomainDetector: Any = _mirror(_plain.DomainDetector)
 open: Any = _function(_plain.open)
 fuse: Any = _function(_plain.fuse)
@@ -239,6 +247,12 @@ pareto_front: Any = _function(_plain.pareto_front)
 nondominated_sort: Any = _function(_plain.nondominated_sort)
 crowding_distance: Any = _function(_plain.crowding_distance)
 hypervolume: Any = _function(_plain.hypervolume)
+hypervolume_contributions: Any = _function(_plain.hypervolume_contributions)
+epsilon_front: Any = _function(_plain.epsilon_front)
+knee: Any = _function(_plain.knee)
+distance_to_ideal: Any = _function(_plain.distance_to_ideal)
+chebyshev: Any = _function(_plain.chebyshev)
+optimize: Any = _function(_plain.optimize)
 groundedness: Any = _function(_plain.groundedness)
 readability: Any = _function(_plain.readability)
 alpha_ndcg: Any = _function(_plain.alpha_ndcg)

@@ -44,6 +44,7 @@ from ragcore import (
     Estimate,
     Evaluation,
     Filtered,
+    Front,
     Groundedness,
     Hits,
     Readability,

@@ -288,6 +288,88 @@ def hypervolume(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> d
 
 
 @runner
+def hypervolume_contributions(
+    inputs: dict[str, Any], options: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    points, reference = numbers(inputs["points"]), numbers(inputs["reference"])
+    maximize = inputs["maximize"]
+    return {"contributions": rag.hypervolume_contributions(points, reference, maximize=maximize)}
+
+
+@runner
+def epsilon_front(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    points, epsilon = numbers(inputs["points"]), numbers(inputs["epsilon"])
+    how = {"kind": inputs["kind"], "maximize": inputs["maximize"]}
+    return {"indices": rag.epsilon_front(points, epsilon, **how)}
+
+
+@runner
+def knee(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    return {"index": rag.knee(numbers(inputs["points"]), maximize=inputs["maximize"])}
+
+
+@runner
+def distance_to_ideal(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    points, weights = numbers(inputs["points"]), numbers(inputs["weights"])
+    maximize = inputs["maximize"]
+    return {"distances": rag.distance_to_ideal(points, weights=weights, maximize=maximize)}
+
+
+@runner
+def chebyshev(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    scores = rag.chebyshev(
+        numbers(inputs["points"]),
+        weights=numbers(inputs["weights"]),
+        reference=numbers(inputs["reference"]),
+        rho=inputs["rho"],
+        maximize=inputs["maximize"],
+    )
+    return {"scores": scores}
+
+
+@runner
+def pareto_archive(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    points = numbers(inputs["points"])
+    archive = rag.ParetoArchive(
+        len(points[0]),
+        maximize=inputs["maximize"],
+        reference=numbers(inputs["reference"]),
+        capacity=inputs["capacity"],
+        keep=inputs["keep"],
+    )
+    kept = archive.add(points, inputs["ids"])
+    return {"ids": archive.ids, "kept": kept.astype(int)}
+
+
+@runner
+def optimize(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    def knob(given: dict[str, Any]) -> Any:
+        if given["kind"] == "choice":
+            return given["choices"]
+        return range(int(given["low"]), int(given["high"]) + 1)
+
+    knobs = {given["name"]: knob(given) for given in inputs["knobs"]}
+
+    def setting(row: list[float]) -> dict[str, Any]:
+        pairs = zip(inputs["knobs"], row, strict=True)
+        named = ((given, int(x)) for given, x in pairs)
+        return {g["name"]: g["choices"][x] if g["kind"] == "choice" else x for g, x in named}
+
+    settings = [setting(row) for row in numbers(inputs["settings"])]
+    outcomes = numbers(inputs["outcomes"])
+    found = rag.optimize(
+        lambda asked: outcomes[settings.index(asked)],
+        knobs,
+        objectives=inputs["objectives"],
+        maximize=inputs["maximize"],
+        initial=[setting(row) for row in numbers(inputs["initial"])],
+        population=inputs["population"],
+        generations=inputs["generations"],
+    )
+    return {"points": sorted(found.points.tolist()), "evaluations": found.evaluations}
+
+
+@runner
 def route(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
     objectives = inputs["objectives"]
     router = rag.Router(objectives)

@@ -46,6 +46,9 @@ VERBS: list[tuple[Any, list[str]]] = [
     (rag.compare_runs, ["CompareOptions"]),
     (rag.Calibration.fit, ["CalibrationOptions"]),
     (rag.Collection.calibrate, ["CalibrationOptions"]),
+    (rag.ParetoArchive.__init__, ["ArchiveOptions"]),
+    (rag.chebyshev, ["ChebyshevOptions"]),
+    (rag.optimize, ["OptimizeOptions"]),
 ]
 
 
@@ -177,6 +180,17 @@ SIGNATURES = {
     "nondominated_sort": "points, *, maximize=False",
     "crowding_distance": "points",
     "hypervolume": "points, reference, *, maximize=False",
+    "hypervolume_contributions": "points, reference, *, maximize=False",
+    "epsilon_front": "points, epsilon, *, kind='additive', maximize=False",
+    "knee": "points, *, maximize=False",
+    "distance_to_ideal": "points, *, weights=None, maximize=False",
+    "chebyshev": "points, *, weights=None, reference=None, rho=0.001, maximize=False",
+    "ParetoArchive": "objectives, *, maximize=False, reference=None, capacity=100, keep='crowding'",
+    "ParetoArchive.add": "points, ids",
+    "ParetoArchive.merge": "other",
+    "optimize": "objective, parameters, *, objectives, maximize=False, population=32, "
+    "generations=25, seed=0, initial=(), batch=False, progress=False",
+    "Front.best": "preference=None",
     "Router": "objectives=('cost', 'quality', 'diversity'), *, embedder=None, seed=0",
     "Router.add": "name",
     "Router.fit": "queries_or_vectors, outcomes",

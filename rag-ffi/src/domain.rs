@@ -121,7 +121,13 @@ unsafe fn tell(
     if !probabilities.is_null() {
         let each = found.iter().flat_map(|d| d.probabilities.iter());
         let each: Vec<f64> = each.map(|(_, p)| *p).collect();
-        fill(&each, probabilities, each.len(), &mut count, "probabilities")?;
+        fill(
+            &each,
+            probabilities,
+            each.len(),
+            &mut count,
+            "probabilities",
+        )?;
     }
     fill(&detections, out, detections.len(), &mut count, "out")
 }
@@ -163,7 +169,12 @@ pub unsafe extern "C" fn rag_domain_detector_detect_texts(
         let texts = self::texts(texts, lengths, n, "texts")?;
         let embedder = handle::with(embedder, "embedder", |e| Ok(e.clone()))?;
         handle::with(detector, "detector", |d| {
-            tell(d, &detect_domains(d, &embedder, &texts)?, out, probabilities)
+            tell(
+                d,
+                &detect_domains(d, &embedder, &texts)?,
+                out,
+                probabilities,
+            )
         })
     })
 }

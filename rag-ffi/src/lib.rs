@@ -40,6 +40,7 @@ pub mod rankings;
 pub mod status;
 pub mod strings;
 
+pub mod archive;
 pub mod attribute;
 pub mod bandit;
 pub mod calibration;
@@ -56,6 +57,7 @@ pub mod hits;
 pub mod joint;
 pub mod lexical_index;
 pub mod measures;
+pub mod optimize;
 pub mod query;
 pub mod router;
 pub mod steering;

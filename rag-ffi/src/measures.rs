@@ -163,7 +163,12 @@ pub unsafe extern "C" fn rag_alpha_ndcg(
         let ranking = texts(ranking, ptr::null(), n, "ranking")?;
         let documents = texts(documents, ptr::null(), document_count, "documents")?;
         let names = texts(subtopics, ptr::null(), count, "subtopics")?;
-        let owned = ranges(offsets, document_count, count, ["offsets", "subtopics", "document"])?;
+        let owned = ranges(
+            offsets,
+            document_count,
+            count,
+            ["offsets", "subtopics", "document"],
+        )?;
         let about = documents.into_iter().zip(owned);
         let about: Vec<_> = about.map(|(d, range)| (d, names[range].to_vec())).collect();
         convert::put(value, alpha_ndcg(&ranking, &about, &chosen)?, "value")

@@ -78,7 +78,10 @@ impl Tuner for Lender {
             Err(Fail::Core(e)) => Err(e),
             Err(fail) => {
                 *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(fail);
-                Err(Error::new(ErrorKind::Unsupported, "the bandit cannot be lent"))
+                Err(Error::new(
+                    ErrorKind::Unsupported,
+                    "the bandit cannot be lent",
+                ))
             }
         }
     }

@@ -24,6 +24,7 @@ mod hits;
 mod lexical;
 mod measures;
 mod metadata;
+mod optimize;
 mod ranking;
 mod routing;
 mod steering;
@@ -60,7 +61,10 @@ mod _core {
     #[pymodule_export]
     use evaluation::{compare_runs, evaluate, read_qrels, read_run};
     #[pymodule_export]
-    use fronts::{crowding_distance, hypervolume, nondominated_sort, pareto_front};
+    use fronts::{
+        ParetoArchive, chebyshev, crowding_distance, distance_to_ideal, epsilon_front, hypervolume,
+        hypervolume_contributions, knee, nondominated_sort, pareto_front,
+    };
     #[pymodule_export]
     use hits::Found;
     #[pymodule_export]
@@ -69,6 +73,8 @@ mod _core {
     use measures::{Reward, alpha_ndcg, groundedness, intra_list_distance, readability};
     #[pymodule_export]
     use metadata::filter_match;
+    #[pymodule_export]
+    use optimize::optimize;
     #[pymodule_export]
     use ranking::{fuse, mmr};
     #[pymodule_export]

@@ -25,6 +25,15 @@ pub(crate) fn option_tables() -> Vec<(&'static str, Vec<Row>)> {
             "CalibrationOptions",
             rag_core::calibration::CalibrationOptions::table(),
         ),
+        table("ArchiveOptions", rag_core::routing::ArchiveOptions::table()),
+        table(
+            "ChebyshevOptions",
+            rag_core::routing::ChebyshevOptions::table(),
+        ),
+        table(
+            "OptimizeOptions",
+            rag_core::routing::OptimizeOptions::table(),
+        ),
         table(
             "ChunkerOptions",
             rag_core::chunking::ChunkerOptions::table(),

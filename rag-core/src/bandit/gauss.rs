@@ -109,7 +109,10 @@ impl Prior {
     pub fn new(mean: &[f64], covariance: &[f64]) -> Self {
         let n = mean.len();
         let precision = inverse(covariance, n);
-        let pull = precision.chunks_exact(n).map(|row| dot(row, mean)).collect();
+        let pull = precision
+            .chunks_exact(n)
+            .map(|row| dot(row, mean))
+            .collect();
         Self { precision, pull }
     }
 }

@@ -1,27 +1,25 @@
 //! Which model to ask: fronts of several objectives, and a router that learns and chooses on them.
 //!
-//! [`pareto_front`], [`nondominated_sort`], [`crowding_distance`] and [`hypervolume`] work on
-//! plain rows of float64 and are exact. A [`Router`] believes something about each route (`head`),
-//! takes the front, and chooses one point on it by preference and budget (`choice`).
+//! What stands in `pareto` ([`pareto_front`], [`hypervolume`], [`ParetoArchive`], [`optimize`], ...)
+//! works on plain rows of float64 and knows no routes. A [`Router`] believes something about each
+//! route (`head`), takes the front, and chooses one point on it by preference and budget
+//! (`choice`).
 
 mod choice;
-mod front;
 mod head;
-mod hypervolume;
-mod points;
+mod pareto;
 mod request;
 mod router;
 #[cfg(test)]
 mod router_tests;
-mod sort;
-#[cfg(test)]
-mod tests;
 
-pub use front::pareto_front;
-pub use hypervolume::{MAX_VOLUME_OBJECTIVES, hypervolume};
-pub use points::MAX_OBJECTIVES;
+pub use pareto::{
+    ArchiveOptions, ChebyshevOptions, Epsilon, Keep, Knob, KnobKind, MAX_OBJECTIVES,
+    MAX_VOLUME_OBJECTIVES, OptimizeOptions, Optimum, ParetoArchive, chebyshev, crowding_distance,
+    distance_to_ideal, epsilon_front, hypervolume, hypervolume_contributions, knee,
+    nondominated_sort, optimize, pareto_front,
+};
 pub use request::{Decision, RouteOptions};
 pub use router::{
     COST, DEFAULT_OBJECTIVES, MAX_OUTCOME, MAX_OUTSTANDING, MAX_ROUTES, Outcomes, Router,
 };
-pub use sort::{crowding_distance, nondominated_sort};
