@@ -285,10 +285,7 @@ fn check_count(count: usize) -> Result<()> {
 fn check_names<'a>(names: impl Iterator<Item = &'a str>, what: &str) -> Result<()> {
     let mut names: Vec<&str> = names.collect();
     check_count(names.len())?;
-    if let Some(bad) = names
-        .iter()
-        .find(|n| n.is_empty() || n.len() > MAX_NAME)
-    {
+    if let Some(bad) = names.iter().find(|n| n.is_empty() || n.len() > MAX_NAME) {
         return Err(Error::invalid(format!(
             "names of {what} have 1 to {MAX_NAME} bytes, got {}",
             bad.len()

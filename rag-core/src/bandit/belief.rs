@@ -63,7 +63,9 @@ impl Scratch {
                     let at = size + arm * features + k;
                     belief.mean[arm] += x * posterior.mean[at];
                     let out = &mut wide[arm * n..(arm + 1) * n];
-                    out.iter_mut().zip(row(at)).for_each(|(o, s)| *o += scale * x * s);
+                    out.iter_mut()
+                        .zip(row(at))
+                        .for_each(|(o, s)| *o += scale * x * s);
                 }
             }
             // The curve moved a little further is the curve less its derivative times so much.
@@ -78,7 +80,9 @@ impl Scratch {
                     let out = &mut wide[i * n..(i + 1) * n];
                     for (k, x) in x.iter().enumerate() {
                         let f = by * slope * x;
-                        out.iter_mut().zip(row(at + k)).for_each(|(o, s)| *o -= f * s);
+                        out.iter_mut()
+                            .zip(row(at + k))
+                            .for_each(|(o, s)| *o -= f * s);
                     }
                 }
             }
@@ -247,6 +251,9 @@ pub(super) fn largest(scores: &[f32]) -> usize {
             *l = if *s > *l { *s } else { *l };
         }
     }
-    let top = lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |a, b| a.max(*b));
+    let top = lanes
+        .iter()
+        .chain(rest)
+        .fold(f32::NEG_INFINITY, |a, b| a.max(*b));
     scores.iter().position(|s| *s == top).unwrap_or(0)
 }

@@ -236,7 +236,11 @@ impl Shared {
     fn renew(&mut self, options: &BanditOptions) {
         let n = &self.notes;
         let free = n.count - n.domains;
-        let mean = if n.count > 0.0 { n.total / n.count } else { 0.5 };
+        let mean = if n.count > 0.0 {
+            n.total / n.count
+        } else {
+            0.5
+        };
         self.unit = 1.0;
         if free >= UNIT_REWARDS && n.within > 0.0 {
             let ratio = (n.within / free).sqrt() / USUAL_SPREAD;
@@ -258,7 +262,11 @@ impl Shared {
         let n = &self.notes;
         let head = [self.variance, self.unit, self.level];
         let notes = [n.rest, n.count, n.within, n.total, n.domains];
-        let all = head.iter().chain(&notes).chain(&self.shift).chain(&self.pull);
+        let all = head
+            .iter()
+            .chain(&notes)
+            .chain(&self.shift)
+            .chain(&self.pull);
         all.copied().collect()
     }
 
@@ -459,7 +467,11 @@ impl Domain {
                     let total = shared.variance + outlook.doubt + dot(&room.along, &room.along);
                     likelihoods[m] = -0.5 * (error * error / total + total.ln());
                 }
-                let straight = if context.is_some() { linear + error } else { *reward };
+                let straight = if context.is_some() {
+                    linear + error
+                } else {
+                    *reward
+                };
                 rows.push((room.phi.clone(), straight));
             }
             let size = room.phi.len();
@@ -499,7 +511,10 @@ impl Domain {
     }
 
     fn note(&mut self, arm: usize, context: Option<&[f64]>, likelihoods: &[f64]) -> bool {
-        for part in [Some(&mut self.total), self.mine.as_mut()].into_iter().flatten() {
+        for part in [Some(&mut self.total), self.mine.as_mut()]
+            .into_iter()
+            .flatten()
+        {
             part.seen += 1;
             part.since += 1.0;
             part.count[arm] += 1.0;
@@ -574,7 +589,10 @@ impl Domain {
             precision[i * all + i] += weak;
         }
         let covariance = inverse(&precision, all);
-        let mean: Vec<f64> = covariance.chunks_exact(all).map(|row| dot(row, &pull)).collect();
+        let mean: Vec<f64> = covariance
+            .chunks_exact(all)
+            .map(|row| dot(row, &pull))
+            .collect();
         let mut said = vec![0.0; n * n];
         for i in 0..n {
             for j in 0..n {
@@ -605,14 +623,20 @@ impl Domain {
         let guess = self.guess.as_deref();
         let (mut mean, mut covariance) = frame.shape.prior(&frame.menu, guess, moved);
         mean.iter_mut().for_each(|m| *m *= shared.unit);
-        covariance.iter_mut().for_each(|c| *c *= shared.unit * shared.unit);
+        covariance
+            .iter_mut()
+            .for_each(|c| *c *= shared.unit * shared.unit);
         let levels = if frame.shape.axes == 0 { mean.len() } else { 1 };
         mean[..levels].iter_mut().for_each(|m| *m += shared.level);
         (mean, covariance)
     }
 
     fn make_prior(&mut self, frame: &Frame, shared: &Shared) {
-        let key = (shared.unit.to_bits(), shared.level.to_bits(), self.total.moved);
+        let key = (
+            shared.unit.to_bits(),
+            shared.level.to_bits(),
+            self.total.moved,
+        );
         if shared.features == 0 && self.prior_key == Some(key) {
             return;
         }
@@ -631,9 +655,18 @@ impl Domain {
         if n > 0 {
             let variances = self.shift_variances(axes);
             // What the other domains say, and what is thought anyway.
-            let mut precision: Vec<f64> =
-                shared.shift.iter().zip(&self.shift).map(|(a, b)| a - b).collect();
-            let pull: Vec<f64> = shared.pull.iter().zip(&self.pull).map(|(a, b)| a - b).collect();
+            let mut precision: Vec<f64> = shared
+                .shift
+                .iter()
+                .zip(&self.shift)
+                .map(|(a, b)| a - b)
+                .collect();
+            let pull: Vec<f64> = shared
+                .pull
+                .iter()
+                .zip(&self.pull)
+                .map(|(a, b)| a - b)
+                .collect();
             for i in 0..n {
                 precision[i * n + i] += 1.0 / (SHIFT_SHARED * variances[i]);
             }
@@ -678,7 +711,12 @@ impl Domain {
     pub fn said(&self) -> Vec<f64> {
         let n = &self.notes;
         let notes = [n.rest, n.count, n.within, n.total, n.domains];
-        notes.iter().chain(&self.shift).chain(&self.pull).copied().collect()
+        notes
+            .iter()
+            .chain(&self.shift)
+            .chain(&self.pull)
+            .copied()
+            .collect()
     }
 
     /// Takes up what [`Domain::said`] and the beliefs were.
@@ -783,12 +821,18 @@ fn outlook(
         for (k, x) in x.iter().enumerate() {
             room.phi[first + k] = -slope * x;
             let row = &belief.root[(first + k) * n..(first + k + 1) * n];
-            room.moved.iter_mut().zip(row).for_each(|(m, s)| *m += x * s);
+            room.moved
+                .iter_mut()
+                .zip(row)
+                .for_each(|(m, s)| *m += x * s);
         }
         room.bent.clear();
         room.bent.resize(n, 0.0);
         for (row, slope) in belief.root.chunks_exact(n).zip(&room.slopes) {
-            room.bent.iter_mut().zip(row).for_each(|(b, s)| *b += slope * s);
+            room.bent
+                .iter_mut()
+                .zip(row)
+                .for_each(|(b, s)| *b += slope * s);
         }
         let spread = dot(&room.moved, &room.moved);
         let bend = shape.bend(axis, at, curve);

@@ -240,7 +240,12 @@ impl Model {
             room: Room::default(),
         };
         for (row, entry) in rows.iter().zip(log) {
-            let Self { frame, shared, domains, room } = &mut model;
+            let Self {
+                frame,
+                shared,
+                domains,
+                room,
+            } = &mut model;
             let domain = domains.entry(entry.domain.clone()).or_insert_with(|| {
                 let known = bandit.index.get(&entry.domain);
                 let guess = known.and_then(|at| bandit.domains[*at as usize].guess.clone());
@@ -249,7 +254,12 @@ impl Model {
             let context = entry.context.as_deref().filter(|x| !x.is_empty());
             domain.learn(frame, shared, room, (row.logged, context, row.reward));
         }
-        let Self { frame, shared, domains, .. } = &mut model;
+        let Self {
+            frame,
+            shared,
+            domains,
+            ..
+        } = &mut model;
         *shared = Shared::new(frame.shape.axes, features);
         for domain in domains.values_mut() {
             domain.unsay();
@@ -265,7 +275,10 @@ impl Model {
         let features = self.shared.features;
         let context = context.filter(|x| !x.is_empty());
         let found = self.domains.get(domain);
-        found.map_or(0.0, |d| d.estimate(&self.frame, features, &mut self.room, arm, context).0)
+        found.map_or(0.0, |d| {
+            d.estimate(&self.frame, features, &mut self.room, arm, context)
+                .0
+        })
     }
 }
 

@@ -66,7 +66,10 @@ impl Bandit {
                 return Err(Error::invalid(format!(
                     "\"{}\" has the prior {} here and another there; merge bandits with the same priors",
                     theirs.name,
-                    ours.iter().map(f64::to_string).collect::<Vec<_>>().join(", ")
+                    ours.iter()
+                        .map(f64::to_string)
+                        .collect::<Vec<_>>()
+                        .join(", ")
                 )));
             }
         }
@@ -80,7 +83,11 @@ impl Bandit {
     fn widened(&self, mut history: History) -> History {
         let features = self.shared.features;
         let size = self.frame.size(features);
-        for part in history.parts.values_mut().filter(|p| p.features.len() != features) {
+        for part in history
+            .parts
+            .values_mut()
+            .filter(|p| p.features.len() != features)
+        {
             part.widen(size, features);
         }
         history

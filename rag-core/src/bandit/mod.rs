@@ -228,8 +228,7 @@ impl Bandit {
         if self.shared.features == features {
             return;
         }
-        let (variance, unit, level) =
-            (self.shared.variance, self.shared.unit, self.shared.level);
+        let (variance, unit, level) = (self.shared.variance, self.shared.unit, self.shared.level);
         self.shared = Shared::new(self.frame.shape.axes, features);
         (self.shared.variance, self.shared.unit, self.shared.level) = (variance, unit, level);
         let size = self.frame.size(features);
@@ -465,7 +464,12 @@ impl Bandit {
     }
 
     fn pay(&mut self, id: u64, made: Made, context: &[f64], reward: f64, all: Option<&[f64]>) {
-        let Self { frame, shared, room, .. } = self;
+        let Self {
+            frame,
+            shared,
+            room,
+            ..
+        } = self;
         let arm = made.arm as usize;
         let domain = &mut self.domains[made.domain as usize];
         let given = made.has_context.then_some(context);
@@ -473,7 +477,12 @@ impl Bandit {
             None => domain.learn(frame, shared, room, (arm, given, reward)),
             Some(all) => domain.learn_all(frame, shared, room, (arm, given, all)),
         };
-        let words = [id, history::hash(&domain.name), u64::from(made.arm), reward.to_bits()];
+        let words = [
+            id,
+            history::hash(&domain.name),
+            u64::from(made.arm),
+            reward.to_bits(),
+        ];
         self.marks.note(words);
         for history in &mut self.others {
             if let Some(part) = history.parts.get_mut(&domain.name) {
@@ -615,7 +624,10 @@ impl Bandit {
         names.iter().position(|n| n == name).ok_or_else(|| {
             Error::new(
                 ErrorKind::NotFound,
-                format!("no arm is called \"{name}\" here; there are {}", names.join(", ")),
+                format!(
+                    "no arm is called \"{name}\" here; there are {}",
+                    names.join(", ")
+                ),
             )
         })
     }

@@ -125,7 +125,9 @@ impl Shape {
         for (j, p) in powers.iter().enumerate() {
             out[1 + j * self.degree..][..self.degree].copy_from_slice(&p.value[1..=self.degree]);
         }
-        self.products(powers, |i, a, m, b, n| out[i] = powers[a].value[m] * powers[b].value[n]);
+        self.products(powers, |i, a, m, b, n| {
+            out[i] = powers[a].value[m] * powers[b].value[n]
+        });
     }
 
     /// The derivative of the basis along `axis`.
@@ -203,7 +205,9 @@ impl Shape {
                     match own {
                         1 => out[degree * self.degree + other] += STRETCH * e[i],
                         2 => {
-                            let first = 1 + self.axes * self.degree + (i - 1 - self.axes * self.degree) / 3 * 3;
+                            let first = 1
+                                + self.axes * self.degree
+                                + (i - 1 - self.axes * self.degree) / 3 * 3;
                             out[first] += 3.0 * STRETCH * e[i];
                         }
                         _ => {}
@@ -226,7 +230,12 @@ impl Shape {
             .axes
             .iter()
             .zip(offset)
-            .map(|(axis, by)| axis.at.iter().map(|u| Powers::at(stretched(u - by))).collect())
+            .map(|(axis, by)| {
+                axis.at
+                    .iter()
+                    .map(|u| Powers::at(stretched(u - by)))
+                    .collect()
+            })
             .collect();
         let alone: Vec<Vec<f64>> = lines
             .iter()
@@ -277,7 +286,11 @@ impl Shape {
             // u - top and its square, in the basis.
             let (half, c) = (1.0 / STRETCH, 0.5 - top);
             let slope = [c, half, 0.0];
-            let square = [c * c + half * half / 3.0, 2.0 * c * half, half * half * 2.0 / 3.0];
+            let square = [
+                c * c + half * half / 3.0,
+                2.0 * c * half,
+                half * half * 2.0 / 3.0,
+            ];
             let place = |k: usize| if k == 0 { 0 } else { j * self.degree + k };
             for k in 0..3 {
                 if guess.is_some() {
@@ -320,7 +333,9 @@ impl Shape {
             }
             for (k, row) in sums.iter_mut().enumerate() {
                 let weight = p.value[k] * (2 * k + 1) as f64 / POINTS as f64;
-                row.iter_mut().zip(&inner).for_each(|(x, y)| *x += weight * y);
+                row.iter_mut()
+                    .zip(&inner)
+                    .for_each(|(x, y)| *x += weight * y);
             }
         }
         sums
@@ -360,11 +375,14 @@ mod tests {
         ] {
             let menu = Menu::new(&arms).unwrap();
             let shape = Shape::new(&menu);
-            let e: Vec<f64> = (0..shape.size).map(|i| ((i * 7 + 3) % 5) as f64 - 2.0).collect();
+            let e: Vec<f64> = (0..shape.size)
+                .map(|i| ((i * 7 + 3) % 5) as f64 - 2.0)
+                .collect();
             let place = [0.3, 0.6, 0.45];
             let at = |place: [f64; 3]| {
-                let p: Vec<Powers> =
-                    (0..shape.axes).map(|j| Powers::at(stretched(place[j]))).collect();
+                let p: Vec<Powers> = (0..shape.axes)
+                    .map(|j| Powers::at(stretched(place[j])))
+                    .collect();
                 let mut phi = vec![0.0; shape.size];
                 shape.values(0, &p, &mut phi);
                 (p, phi)

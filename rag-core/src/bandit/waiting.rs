@@ -99,7 +99,9 @@ impl Waiting {
         self.count += 1;
         match context {
             Some(x) => self.contexts.extend(x),
-            None => self.contexts.extend(std::iter::repeat_n(0.0, self.features)),
+            None => self
+                .contexts
+                .extend(std::iter::repeat_n(0.0, self.features)),
         }
         while self.ring.len() > MAX_OUTSTANDING {
             if let Some(made) = self.pop() {
@@ -170,7 +172,10 @@ impl Waiting {
 
     /// Every choice that waits, with its id and context, those of earlier seeds first.
     pub fn all(&self, tag: u64) -> impl Iterator<Item = (u64, &Made, Vec<f64>)> {
-        let old = self.elsewhere.iter().map(|(id, (m, x))| (*id, m, x.clone()));
+        let old = self
+            .elsewhere
+            .iter()
+            .map(|(id, (m, x))| (*id, m, x.clone()));
         let new = self.ring.iter().enumerate().filter_map(move |(at, made)| {
             let from = at * self.features;
             let context = self.contexts.range(from..from + self.features);
@@ -208,7 +213,8 @@ impl Waiting {
         }
         while self.first + (self.ring.len() as u64) < next {
             self.ring.push_back(None);
-            self.contexts.extend(std::iter::repeat_n(0.0, self.features));
+            self.contexts
+                .extend(std::iter::repeat_n(0.0, self.features));
         }
         true
     }
@@ -267,7 +273,9 @@ impl Log {
             self.ring.push_back(logged);
             match context {
                 Some(x) => self.contexts.extend(x),
-                None => self.contexts.extend(std::iter::repeat_n(0.0, self.features)),
+                None => self
+                    .contexts
+                    .extend(std::iter::repeat_n(0.0, self.features)),
             }
         }
     }
