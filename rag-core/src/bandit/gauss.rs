@@ -35,15 +35,17 @@ impl Sums {
 
     #[inline]
     pub fn record(&mut self, phi: &[f64], y: f64, weight: f64) {
-        for ((row, m), x) in self
-            .gram
-            .chunks_exact_mut(phi.len())
-            .zip(&mut self.moment)
-            .zip(phi)
-        {
-            let x = x * weight;
-            *m += x * y;
-            row.iter_mut().zip(phi).for_each(|(g, p)| *g += x * p);
+        let (gram, moment) = (&mut self.gram, &mut self.moment);
+        match phi.len() {
+            6 => record::<6>(gram, moment, phi, y, weight),
+            12 => record::<12>(gram, moment, phi, y, weight),
+            n => {
+                for ((row, m), x) in gram.chunks_exact_mut(n).zip(moment).zip(phi) {
+                    let x = x * weight;
+                    *m += x * y;
+                    row.iter_mut().zip(phi).for_each(|(g, p)| *g += x * p);
+                }
+            }
         }
         self.count += weight;
         self.total += weight * y;
@@ -115,6 +117,15 @@ impl Prior {
             .collect();
         Self { precision, pull }
     }
+
+    /// Puts what is thought of some coefficients, from `first`, into what is thought of all.
+    pub fn put(&mut self, first: usize, part: &Prior) {
+        let (all, n) = (self.pull.len(), part.pull.len());
+        self.pull[first..first + n].copy_from_slice(&part.pull);
+        for (i, row) in part.precision.chunks_exact(n.max(1)).enumerate() {
+            self.precision[(first + i) * all + first..][..n].copy_from_slice(row);
+        }
+    }
 }
 
 /// Mean and root of the covariance.
@@ -164,11 +175,17 @@ impl Posterior {
     /// length is the variance.
     #[inline]
     pub fn predict(&self, phi: &[f64], along: &mut [f64]) -> f64 {
-        along.fill(0.0);
-        for (row, p) in self.root.chunks_exact(phi.len()).zip(phi) {
-            along.iter_mut().zip(row).for_each(|(a, s)| *a += p * s);
+        match phi.len() {
+            6 => predict::<6>(self, phi, along),
+            12 => predict::<12>(self, phi, along),
+            n => {
+                along.fill(0.0);
+                for (row, p) in self.root.chunks_exact(n).zip(phi) {
+                    along.iter_mut().zip(row).for_each(|(a, s)| *a += p * s);
+                }
+                dot(&self.mean, phi)
+            }
         }
-        dot(&self.mean, phi)
     }
 
     /// Learns that `phi' x` was `error` more than expected, with noise of this variance; `along`
@@ -177,13 +194,69 @@ impl Posterior {
     pub fn learn(&mut self, along: &[f64], error: f64, noise: f64, total: f64) {
         let gain = error / total;
         let shrink = 1.0 / (total * (1.0 + (noise / total).sqrt()));
-        for (row, m) in self.root.chunks_exact_mut(along.len()).zip(&mut self.mean) {
-            let g = dot(row, along);
-            *m += g * gain;
-            let g = g * shrink;
-            row.iter_mut().zip(along).for_each(|(s, a)| *s -= g * a);
+        match along.len() {
+            6 => learn::<6>(self, along, gain, shrink),
+            12 => learn::<12>(self, along, gain, shrink),
+            n => {
+                for (row, m) in self.root.chunks_exact_mut(n).zip(&mut self.mean) {
+                    let g = dot(row, along);
+                    *m += g * gain;
+                    let g = g * shrink;
+                    row.iter_mut().zip(along).for_each(|(s, a)| *s -= g * a);
+                }
+            }
         }
     }
+}
+
+/// The usual sizes (a line, and a line with three features) get loops of known length.
+#[inline]
+fn predict<const N: usize>(belief: &Posterior, phi: &[f64], along: &mut [f64]) -> f64 {
+    let (phi, mean) = (fixed::<N>(phi), fixed::<N>(&belief.mean));
+    let mut sums = [0.0; N];
+    let mut expected = 0.0;
+    for ((row, p), m) in belief.root.as_chunks::<N>().0.iter().zip(phi).zip(mean) {
+        for (a, s) in sums.iter_mut().zip(row) {
+            *a += p * s;
+        }
+        expected += p * m;
+    }
+    along.copy_from_slice(&sums);
+    expected
+}
+
+#[inline]
+fn learn<const N: usize>(belief: &mut Posterior, along: &[f64], gain: f64, shrink: f64) {
+    let along = *fixed::<N>(along);
+    let rows = belief.root.as_chunks_mut::<N>().0;
+    for (row, m) in rows.iter_mut().zip(&mut belief.mean) {
+        let mut g = 0.0;
+        for (s, a) in row.iter().zip(&along) {
+            g += s * a;
+        }
+        *m += g * gain;
+        let g = g * shrink;
+        for (s, a) in row.iter_mut().zip(&along) {
+            *s -= g * a;
+        }
+    }
+}
+
+#[inline]
+fn record<const N: usize>(gram: &mut [f64], moment: &mut [f64], phi: &[f64], y: f64, weight: f64) {
+    let phi = *fixed::<N>(phi);
+    let rows = gram.as_chunks_mut::<N>().0;
+    for ((row, m), x) in rows.iter_mut().zip(moment).zip(&phi) {
+        let x = x * weight;
+        *m += x * y;
+        for (g, p) in row.iter_mut().zip(&phi) {
+            *g += x * p;
+        }
+    }
+}
+
+fn fixed<const N: usize>(slice: &[f64]) -> &[f64; N] {
+    slice.try_into().expect("the size was matched")
 }
 
 #[inline]
