@@ -629,7 +629,11 @@ impl Domain {
 
     /// Makes the curve's prior, if it is for another scale or past; answers whether it was.
     fn make_curve(&mut self, frame: &Frame, shared: &Shared) -> bool {
-        let key = (shared.unit.to_bits(), shared.level.to_bits(), self.total.moved);
+        let key = (
+            shared.unit.to_bits(),
+            shared.level.to_bits(),
+            self.total.moved,
+        );
         if self.curve.key == Some(key) {
             return false;
         }

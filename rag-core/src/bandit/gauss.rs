@@ -84,18 +84,17 @@ impl Sums {
     /// The expected sum of squared residuals under a belief.
     pub fn rest(&self, belief: &Posterior) -> f64 {
         let n = self.size();
-        let form = |x: &[f64]| -> f64 {
-            let rows = self.gram.chunks_exact(n).zip(x);
-            rows.map(|(row, xi)| xi * dot(row, x)).sum()
-        };
-        // tr(gram S S'), column by column of S.
-        let column = |j: usize| -> f64 {
-            let x: Vec<f64> = (0..n).map(|i| belief.root[i * n + j]).collect();
-            form(&x)
-        };
-        let spread: f64 = (0..n).map(column).sum();
-        let rest = self.squares - 2.0 * dot(&self.moment, &belief.mean) + form(&belief.mean);
-        (rest + spread).max(0.0)
+        let mut rest = self.squares - 2.0 * dot(&self.moment, &belief.mean);
+        // At the mean, and tr(gram S S').
+        for (i, gram) in self.gram.chunks_exact(n).enumerate() {
+            rest += belief.mean[i] * dot(gram, &belief.mean);
+            let own = &belief.root[i * n..(i + 1) * n];
+            for (g, row) in gram[..i].iter().zip(belief.root.chunks_exact(n)) {
+                rest += 2.0 * g * dot(own, row);
+            }
+            rest += gram[i] * dot(own, own);
+        }
+        rest.max(0.0)
     }
 }
 
@@ -140,6 +139,14 @@ impl Posterior {
     /// From a prior and sums of observations with noise of this variance.
     pub fn solve(prior: &Prior, sums: &Sums, variance: f64) -> Self {
         let n = prior.pull.len();
+        let quick = match n {
+            6 => solve::<6>(prior, sums, variance),
+            12 => solve::<12>(prior, sums, variance),
+            _ => None,
+        };
+        if let Some(found) = quick {
+            return found;
+        }
         let mut precision = prior.precision.clone();
         let mut pull = prior.pull.clone();
         let pairs = precision.iter_mut().zip(&sums.gram);
@@ -253,6 +260,65 @@ fn record<const N: usize>(gram: &mut [f64], moment: &mut [f64], phi: &[f64], y: 
             *g += x * p;
         }
     }
+}
+
+/// As [`Posterior::solve`], without a heap; `None` if the matrix is not definite.
+fn solve<const N: usize>(prior: &Prior, sums: &Sums, variance: f64) -> Option<Posterior> {
+    let by = 1.0 / variance;
+    let mut lower = [[0.0; N]; N];
+    let (precision, gram) = (
+        prior.precision.as_chunks::<N>().0,
+        sums.gram.as_chunks::<N>().0,
+    );
+    for ((row, p), g) in lower.iter_mut().zip(precision).zip(gram) {
+        for ((x, p), g) in row.iter_mut().zip(p).zip(g) {
+            *x = p + by * g;
+        }
+    }
+    // The factor L in place, then rows of its inverse.
+    let mut inverse = [[0.0; N]; N];
+    for i in 0..N {
+        for j in 0..i {
+            let (above, own) = lower.split_at_mut(i);
+            let mut rest = own[0][j];
+            for k in 0..j {
+                rest -= own[0][k] * above[j][k];
+            }
+            own[0][j] = rest * inverse[j][j];
+        }
+        let mut rest = lower[i][i];
+        for k in 0..i {
+            rest -= lower[i][k] * lower[i][k];
+        }
+        if !(rest > 0.0 && rest.is_finite()) {
+            return None;
+        }
+        inverse[i][i] = 1.0 / rest.sqrt();
+        let (above, own) = inverse.split_at_mut(i);
+        let last = own[0][i];
+        for (k, row) in above.iter().enumerate() {
+            let by = lower[i][k] * last;
+            for (x, y) in own[0][..=k].iter_mut().zip(row) {
+                *x -= by * y;
+            }
+        }
+    }
+    let mut pull = [0.0; N];
+    for ((x, p), m) in pull.iter_mut().zip(&prior.pull).zip(&sums.moment) {
+        *x = p + by * m;
+    }
+    let (mut mean, mut root) = (vec![0.0; N], vec![0.0; N * N]);
+    for (j, row) in inverse.iter().enumerate() {
+        let mut z = 0.0;
+        for (r, p) in row.iter().zip(&pull) {
+            z += r * p;
+        }
+        for (i, r) in row.iter().enumerate() {
+            mean[i] += z * r;
+            root[i * N + j] = *r;
+        }
+    }
+    Some(Posterior { mean, root })
 }
 
 fn fixed<const N: usize>(slice: &[f64]) -> &[f64; N] {

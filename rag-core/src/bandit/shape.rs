@@ -357,7 +357,9 @@ fn smooth() -> [[f64; DEGREE + 1]; DEGREE + 1] {
         }
         for (k, row) in sums.iter_mut().enumerate() {
             let weight = p.value[k] * (2 * k + 1) as f64 / POINTS as f64;
-            row.iter_mut().zip(&inner).for_each(|(x, y)| *x += weight * y);
+            row.iter_mut()
+                .zip(&inner)
+                .for_each(|(x, y)| *x += weight * y);
         }
     }
     sums
