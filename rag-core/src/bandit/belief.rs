@@ -10,6 +10,8 @@ use crate::Rng;
 
 /// The drawn part of a context's shift, in standard deviations, next to that of the curve.
 const SHIFT_SCALE: f64 = 0.5;
+/// Coefficients of a curve on a line.
+const LINE: usize = 6;
 
 /// A curve and its uncertainty, around the places moved by a context.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +52,8 @@ impl Scratch {
         belief.mean.extend_from_slice(&posterior.mean[..size]);
         belief.root.clear();
         if features == 0 {
-            belief.root.extend(posterior.root.iter().map(|s| scale * s));
+            belief.root.extend_from_slice(&posterior.root);
+            belief.root.iter_mut().for_each(|s| *s *= scale);
             return;
         }
         let wide = &mut self.wide;
@@ -111,9 +114,15 @@ impl Scratch {
         self.normals.resize(n, 0.0);
         normals(rng, &mut self.normals);
         let belief = &self.belief;
-        self.curve.clear();
-        for (row, m) in belief.root.chunks_exact(n).zip(&belief.mean) {
-            self.curve.push(m + super::gauss::dot(row, &self.normals));
+        self.curve.resize(n, 0.0);
+        match n {
+            LINE => deviate::<LINE>(belief, &self.normals, &mut self.curve),
+            _ => {
+                let rows = belief.root.chunks_exact(n).zip(&belief.mean);
+                for ((row, m), c) in rows.zip(&mut self.curve) {
+                    *c = m + super::gauss::dot(row, &self.normals);
+                }
+            }
         }
         scores(menu, shape, &self.curve, &belief.offset, &mut self.scores);
         if let Some((bound, prior)) = safe {
@@ -165,8 +174,15 @@ impl Belief {
 
     /// Writes the belief into `out`, to be asked later.
     pub fn snapshot(&self, out: &mut [f32]) {
-        let all = self.offset.iter().chain(&self.mean).chain(&self.root);
-        out.iter_mut().zip(all).for_each(|(o, x)| *o = *x as f32);
+        let (offset, rest) = out.split_at_mut(MAX_DIMENSIONS);
+        let (mean, root) = rest.split_at_mut(self.mean.len());
+        for (out, from) in [
+            (offset, &self.offset[..]),
+            (mean, &self.mean),
+            (root, &self.root),
+        ] {
+            out.iter_mut().zip(from).for_each(|(o, x)| *o = *x as f32);
+        }
     }
 }
 
@@ -183,6 +199,19 @@ impl Normals {
         let mut rng = Rng::fork(seed, 0x7072_6f70);
         let rows = (0..count * width).map(|_| rng.normal() as f32).collect();
         Self { count, width, rows }
+    }
+}
+
+/// One draw, for a size known beforehand.
+#[inline]
+fn deviate<const N: usize>(belief: &Belief, z: &[f64], out: &mut [f64]) {
+    let (rows, _) = belief.root.as_chunks::<N>();
+    for (((row, m), c), _) in rows.iter().zip(&belief.mean).zip(out).zip(0..N) {
+        let mut sum = *m;
+        for (r, z) in row.iter().zip(z) {
+            sum += r * z;
+        }
+        *c = sum;
     }
 }
 

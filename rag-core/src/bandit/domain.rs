@@ -326,11 +326,18 @@ pub(super) struct Domain {
     /// One belief for each member of the bank.
     pub beliefs: Vec<Posterior>,
     prior: Prior,
-    /// For which unit, level and past the prior was made.
-    prior_key: Option<(u64, u64, bool)>,
+    /// The curve's part of it, and for which unit, level and past it was made.
+    curve: Curve,
     notes: Notes,
     shift: Vec<f64>,
     pull: Vec<f64>,
+}
+
+/// What is thought of a curve beforehand, and for which unit, level and past.
+#[derive(Clone, Debug, Default)]
+struct Curve {
+    key: Option<(u64, u64, bool)>,
+    prior: Prior,
 }
 
 /// Room for learning one reward.
@@ -344,7 +351,7 @@ pub(super) struct Room {
 }
 
 /// What a member expects: the reward, what the bend adds to it and to its variance.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Outlook {
     mean: f64,
     bent: f64,
@@ -364,7 +371,7 @@ impl Domain {
             mine: None,
             beliefs: Vec::new(),
             prior: Prior::default(),
-            prior_key: None,
+            curve: Curve::default(),
             notes: Notes::default(),
             shift: vec![0.0; n * n],
             pull: vec![0.0; n],
@@ -376,7 +383,7 @@ impl Domain {
     pub fn set_guess(&mut self, guess: Option<Vec<f64>>, frame: &Frame, shared: &Shared) {
         self.prior_arm = frame.menu.prior_arm(guess.as_deref());
         self.guess = guess;
-        self.prior_key = None;
+        self.curve.key = None;
         self.solve(frame, shared);
     }
 
@@ -390,7 +397,7 @@ impl Domain {
         let n = frame.shape.axes * shared.features;
         self.shift = vec![0.0; n * n];
         self.pull = vec![0.0; n];
-        self.prior_key = None;
+        self.curve.key = None;
         self.solve(frame, shared);
     }
 
@@ -413,7 +420,13 @@ impl Domain {
         let members = self.beliefs.len();
         for m in 0..members {
             let belief = &mut self.beliefs[m];
-            let outlook = outlook(frame, shared.features, belief, arm, context, room);
+            let outlook = match (m, context) {
+                (1.., None) => Outlook {
+                    mean: dot(&belief.mean, &room.phi),
+                    ..Outlook::default()
+                },
+                _ => outlook(frame, shared.features, belief, arm, context, room),
+            };
             let noise = shared.variance + outlook.doubt;
             room.along.resize(room.phi.len(), 0.0);
             let linear = belief.predict(&room.phi, &mut room.along);
@@ -458,15 +471,13 @@ impl Domain {
         for m in 0..members {
             let belief = &self.beliefs[m];
             let mut rows = Vec::with_capacity(rewards.len());
+            let mut errors = Vec::with_capacity(rewards.len());
             for (k, reward) in rewards.iter().enumerate() {
                 let outlook = outlook(frame, shared.features, belief, k, context, room);
                 room.along.resize(room.phi.len(), 0.0);
                 let linear = belief.predict(&room.phi, &mut room.along);
                 let error = reward - outlook.mean - outlook.bent;
-                if k == arm {
-                    let total = shared.variance + outlook.doubt + dot(&room.along, &room.along);
-                    likelihoods[m] = -0.5 * (error * error / total + total.ln());
-                }
+                errors.push(error);
                 let straight = if context.is_some() {
                     linear + error
                 } else {
@@ -474,6 +485,11 @@ impl Domain {
                 };
                 rows.push((room.phi.clone(), straight));
             }
+            // Members are told apart by the form as well: one query's level lies far from all of them,
+            // and would be taken for a change.
+            let offset = errors.iter().sum::<f64>() / arms;
+            let bent: f64 = errors.iter().map(|e| (e - offset) * (e - offset)).sum();
+            likelihoods[m] = -0.5 * bent * free / arms / shared.variance;
             let size = room.phi.len();
             let mut middle = vec![0.0; size];
             for (phi, _) in &rows {
@@ -569,12 +585,13 @@ impl Domain {
 
     /// Tells the others what this domain knows about how contexts move the best arm.
     fn say_shift(&mut self, frame: &Frame, shared: &mut Shared) {
+        self.make_curve(frame, shared);
         let (size, axes, features) = (frame.shape.size, frame.shape.axes, shared.features);
         let n = axes * features;
         let sums = &self.total.sums[self.total.top()];
         let all = sums.size();
         let variances = self.shift_variances(axes);
-        let own = self.curve_prior(frame, shared);
+        let own = &self.curve.prior;
         let mut precision: Vec<f64> = sums.gram.iter().map(|g| g / shared.variance).collect();
         let mut pull: Vec<f64> = sums.moment.iter().map(|m| m / shared.variance).collect();
         for i in 0..size {
@@ -613,83 +630,74 @@ impl Domain {
         (self.shift, self.pull) = (shift, pull);
     }
 
-    fn curve_prior(&self, frame: &Frame, shared: &Shared) -> Prior {
-        let (mean, covariance) = self.curve_moments(frame, shared);
-        Prior::new(&mean, &covariance)
-    }
-
-    fn curve_moments(&self, frame: &Frame, shared: &Shared) -> (Vec<f64>, Vec<f64>) {
-        let moved = self.total.moved;
-        let guess = self.guess.as_deref();
-        let (mut mean, mut covariance) = frame.shape.prior(&frame.menu, guess, moved);
-        mean.iter_mut().for_each(|m| *m *= shared.unit);
-        covariance
-            .iter_mut()
-            .for_each(|c| *c *= shared.unit * shared.unit);
-        let levels = if frame.shape.axes == 0 { mean.len() } else { 1 };
-        mean[..levels].iter_mut().for_each(|m| *m += shared.level);
-        (mean, covariance)
-    }
-
-    fn make_prior(&mut self, frame: &Frame, shared: &Shared) {
+    /// Makes the curve's prior, if it is for another scale or past; answers whether it was.
+    fn make_curve(&mut self, frame: &Frame, shared: &Shared) -> bool {
         let key = (
             shared.unit.to_bits(),
             shared.level.to_bits(),
             self.total.moved,
         );
-        if shared.features == 0 && self.prior_key == Some(key) {
+        if self.curve.key == Some(key) {
+            return false;
+        }
+        let guess = self.guess.as_deref();
+        let (mut mean, mut covariance) = frame.shape.prior(&frame.menu, guess, self.total.moved);
+        mean.iter_mut().for_each(|m| *m *= shared.unit);
+        let square = shared.unit * shared.unit;
+        covariance.iter_mut().for_each(|c| *c *= square);
+        let levels = if frame.shape.axes == 0 { mean.len() } else { 1 };
+        mean[..levels].iter_mut().for_each(|m| *m += shared.level);
+        self.curve = Curve {
+            key: Some(key),
+            prior: Prior::new(&mean, &covariance),
+        };
+        true
+    }
+
+    /// What is thought beforehand: the curve, how contexts move its top (by what the other domains
+    /// say), and how they raise it. The three do not depend on each other.
+    fn make_prior(&mut self, frame: &Frame, shared: &Shared) {
+        let changed = self.make_curve(frame, shared);
+        let (size, axes, features) = (frame.shape.size, frame.shape.axes, shared.features);
+        if features == 0 {
+            if changed {
+                self.prior.clone_from(&self.curve.prior);
+            }
             return;
         }
-        self.prior_key = Some(key);
-        let (size, axes, features) = (frame.shape.size, frame.shape.axes, shared.features);
         let all = frame.size(features);
-        let (curve, curve_covariance) = self.curve_moments(frame, shared);
-        let mut mean = vec![0.0; all];
-        mean[..size].copy_from_slice(&curve);
-        let mut covariance = vec![0.0; all * all];
-        for i in 0..size {
-            let row = &curve_covariance[i * size..(i + 1) * size];
-            covariance[i * all..i * all + size].copy_from_slice(row);
-        }
+        let mut prior = Prior {
+            precision: vec![0.0; all * all],
+            pull: vec![0.0; all],
+        };
+        prior.put(0, &self.curve.prior);
         let n = axes * features;
         if n > 0 {
             let variances = self.shift_variances(axes);
-            // What the other domains say, and what is thought anyway.
-            let mut precision: Vec<f64> = shared
-                .shift
-                .iter()
-                .zip(&self.shift)
-                .map(|(a, b)| a - b)
-                .collect();
-            let pull: Vec<f64> = shared
-                .pull
-                .iter()
-                .zip(&self.pull)
-                .map(|(a, b)| a - b)
-                .collect();
+            let less = |(a, b): (&f64, &f64)| a - b;
+            let mut said: Vec<f64> = shared.shift.iter().zip(&self.shift).map(less).collect();
+            let pull: Vec<f64> = shared.pull.iter().zip(&self.pull).map(less).collect();
             for i in 0..n {
-                precision[i * n + i] += 1.0 / (SHIFT_SHARED * variances[i]);
+                said[i * n + i] += 1.0 / (SHIFT_SHARED * variances[i]);
             }
-            let common = inverse(&precision, n);
+            let mut common = inverse(&said, n);
+            let mean: Vec<f64> = common.chunks_exact(n).map(|row| dot(row, &pull)).collect();
             for i in 0..n {
-                mean[size + i] = dot(&common[i * n..(i + 1) * n], &pull);
-                for j in 0..n {
-                    covariance[(size + i) * all + size + j] = common[i * n + j];
-                }
-                covariance[(size + i) * (all + 1)] += (1.0 - SHIFT_SHARED) * variances[i];
+                common[i * n + i] += (1.0 - SHIFT_SHARED) * variances[i];
             }
+            prior.put(size, &Prior::new(&mean, &common));
         }
         let sizes = self.shift_variances(1);
         for i in size + n..all {
-            let per_size = sizes[(i - size - n) % features] / (SHIFT_SD * SHIFT_SD);
-            covariance[i * (all + 1)] = (TIDE_SD * shared.unit).powi(2) * per_size;
+            let size = sizes[(i - size - n) % features] / (SHIFT_SD * SHIFT_SD);
+            prior.precision[i * (all + 1)] = 1.0 / ((TIDE_SD * shared.unit).powi(2) * size);
         }
-        self.prior = Prior::new(&mean, &covariance);
+        self.prior = prior;
     }
 
     /// Makes the beliefs from prior and sums, as if nobody had said anything yet.
     pub fn restart(&mut self, frame: &Frame, shared: &Shared) {
-        self.prior_key = None;
+        self.curve.key = None;
         self.solve(frame, shared);
     }
 
@@ -741,7 +749,7 @@ impl Domain {
         };
         self.shift.copy_from_slice(&said[5..5 + n]);
         self.pull.copy_from_slice(&said[5 + n..]);
-        self.prior_key = None;
+        self.curve.key = None;
         self.make_prior(frame, shared);
         self.beliefs = beliefs;
         true
@@ -779,12 +787,17 @@ fn outlook(
     let (size, n) = (shape.size, belief.mean.len());
     room.phi.resize(n, 0.0);
     let curve = &belief.mean[..size];
-    let context = context.filter(|_| features > 0);
+    let Some(x) = context.filter(|_| features > 0) else {
+        room.phi[..size].copy_from_slice(shape.at(arm));
+        room.phi[size..].fill(0.0);
+        return Outlook {
+            mean: dot(curve, &room.phi[..size]),
+            ..Outlook::default()
+        };
+    };
     let mut shift = [0.0; MAX_DIMENSIONS];
-    if let Some(x) = context {
-        for (axis, s) in shift.iter_mut().enumerate().take(shape.axes) {
-            *s = dot(x, &belief.mean[size + axis * features..][..features]);
-        }
+    for (axis, s) in shift.iter_mut().enumerate().take(shape.axes) {
+        *s = dot(x, &belief.mean[size + axis * features..][..features]);
     }
     let mut at = [Powers::default(); MAX_DIMENSIONS];
     let axes = match shape.axes {
@@ -799,9 +812,6 @@ fn outlook(
         doubt: 0.0,
     };
     room.phi[size..].fill(0.0);
-    let Some(x) = context else {
-        return found;
-    };
     if axes == 0 {
         let own = &mut room.phi[size + arm * features..][..features];
         own.copy_from_slice(x);

@@ -35,15 +35,17 @@ impl Sums {
 
     #[inline]
     pub fn record(&mut self, phi: &[f64], y: f64, weight: f64) {
-        for ((row, m), x) in self
-            .gram
-            .chunks_exact_mut(phi.len())
-            .zip(&mut self.moment)
-            .zip(phi)
-        {
-            let x = x * weight;
-            *m += x * y;
-            row.iter_mut().zip(phi).for_each(|(g, p)| *g += x * p);
+        let (gram, moment) = (&mut self.gram, &mut self.moment);
+        match phi.len() {
+            6 => record::<6>(gram, moment, phi, y, weight),
+            12 => record::<12>(gram, moment, phi, y, weight),
+            n => {
+                for ((row, m), x) in gram.chunks_exact_mut(n).zip(moment).zip(phi) {
+                    let x = x * weight;
+                    *m += x * y;
+                    row.iter_mut().zip(phi).for_each(|(g, p)| *g += x * p);
+                }
+            }
         }
         self.count += weight;
         self.total += weight * y;
@@ -82,18 +84,17 @@ impl Sums {
     /// The expected sum of squared residuals under a belief.
     pub fn rest(&self, belief: &Posterior) -> f64 {
         let n = self.size();
-        let form = |x: &[f64]| -> f64 {
-            let rows = self.gram.chunks_exact(n).zip(x);
-            rows.map(|(row, xi)| xi * dot(row, x)).sum()
-        };
-        // tr(gram S S'), column by column of S.
-        let column = |j: usize| -> f64 {
-            let x: Vec<f64> = (0..n).map(|i| belief.root[i * n + j]).collect();
-            form(&x)
-        };
-        let spread: f64 = (0..n).map(column).sum();
-        let rest = self.squares - 2.0 * dot(&self.moment, &belief.mean) + form(&belief.mean);
-        (rest + spread).max(0.0)
+        let mut rest = self.squares - 2.0 * dot(&self.moment, &belief.mean);
+        // At the mean, and tr(gram S S').
+        for (i, gram) in self.gram.chunks_exact(n).enumerate() {
+            rest += belief.mean[i] * dot(gram, &belief.mean);
+            let own = &belief.root[i * n..(i + 1) * n];
+            for (g, row) in gram[..i].iter().zip(belief.root.chunks_exact(n)) {
+                rest += 2.0 * g * dot(own, row);
+            }
+            rest += gram[i] * dot(own, own);
+        }
+        rest.max(0.0)
     }
 }
 
@@ -115,6 +116,15 @@ impl Prior {
             .collect();
         Self { precision, pull }
     }
+
+    /// Puts what is thought of some coefficients, from `first`, into what is thought of all.
+    pub fn put(&mut self, first: usize, part: &Prior) {
+        let (all, n) = (self.pull.len(), part.pull.len());
+        self.pull[first..first + n].copy_from_slice(&part.pull);
+        for (i, row) in part.precision.chunks_exact(n.max(1)).enumerate() {
+            self.precision[(first + i) * all + first..][..n].copy_from_slice(row);
+        }
+    }
 }
 
 /// Mean and root of the covariance.
@@ -129,6 +139,14 @@ impl Posterior {
     /// From a prior and sums of observations with noise of this variance.
     pub fn solve(prior: &Prior, sums: &Sums, variance: f64) -> Self {
         let n = prior.pull.len();
+        let quick = match n {
+            6 => solve::<6>(prior, sums, variance),
+            12 => solve::<12>(prior, sums, variance),
+            _ => None,
+        };
+        if let Some(found) = quick {
+            return found;
+        }
         let mut precision = prior.precision.clone();
         let mut pull = prior.pull.clone();
         let pairs = precision.iter_mut().zip(&sums.gram);
@@ -138,7 +156,11 @@ impl Posterior {
         let factor = Cholesky::new(&precision, n).or_else(|| {
             // Rounding can make a hugely determined matrix indefinite; its diagonal is positive.
             let mut diagonal = vec![0.0; n * n];
-            (0..n).for_each(|i| diagonal[i * n + i] = precision[i * n + i].clamp(1e-300, 1e300));
+            for i in 0..n {
+                let own = precision[i * n + i];
+                let sound = own.is_finite() && own > 0.0;
+                diagonal[i * n + i] = if sound { own.clamp(1e-100, 1e100) } else { 1.0 };
+            }
             Cholesky::new(&diagonal, n)
         });
         let factor = factor.expect("a positive diagonal");
@@ -160,11 +182,17 @@ impl Posterior {
     /// length is the variance.
     #[inline]
     pub fn predict(&self, phi: &[f64], along: &mut [f64]) -> f64 {
-        along.fill(0.0);
-        for (row, p) in self.root.chunks_exact(phi.len()).zip(phi) {
-            along.iter_mut().zip(row).for_each(|(a, s)| *a += p * s);
+        match phi.len() {
+            6 => predict::<6>(self, phi, along),
+            12 => predict::<12>(self, phi, along),
+            n => {
+                along.fill(0.0);
+                for (row, p) in self.root.chunks_exact(n).zip(phi) {
+                    along.iter_mut().zip(row).for_each(|(a, s)| *a += p * s);
+                }
+                dot(&self.mean, phi)
+            }
         }
-        dot(&self.mean, phi)
     }
 
     /// Learns that `phi' x` was `error` more than expected, with noise of this variance; `along`
@@ -173,21 +201,128 @@ impl Posterior {
     pub fn learn(&mut self, along: &[f64], error: f64, noise: f64, total: f64) {
         let gain = error / total;
         let shrink = 1.0 / (total * (1.0 + (noise / total).sqrt()));
-        for (row, m) in self.root.chunks_exact_mut(along.len()).zip(&mut self.mean) {
-            let g = dot(row, along);
-            *m += g * gain;
-            let g = g * shrink;
-            row.iter_mut().zip(along).for_each(|(s, a)| *s -= g * a);
+        match along.len() {
+            6 => learn::<6>(self, along, gain, shrink),
+            12 => learn::<12>(self, along, gain, shrink),
+            n => {
+                for (row, m) in self.root.chunks_exact_mut(n).zip(&mut self.mean) {
+                    let g = dot(row, along);
+                    *m += g * gain;
+                    let g = g * shrink;
+                    row.iter_mut().zip(along).for_each(|(s, a)| *s -= g * a);
+                }
+            }
         }
     }
+}
 
-    /// The covariance of some coefficients: rows and columns `from..to`.
-    pub fn block(&self, from: usize, to: usize) -> Vec<f64> {
-        let n = self.mean.len();
-        let row = |i: usize| &self.root[i * n..(i + 1) * n];
-        let pairs = (from..to).flat_map(|i| (from..to).map(move |j| (i, j)));
-        pairs.map(|(i, j)| dot(row(i), row(j))).collect()
+/// The usual sizes (a line, and a line with three features) get loops of known length.
+#[inline]
+fn predict<const N: usize>(belief: &Posterior, phi: &[f64], along: &mut [f64]) -> f64 {
+    let (phi, mean) = (fixed::<N>(phi), fixed::<N>(&belief.mean));
+    let mut sums = [0.0; N];
+    let mut expected = 0.0;
+    for ((row, p), m) in belief.root.as_chunks::<N>().0.iter().zip(phi).zip(mean) {
+        for (a, s) in sums.iter_mut().zip(row) {
+            *a += p * s;
+        }
+        expected += p * m;
     }
+    along.copy_from_slice(&sums);
+    expected
+}
+
+#[inline]
+fn learn<const N: usize>(belief: &mut Posterior, along: &[f64], gain: f64, shrink: f64) {
+    let along = *fixed::<N>(along);
+    let rows = belief.root.as_chunks_mut::<N>().0;
+    for (row, m) in rows.iter_mut().zip(&mut belief.mean) {
+        let mut g = 0.0;
+        for (s, a) in row.iter().zip(&along) {
+            g += s * a;
+        }
+        *m += g * gain;
+        let g = g * shrink;
+        for (s, a) in row.iter_mut().zip(&along) {
+            *s -= g * a;
+        }
+    }
+}
+
+#[inline]
+fn record<const N: usize>(gram: &mut [f64], moment: &mut [f64], phi: &[f64], y: f64, weight: f64) {
+    let phi = *fixed::<N>(phi);
+    let rows = gram.as_chunks_mut::<N>().0;
+    for ((row, m), x) in rows.iter_mut().zip(moment).zip(&phi) {
+        let x = x * weight;
+        *m += x * y;
+        for (g, p) in row.iter_mut().zip(&phi) {
+            *g += x * p;
+        }
+    }
+}
+
+/// As [`Posterior::solve`], without a heap; `None` if the matrix is not definite.
+fn solve<const N: usize>(prior: &Prior, sums: &Sums, variance: f64) -> Option<Posterior> {
+    let by = 1.0 / variance;
+    let mut lower = [[0.0; N]; N];
+    let (precision, gram) = (
+        prior.precision.as_chunks::<N>().0,
+        sums.gram.as_chunks::<N>().0,
+    );
+    for ((row, p), g) in lower.iter_mut().zip(precision).zip(gram) {
+        for ((x, p), g) in row.iter_mut().zip(p).zip(g) {
+            *x = p + by * g;
+        }
+    }
+    // The factor L in place, then rows of its inverse.
+    let mut inverse = [[0.0; N]; N];
+    for i in 0..N {
+        for j in 0..i {
+            let (above, own) = lower.split_at_mut(i);
+            let mut rest = own[0][j];
+            for k in 0..j {
+                rest -= own[0][k] * above[j][k];
+            }
+            own[0][j] = rest * inverse[j][j];
+        }
+        let mut rest = lower[i][i];
+        for k in 0..i {
+            rest -= lower[i][k] * lower[i][k];
+        }
+        if !(rest > 0.0 && rest.is_finite()) {
+            return None;
+        }
+        inverse[i][i] = 1.0 / rest.sqrt();
+        let (above, own) = inverse.split_at_mut(i);
+        let last = own[0][i];
+        for (k, row) in above.iter().enumerate() {
+            let by = lower[i][k] * last;
+            for (x, y) in own[0][..=k].iter_mut().zip(row) {
+                *x -= by * y;
+            }
+        }
+    }
+    let mut pull = [0.0; N];
+    for ((x, p), m) in pull.iter_mut().zip(&prior.pull).zip(&sums.moment) {
+        *x = p + by * m;
+    }
+    let (mut mean, mut root) = (vec![0.0; N], vec![0.0; N * N]);
+    for (j, row) in inverse.iter().enumerate() {
+        let mut z = 0.0;
+        for (r, p) in row.iter().zip(&pull) {
+            z += r * p;
+        }
+        for (i, r) in row.iter().enumerate() {
+            mean[i] += z * r;
+            root[i * N + j] = *r;
+        }
+    }
+    Some(Posterior { mean, root })
+}
+
+fn fixed<const N: usize>(slice: &[f64]) -> &[f64; N] {
+    slice.try_into().expect("the size was matched")
 }
 
 #[inline]
@@ -271,7 +406,14 @@ mod tests {
         for (a, b) in whole.mean.iter().zip(&step.mean) {
             assert!((a - b).abs() < 1e-12);
         }
-        for (a, b) in whole.block(0, n).iter().zip(&step.block(0, n)) {
+        let covariance = |p: &Posterior| -> Vec<f64> {
+            let rows: Vec<&[f64]> = p.root.chunks_exact(n).collect();
+            let pairs = rows
+                .iter()
+                .flat_map(|a| rows.iter().map(move |b| dot(a, b)));
+            pairs.collect()
+        };
+        for (a, b) in covariance(&whole).iter().zip(&covariance(&step)) {
             assert!((a - b).abs() < 1e-12);
         }
     }

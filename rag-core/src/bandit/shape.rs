@@ -94,6 +94,10 @@ pub(super) struct Shape {
     /// Lines that the arms lie on; 0 for names.
     pub axes: usize,
     degree: usize,
+    /// The covariance of the smooth rest on one line, for a standard deviation of 1.
+    smooth: [[f64; DEGREE + 1]; DEGREE + 1],
+    /// The basis at every arm.
+    table: Vec<f64>,
 }
 
 impl Shape {
@@ -105,7 +109,27 @@ impl Shape {
             0 => menu.names.len(),
             _ => 1 + axes * degree + pairs * PRODUCTS.len(),
         };
-        Self { size, axes, degree }
+        let mut shape = Self {
+            size,
+            axes,
+            degree,
+            smooth: smooth(),
+            table: vec![0.0; menu.count * size],
+        };
+        let mut table = std::mem::take(&mut shape.table);
+        for (arm, row) in table.chunks_exact_mut(size).enumerate() {
+            let mut at = Default::default();
+            let axes = powers(menu, arm, &[0.0; MAX_DIMENSIONS], &mut at);
+            shape.values(arm, &at[..axes], row);
+        }
+        shape.table = table;
+        shape
+    }
+
+    /// The basis at an arm that no context moves.
+    #[inline]
+    pub fn at(&self, arm: usize) -> &[f64] {
+        &self.table[arm * self.size..][..self.size]
     }
 
     /// Whether a curve is one polynomial.
@@ -280,7 +304,6 @@ impl Shape {
             Some(_) => (moved, DROP_SD, REST_SD),
             None => (TILT_SD_NO_GUESS, BEND_SD_NO_GUESS, REST_SD_NO_GUESS),
         };
-        let smooth = self.smooth(rest);
         for (j, axis) in menu.axes.iter().enumerate() {
             let top = guess.map_or(0.5, |g| position(axis.ends, g[j]));
             // u - top and its square, in the basis.
@@ -303,7 +326,7 @@ impl Shape {
             }
             for k in 0..=self.degree {
                 for l in 0..=self.degree {
-                    covariance[place(k) * n + place(l)] += smooth[k][l];
+                    covariance[place(k) * n + place(l)] += rest * rest * self.smooth[k][l];
                 }
             }
         }
@@ -315,31 +338,31 @@ impl Shape {
         }
         (mean, covariance)
     }
+}
 
-    /// The squared-exponential kernel on the basis of one line: its projection, by the midpoint rule.
-    fn smooth(&self, sd: f64) -> [[f64; DEGREE + 1]; DEGREE + 1] {
-        const POINTS: usize = 64;
-        let t = |i: usize| (2 * i + 1) as f64 / POINTS as f64 - 1.0;
-        let powers: [Powers; POINTS] = std::array::from_fn(|i| Powers::at(t(i)));
-        let mut sums = [[0.0; DEGREE + 1]; DEGREE + 1];
-        for (i, p) in powers.iter().enumerate() {
-            let mut inner = [0.0; DEGREE + 1];
-            for (j, q) in powers.iter().enumerate() {
-                let distance = (t(i) - t(j)) / STRETCH / REST_LENGTH;
-                let kernel = sd * sd * (-0.5 * distance * distance).exp();
-                for (l, x) in inner.iter_mut().enumerate() {
-                    *x += kernel * q.value[l] * (2 * l + 1) as f64 / POINTS as f64;
-                }
-            }
-            for (k, row) in sums.iter_mut().enumerate() {
-                let weight = p.value[k] * (2 * k + 1) as f64 / POINTS as f64;
-                row.iter_mut()
-                    .zip(&inner)
-                    .for_each(|(x, y)| *x += weight * y);
+/// The squared-exponential kernel on the basis of one line: its projection, by the midpoint rule.
+fn smooth() -> [[f64; DEGREE + 1]; DEGREE + 1] {
+    const POINTS: usize = 64;
+    let t = |i: usize| (2 * i + 1) as f64 / POINTS as f64 - 1.0;
+    let powers: [Powers; POINTS] = std::array::from_fn(|i| Powers::at(t(i)));
+    let mut sums = [[0.0; DEGREE + 1]; DEGREE + 1];
+    for (i, p) in powers.iter().enumerate() {
+        let mut inner = [0.0; DEGREE + 1];
+        for (j, q) in powers.iter().enumerate() {
+            let distance = (t(i) - t(j)) / STRETCH / REST_LENGTH;
+            let kernel = (-0.5 * distance * distance).exp();
+            for (l, x) in inner.iter_mut().enumerate() {
+                *x += kernel * q.value[l] * (2 * l + 1) as f64 / POINTS as f64;
             }
         }
-        sums
+        for (k, row) in sums.iter_mut().enumerate() {
+            let weight = p.value[k] * (2 * k + 1) as f64 / POINTS as f64;
+            row.iter_mut()
+                .zip(&inner)
+                .for_each(|(x, y)| *x += weight * y);
+        }
     }
+    sums
 }
 
 /// The places of an arm along its lines, moved by `shift`.
