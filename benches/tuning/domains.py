@@ -65,15 +65,22 @@ def main() -> None:
     domains = load(args.data, 400)
     embedder = rag.Embedder(args.model)
     print(f"{embedder.name}, {embedder.dim} dimensions")
-    vectors = {d.name: embedder.encode([q.text for q in d.questions], kind="query") for d in domains}
-    rest = {name: rows[200:] if len(rows) > 250 else rows[len(rows) // 2 :] for name, rows in vectors.items()}
+    vectors = {
+        d.name: embedder.encode([q.text for q in d.questions], kind="query") for d in domains
+    }
+    rest = {
+        name: rows[200:] if len(rows) > 250 else rows[len(rows) // 2 :]
+        for name, rows in vectors.items()
+    }
     for n in (2, 5, 10, args.examples):
         learnt = {name: rows[:n] for name, rows in vectors.items()}
         measured(f"{n} examples each", detector(embedder, learnt), rest)
     measured("a line each", detector(embedder, {d.name: LINES[d.name] for d in domains}), rest)
     for left in vectors:
         learnt = {name: rows[: args.examples] for name, rows in vectors.items() if name != left}
-        measured(f"{args.examples} examples each, {left} left out", detector(embedder, learnt), rest)
+        measured(
+            f"{args.examples} examples each, {left} left out", detector(embedder, learnt), rest
+        )
     speed(detector(embedder, {n: rows[: args.examples] for n, rows in vectors.items()}), domains)
 
 
@@ -87,7 +94,9 @@ def speed(made: rag.DomainDetector, domains: list) -> None:
         began = time.perf_counter()
         made.detect(text)
         wall.append(1e3 * (time.perf_counter() - began))
-    print(f"\none text, embedding included: median {np.median(wall):.3f} ms, 95% {np.percentile(wall, 95):.3f} ms")
+    print(
+        f"\none text, embedding included: median {np.median(wall):.3f} ms, 95% {np.percentile(wall, 95):.3f} ms"
+    )
     ratios, one, ten = [], [], []
     for i in range(0, len(texts) - 10, 10):
         some = texts[i : i + 10]

@@ -80,7 +80,9 @@ def main() -> None:
     embedder = rag.Embedder(args.model)
     col = filled(domains, embedder)
     print(f"{embedder.name}: {len(col)} documents, {len(domains)} domains, nDCG@{K}")
-    vectors = {d.name: embedder.encode([q.text for q in d.questions], kind="query") for d in domains}
+    vectors = {
+        d.name: embedder.encode([q.text for q in d.questions], kind="query") for d in domains
+    }
     began = time.perf_counter()
     tables = {d.name: swept(col, d.questions, vectors[d.name]) for d in domains}
     searches = sum(table.size for table in tables.values())
@@ -106,9 +108,13 @@ def main() -> None:
         ("by relevance, detected", True, {}, detector),
     ]
     print(f"\nheld-out questions after {args.after} of each domain, {args.seeds} orders")
-    print(f"{'':24}{'':10}{'tuned':>8}{'- best fixed':>20}{'- by hand':>20}{'- one for all':>20}{'- default':>20}  weights")
+    print(
+        f"{'':24}{'':10}{'tuned':>8}{'- best fixed':>20}{'- by hand':>20}{'- one for all':>20}{'- default':>20}  weights"
+    )
     for title, judged, priors, detected in ways:
-        report(title, args, domains, vectors, tables, best, everywhere, col, judged, priors, detected)
+        report(
+            title, args, domains, vectors, tables, best, everywhere, col, judged, priors, detected
+        )
 
 
 def report(

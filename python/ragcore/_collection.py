@@ -328,9 +328,7 @@ class Collection:
             raise InvalidArgument(f"tune must be a Bandit or None, got {type(tune).__name__}")
         detector = domain._inner if isinstance(domain, DomainDetector) else None
         name = None if isinstance(domain, DomainDetector) else domain
-        found = self._inner.search_tuned(
-            questions, *shared, tune._inner, name, detector, **options
-        )
+        found = self._inner.search_tuned(questions, *shared, tune._inner, name, detector, **options)
         return [Hits._of(hits, (tuned, tune)) for hits, tuned in found]
 
     def reward(self, hits: Hits, reward: float | None = None, *, relevant: object = None) -> float:

@@ -327,5 +327,7 @@ def _rankings(run: object, judged: Sequence[tuple[str, Any, Any]], name: str) ->
             scores = [_number(score, f"a score of {place}") for score in given.values()]
         elif isinstance(given, (set, frozenset)):
             raise InvalidArgument(f"{place} is a set, which has no order; give a list")
-        found.append((query_id(query, name) if named else judged[i][0], ids_of(given, place), scores))
+        found.append(
+            (query_id(query, name) if named else judged[i][0], ids_of(given, place), scores)
+        )
     return found

@@ -178,7 +178,10 @@ def test_detectors_merge_and_are_saved(detector: rag.DomainDetector, tmp_path: P
     detector.merge(other)
     assert detector.domains == {"baking": 4, "law": 1, "sea": 4}
     detector.save(tmp_path / "domains")
-    for again in (rag.DomainDetector.load(tmp_path / "domains"), pickle.loads(pickle.dumps(detector))):
+    for again in (
+        rag.DomainDetector.load(tmp_path / "domains"),
+        pickle.loads(pickle.dumps(detector)),
+    ):
         assert again.domains == detector.domains
         assert again.detect("bread dough") == detector.detect("bread dough")
 
@@ -203,7 +206,7 @@ def test_what_a_detector_refuses(detector: rag.DomainDetector) -> None:
 def test_groundedness_of_hits_and_with_an_embedder(col: rag.Collection) -> None:
     hits = col.search("why does dough rise?", 2)
     found = rag.groundedness("Yeast makes the dough rise. 🙂 Salt stops it.", hits)
-    assert [s.text for s in found.sentences][0] == "Yeast makes the dough rise."
+    assert found.sentences[0].text == "Yeast makes the dough rise."
     assert found.sentences[0].score == 1.0 and found.sentences[0].passage == 0
     assert found.coverage < 1.0
     warm = rag.groundedness("Salt stops it.", ["Salt slows dough."], embedder=rag.Embedder())

@@ -13,7 +13,24 @@ import pytest
 import ragcore as rag
 from ragcore import _charts, plots
 
-NOTEBOOK = Path(__file__).resolve().parents[2] / "examples" / "python" / "steering.ipynb"
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "examples" / "python"
+
+
+def played(notebook: str) -> tuple[dict[str, Any], list[Any]]:
+    """The names that a notebook leaves and what its cells show; it is kept without outputs."""
+    cells = json.loads((NOTEBOOKS / notebook).read_text(encoding="utf-8"))["cells"]
+    names: dict[str, Any] = {}
+    shown = []
+    for number, cell in enumerate(cells):
+        if cell["cell_type"] != "code":
+            continue
+        assert cell["outputs"] == [] and cell["execution_count"] is None
+        tree = ast.parse("".join(cell["source"]), filename=f"cell {number}")
+        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+        exec(compile(tree, f"cell {number}", "exec"), names)
+        if last is not None:
+            shown.append(eval(compile(ast.Expression(last.value), f"cell {number}", "eval"), names))
+    return names, shown
 
 
 @pytest.fixture
@@ -132,18 +149,7 @@ def test_ticks_are_round_and_hold_everything(values: list[float], want: list[flo
 
 
 def test_the_notebook_runs_from_pairs_to_a_personal_search() -> None:
-    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-    names: dict[str, Any] = {}
-    shown = []
-    for number, cell in enumerate(cells):
-        if cell["cell_type"] != "code":
-            continue
-        assert cell["outputs"] == [] and cell["execution_count"] is None
-        tree = ast.parse("".join(cell["source"]), filename=f"cell {number}")
-        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
-        exec(compile(tree, f"cell {number}", "exec"), names)
-        if last is not None:
-            shown.append(eval(compile(ast.Expression(last.value), f"cell {number}", "eval"), names))
+    names, shown = played("steering.ipynb")
     assert names["dial"].effect.low > 0
     friendly = names["col"].search(
         "how do I reset my password", k=1, mode="dense", steer={"friendly": 3}
@@ -151,3 +157,11 @@ def test_the_notebook_runs_from_pairs_to_a_personal_search() -> None:
     assert friendly.ids == ["reset your password, friendly"]
     assert [hit.metadata["topic"] in {"space", "chess"} for hit in names["hits"]][:4] == [True] * 4
     assert shown[-1] == (True, 0)
+
+
+def test_the_notebook_of_tuning_runs() -> None:
+    names, shown = played("tuning.ipynb")
+    assert names["tuned"]["advice"] < names["tuned"]["catalogue"]
+    assert names["table"]["tuned"] >= max(names["table"].values()) - 0.01
+    assert isinstance(names["front"], rag.Front) and len(names["front"].points) > 3
+    assert sum(isinstance(value, plots.Svg) or hasattr(value, "savefig") for value in shown) >= 2
