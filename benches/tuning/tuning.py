@@ -28,6 +28,7 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--data", type=Path, required=True, help="judged collections in BEIR's layout")
     add("--model", type=Path, help="a model folder; none: the built-in model")
+    add("--precision", default="auto", help="of the model: auto, f32, bf16 or int8")
     add("--seeds", type=int, default=12, help="orders in which the questions arrive")
     add("--after", type=int, default=100, help="questions of each domain to tune by")
     add("--questions", type=int, default=400, help="at most so many of each domain")
@@ -77,7 +78,7 @@ def main() -> None:
         print(f"skipped: no folder {args.data}")
         return
     domains = load(args.data, args.questions)
-    embedder = rag.Embedder(args.model)
+    embedder = rag.Embedder(args.model, precision=args.precision)
     col = filled(domains, embedder)
     print(f"{embedder.name}: {len(col)} documents, {len(domains)} domains, nDCG@{K}")
     vectors = {
