@@ -96,7 +96,11 @@ class Hits(Sequence[Hit]):
     @property
     def choice(self) -> Choice | None:
         """What a bandit chose for the search, None without one."""
-        return None if self._tuned is None else Choice(*self._tuned[0].choice(), float("nan"))
+        if self._tuned is None:
+            return None
+        tuned, bandit = self._tuned
+        id, arm, number = tuned.choice()
+        return Choice(id, arm, bandit._value(number), bandit._inner)
 
     @property
     def domain(self) -> str | None:

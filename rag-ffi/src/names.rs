@@ -11,6 +11,7 @@ macro_rules! option_names {
 }
 
 option_names! {
+    RAG_OPT_ADAPT = "adapt";
     RAG_OPT_ALPHA = "alpha";
     RAG_OPT_APPLICATION = "application";
     RAG_OPT_B = "b";
@@ -73,6 +74,7 @@ option_names! {
     RAG_OPT_RESAMPLES = "resamples";
     RAG_OPT_RHO = "rho";
     RAG_OPT_RIDGE = "ridge";
+    RAG_OPT_SAFETY = "safety";
     RAG_OPT_SEED = "seed";
     RAG_OPT_SIGMA = "sigma";
     RAG_OPT_STEER_MODE = "steer_mode";
