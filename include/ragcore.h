@@ -53,6 +53,9 @@
 #define RAG_OPT_B "b"
 #define RAG_OPT_BM25_WEIGHT "bm25_weight"
 #define RAG_OPT_C "c"
+#define RAG_OPT_CAPACITY "capacity"
+#define RAG_OPT_CROSSOVER "crossover"
+#define RAG_OPT_CROSSOVER_INDEX "crossover_index"
 #define RAG_OPT_DEVICE "device"
 #define RAG_OPT_DIM "dim"
 #define RAG_OPT_DISCOUNT "discount"
@@ -66,11 +69,13 @@
 #define RAG_OPT_FORGET_LEARNT "forget_learnt"
 #define RAG_OPT_FUSION "fusion"
 #define RAG_OPT_GAIN "gain"
+#define RAG_OPT_GENERATIONS "generations"
 #define RAG_OPT_HALF_LIFE "half_life"
 #define RAG_OPT_IGNORE_IDENTICAL_IDS "ignore_identical_ids"
 #define RAG_OPT_INTERVAL "interval"
 #define RAG_OPT_K "k"
 #define RAG_OPT_K1 "k1"
+#define RAG_OPT_KEEP "keep"
 #define RAG_OPT_KIND "kind"
 #define RAG_OPT_LANGUAGE "language"
 #define RAG_OPT_LEVEL "level"
@@ -88,6 +93,8 @@
 #define RAG_OPT_MIN_GRADE "min_grade"
 #define RAG_OPT_MIN_RELEVANCE "min_relevance"
 #define RAG_OPT_MODE "mode"
+#define RAG_OPT_MUTATION "mutation"
+#define RAG_OPT_MUTATION_INDEX "mutation_index"
 #define RAG_OPT_NAME "name"
 #define RAG_OPT_NEIGHBOURS "neighbours"
 #define RAG_OPT_NOISE "noise"
@@ -95,10 +102,12 @@
 #define RAG_OPT_OVERLAP "overlap"
 #define RAG_OPT_PER_USER "per_user"
 #define RAG_OPT_POLICY "policy"
+#define RAG_OPT_POPULATION "population"
 #define RAG_OPT_PRECISION "precision"
 #define RAG_OPT_PROPENSITY_DRAWS "propensity_draws"
 #define RAG_OPT_READ_ONLY "read_only"
 #define RAG_OPT_RESAMPLES "resamples"
+#define RAG_OPT_RHO "rho"
 #define RAG_OPT_RIDGE "ridge"
 #define RAG_OPT_SEED "seed"
 #define RAG_OPT_SIGMA "sigma"
@@ -2439,6 +2448,82 @@ rag_status rag_hypervolume(const double *points,
                            size_t maximize_count,
                            double *volume,
                            rag_error **err);
+
+/**
+ * Writes the volume that each of the `n` points alone dominates to `contributions`: what
+ * `rag_hypervolume` would lose without it.
+ */
+rag_status rag_hypervolume_contributions(const double *points,
+                                         size_t n,
+                                         size_t d,
+                                         const double *reference,
+                                         const bool *maximize,
+                                         size_t maximize_count,
+                                         double *contributions,
+                                         rag_error **err);
+
+/**
+ * Writes the indices, ascending, of a part of the front that stands for all of it: one point for
+ * each box that is `epsilon` wide, a number for each of the `d` or one for all (Laumanns et al.,
+ * 2002). `kind` is `"additive"` or `"multiplicative"`, or NULL for the first. With too little
+ * room only `count` is written.
+ */
+rag_status rag_epsilon_front(const double *points,
+                             size_t n,
+                             size_t d,
+                             const double *epsilon,
+                             size_t epsilon_count,
+                             const char *kind,
+                             const bool *maximize,
+                             size_t maximize_count,
+                             size_t *out,
+                             size_t capacity,
+                             size_t *count,
+                             rag_error **err);
+
+/**
+ * The index of the knee of the front: the point that bulges farthest towards the ideal (Das,
+ * 1999).
+ */
+rag_status rag_knee(const double *points,
+                    size_t n,
+                    size_t d,
+                    const bool *maximize,
+                    size_t maximize_count,
+                    size_t *index,
+                    rag_error **err);
+
+/**
+ * Writes how far each of the `n` points is from the ideal, columns scaled to their range on the
+ * front and times `weights`: a number for each of the `d`, or one for all, or none.
+ */
+rag_status rag_distance_to_ideal(const double *points,
+                                 size_t n,
+                                 size_t d,
+                                 const double *weights,
+                                 size_t weight_count,
+                                 const bool *maximize,
+                                 size_t maximize_count,
+                                 double *distances,
+                                 rag_error **err);
+
+/**
+ * Writes the augmented Chebyshev score of each of the `n` points; the least is the best (Steuer
+ * and Choo, 1983). `weights` are as for `rag_distance_to_ideal`; `reference` lends the `d`
+ * numbers that are wished for, or none to take the ideal. Options: `rho`.
+ */
+rag_status rag_chebyshev(const double *points,
+                         size_t n,
+                         size_t d,
+                         const double *weights,
+                         size_t weight_count,
+                         const double *reference,
+                         size_t reference_count,
+                         const bool *maximize,
+                         size_t maximize_count,
+                         const rag_options *options,
+                         double *scores,
+                         rag_error **err);
 
 /**
  * *Gives* a router without routes. An objective called `"cost"` is minimised, all others are

@@ -1393,6 +1393,94 @@ private:
   detail::handle<rag_router, rag_router_free> handle_;
 };
 
+/** Which domain a text belongs to; rag_domain_detector. */
+class domain_detector {
+public:
+  explicit domain_detector(const options &with = {})
+      : handle_(detail::get<rag_domain_detector *>(rag_domain_detector_new, with.raw())) {}
+  static domain_detector load(const std::string &path) {
+    return domain_detector(
+        detail::get<rag_domain_detector *>(rag_domain_detector_load, path.c_str()));
+  }
+  void save(const std::string &path) const {
+    detail::call(rag_domain_detector_save, raw(), path.c_str());
+  }
+  /** From examples, or from a single line of description. */
+  void learn(const embedder &model, const std::string &domain, const texts &examples) {
+    detail::borrowed lent(examples);
+    detail::call(rag_domain_detector_learn_texts, handle_.raw(), model.raw(), domain.c_str(),
+                 lent.data.data(), lent.lengths.data(), examples.size());
+  }
+  rag_detection detect(span<float> vector) const {
+    rag_detection found{};
+    detail::call(rag_domain_detector_detect, raw(), vector.data(), std::size_t{1}, vector.size(),
+                 &found, static_cast<double *>(nullptr));
+    return found;
+  }
+  std::vector<rag_detection> detect(const embedder &model, const texts &asked) const {
+    detail::borrowed lent(asked);
+    std::vector<rag_detection> found(asked.size());
+    detail::call(rag_domain_detector_detect_texts, raw(), model.raw(), lent.data.data(),
+                 lent.lengths.data(), asked.size(), found.data(), static_cast<double *>(nullptr));
+    return found;
+  }
+  /** In alphabetical order; a detection tells the place among them. */
+  texts domains() const {
+    return detail::take(detail::get<rag_strings *>(rag_domain_detector_domains, raw()));
+  }
+  void merge(const domain_detector &other) {
+    detail::call(rag_domain_detector_merge, handle_.raw(), other.raw());
+  }
+  const rag_domain_detector *raw() const noexcept { return handle_.raw(); }
+
+private:
+  explicit domain_detector(rag_domain_detector *raw) : handle_(raw) {}
+  detail::handle<rag_domain_detector, rag_domain_detector_free> handle_;
+};
+
+/** What a tuned search found and what was chosen for it; rag_tuned. */
+class tuned {
+public:
+  explicit tuned(rag_tuned *raw) : handle_(raw) {}
+  ragcore::hits hits() const {
+    return ragcore::hits(detail::get<rag_hits *>(rag_tuned_hits, raw()));
+  }
+  rag_tuned_choice choice() const {
+    return detail::get<rag_tuned_choice>(rag_tuned_get_choice, raw());
+  }
+  std::string domain() const {
+    return detail::take(detail::get<rag_string *>(rag_tuned_domain, raw()));
+  }
+  const rag_tuned *raw() const noexcept { return handle_.raw(); }
+
+private:
+  detail::handle<rag_tuned, rag_tuned_free> handle_;
+};
+
+/** Asks with the weight that `by` chooses in the domain that is named. */
+inline tuned search_tuned(const collection &in, const query &question, bandit &by,
+                          const std::string &domain = "general") {
+  const rag_query *asked[] = {question.raw()};
+  return tuned(detail::get<rag_tuned *>(
+      [](auto... rest) { return rag_collection_search_tuned(rest...); }, in.raw(), asked,
+      std::size_t{1}, const_cast<rag_bandit *>(by.raw()), domain.c_str(),
+      static_cast<const rag_domain_detector *>(nullptr)));
+}
+/** Asks with the weight that `by` chooses in the domain that is detected. */
+inline tuned search_tuned(const collection &in, const query &question, bandit &by,
+                          const domain_detector &domain) {
+  const rag_query *asked[] = {question.raw()};
+  return tuned(detail::get<rag_tuned *>(
+      [](auto... rest) { return rag_collection_search_tuned(rest...); }, in.raw(), asked,
+      std::size_t{1}, const_cast<rag_bandit *>(by.raw()), static_cast<const char *>(nullptr),
+      domain.raw()));
+}
+/** Tells the bandit what the hits were worth, about 0 to 1. */
+inline void reward(const collection &in, bandit &by, const tuned &hits, double worth) {
+  detail::call(rag_collection_reward, in.raw(), const_cast<rag_bandit *>(by.raw()), hits.raw(),
+               worth);
+}
+
 /** Indices, ascending, of the points (rows of `d`) that no other one dominates; all minimised. */
 inline std::vector<std::size_t> pareto_front(span<double> points, std::size_t d,
                                              span<bool> maximize = {}) {
@@ -1402,6 +1490,139 @@ inline std::vector<std::size_t> pareto_front(span<double> points, std::size_t d,
         return rag_pareto_front(points.data(), n, d, maximize.data(), maximize.size(), out, room, count, err);
       },
       n);
+}
+
+/** The volume between the points (rows of `d`) and the reference, of `d` numbers. */
+inline double hypervolume(span<double> points, std::size_t d, span<double> reference,
+                          span<bool> maximize = {}) {
+  std::size_t n = d == 0 ? 0 : points.size() / d;
+  return detail::get<double>(rag_hypervolume, points.data(), n, d, reference.data(), maximize.data(),
+                             maximize.size());
+}
+
+/** The volume that each point alone dominates. */
+inline std::vector<double> hypervolume_contributions(span<double> points, std::size_t d,
+                                                     span<double> reference,
+                                                     span<bool> maximize = {}) {
+  std::size_t n = d == 0 ? 0 : points.size() / d;
+  std::vector<double> all(n);
+  detail::call(rag_hypervolume_contributions, points.data(), n, d, reference.data(), maximize.data(),
+               maximize.size(), all.data());
+  return all;
+}
+
+/** One point of the front for each box that is `epsilon` wide; `kind` may be NULL. */
+inline std::vector<std::size_t> epsilon_front(span<double> points, std::size_t d,
+                                              span<double> epsilon, const char *kind = nullptr,
+                                              span<bool> maximize = {}) {
+  std::size_t n = d == 0 ? 0 : points.size() / d;
+  return detail::filled<std::size_t>(
+      [&](std::size_t *out, std::size_t room, std::size_t *count, rag_error **err) {
+        return rag_epsilon_front(points.data(), n, d, epsilon.data(), epsilon.size(), kind,
+                                 maximize.data(), maximize.size(), out, room, count, err);
+      },
+      n);
+}
+
+/** The index of the knee of the front. */
+inline std::size_t knee(span<double> points, std::size_t d, span<bool> maximize = {}) {
+  std::size_t n = d == 0 ? 0 : points.size() / d;
+  return detail::get<std::size_t>(rag_knee, points.data(), n, d, maximize.data(), maximize.size());
+}
+
+/** A front that is kept while points come; rag_pareto_archive. */
+class pareto_archive {
+public:
+  explicit pareto_archive(std::size_t d, span<bool> maximize = {}, span<double> reference = {},
+                          const options &with = {})
+      : handle_(detail::get<rag_pareto_archive *>(rag_pareto_archive_new, d, maximize.data(),
+                                                  maximize.size(), reference.data(),
+                                                  reference.size(), with.raw())) {}
+  bool insert(span<double> point, std::uint64_t id) {
+    return detail::get<bool>(rag_pareto_archive_insert, handle_.raw(), point.data(), point.size(), id);
+  }
+  void merge(const pareto_archive &other) {
+    detail::call(rag_pareto_archive_merge, handle_.raw(), other.raw());
+  }
+  std::vector<std::uint64_t> ids() const {
+    return detail::filled<std::uint64_t>(
+        [&](std::uint64_t *out, std::size_t room, std::size_t *count, rag_error **err) {
+          return rag_pareto_archive_ids(handle_.raw(), out, room, count, err);
+        },
+        16);
+  }
+  std::vector<double> points() const {
+    return detail::filled<double>(
+        [&](double *out, std::size_t room, std::size_t *count, rag_error **err) {
+          return rag_pareto_archive_points(handle_.raw(), out, room, count, err);
+        },
+        64);
+  }
+  const rag_pareto_archive *raw() const noexcept { return handle_.raw(); }
+
+private:
+  detail::handle<rag_pareto_archive, rag_pareto_archive_free> handle_;
+};
+
+/** The front of all settings that were tried; rag_optimum. */
+class optimum {
+public:
+  explicit optimum(rag_optimum *raw) : handle_(raw) {}
+  std::vector<double> settings() const { return read(rag_optimum_settings); }
+  std::vector<double> points() const { return read(rag_optimum_points); }
+  std::size_t evaluations() const {
+    return detail::get<std::size_t>(rag_optimum_evaluations, handle_.raw());
+  }
+
+private:
+  template <class F> std::vector<double> read(F f) const {
+    return detail::filled<double>(
+        [&](double *out, std::size_t room, std::size_t *count, rag_error **err) {
+          return f(handle_.raw(), out, room, count, err);
+        },
+        64);
+  }
+  detail::handle<rag_optimum, rag_optimum_free> handle_;
+};
+
+/** Outcomes of a setting: a number for each knob in, a number for each objective out. */
+using objective = std::function<std::vector<double>(span<double>)>;
+
+/** Settings of which no other is better in all objectives; what `judge` throws comes through. */
+inline optimum optimize(const objective &judge, span<rag_knob> knobs, const texts &objectives,
+                        span<bool> maximize = {}, const options &with = {}) {
+  struct asked {
+    const objective &judge;
+    std::size_t knobs, objectives;
+    std::exception_ptr thrown;
+    static bool all(const double *settings, std::size_t n, double *outcomes, void *user) noexcept {
+      auto *self = static_cast<asked *>(user);
+      try {
+        for (std::size_t i = 0; i < n; i++) {
+          auto got = self->judge(span<double>(settings + i * self->knobs, self->knobs));
+          for (std::size_t j = 0; j < got.size() && j < self->objectives; j++)
+            outcomes[i * self->objectives + j] = got[j];
+        }
+        return true;
+      } catch (...) {
+        self->thrown = std::current_exception();
+        return false;
+      }
+    }
+  } ask{judge, knobs.size(), objectives.size(), nullptr};
+  std::vector<const char *> names;
+  for (const std::string &name : objectives) names.push_back(name.c_str());
+  rag_optimum *found = nullptr;
+  rag_error *err = nullptr;
+  rag_status status = rag_optimize(knobs.data(), knobs.size(), names.data(), names.size(),
+                                   maximize.data(), maximize.size(), nullptr, 0, asked::all,
+                                   with.raw(), nullptr, &ask, &found, &err);
+  if (ask.thrown) {
+    rag_error_free(err);
+    std::rethrow_exception(ask.thrown);
+  }
+  detail::check(status, err);
+  return optimum(found);
 }
 
 } // namespace ragcore

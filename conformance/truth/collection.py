@@ -279,6 +279,57 @@ def calibrate_cases():
     return cases
 
 
+def ndcg(ids, grades, k):
+    gains = [max(grades.get(i, 0.0), 0.0) for i in ids[:k]]
+    best = sorted((g for g in grades.values() if g > 0), reverse=True)[:k]
+    def worth(list):
+        return sum(g / math.log2(rank + 2) for rank, g in enumerate(list))
+    return worth(gains) / worth(best)
+
+
+def tune_cases():
+    """What each arm of a bandit over weights would have earned, by a search for each."""
+    rng = random.Random(23)
+    cases = []
+    settings = [
+        ("eleven weights", [i / 10 for i in range(11)], {"k": 5}),
+        ("many weights", [i / 40 for i in range(41)], {"k": 3}),
+        ("one weight", [0.4], {"k": 5}),
+        ("the ends alone", [0.0, 1.0], {}),
+        ("weights in no order", [0.9, 0.1, 0.5], {"k": 4}),
+        ("with diversity", [0.0, 0.3, 0.6, 1.0], {"k": 4, "diversity": 0.5}),
+        ("with a filter", [i / 10 for i in range(11)], {"k": 5, "filter": True}),
+        ("the first hit alone", [i / 10 for i in range(11)], {"k": 1}),
+    ]
+    for name, arms, asked in settings:
+        docs = documents(rng, 24, 4)
+        inputs = inputs_of(docs, query=" ".join(rng.sample(WORDS, 3)), vector=[round(rng.gauss(0, 1), 3) for _ in range(4)])
+        if asked.pop("filter", False):
+            inputs["filter"] = json.dumps({"kind": {"$in": ["a", "b"]}})
+        chosen = rng.sample([d["id"] for d in docs], 4)
+        grades = dict(zip(chosen, [2.0, 1.0, 1.0, 0.0])) | {"gone": 1.0}
+        rewards = []
+        for arm in arms:
+            found = search(docs, inputs, asked | {"bm25_weight": arm})
+            rewards.append(ndcg([s[0]["id"] for s in found], grades, asked.get("k", 10)))
+        inputs |= {"arms": arms, "relevant": list(grades), "grades": list(grades.values())}
+        cases.append({"name": name, "inputs": inputs, "options": asked, "want": {"rewards": rewards}, "tolerance": 1e-6})
+    good = {k: v for k, v in cases[0]["inputs"].items() if k != "metadata"}
+    bad = [
+        ("nothing relevant", good | {"grades": [0.0] * 5}, {}),
+        ("nothing judged", good | {"relevant": [], "grades": []}, {}),
+        ("a document twice", good | {"relevant": ["d01", "d01"], "grades": [1.0, 1.0]}, {}),
+        ("a grade beyond all", good | {"relevant": ["d01"], "grades": [1e9]}, {}),
+        ("weights above 1", good | {"arms": [0.5, 1.5]}, {}),
+        ("a weight of the question's own", good, {"bm25_weight": 0.5}),
+        ("ranks have no weight", good, {"fusion": "rrf"}),
+        ("vectors alone have no weight", good, {"mode": "dense"}),
+    ]
+    for name, inputs, options in bad:
+        cases.append({"name": name, "inputs": inputs, "options": options, "error": "invalid_argument", "tolerance": 0})
+    return cases
+
+
 def write_cases():
     """Adds to, upserts into or deletes from a collection of two documents, then lists its ids."""
     start = {
@@ -330,3 +381,5 @@ write("collection_calibrate", "A collection in memory is calibrated by judged qu
       "\"search\"; then it is asked one question with those of \"ask\". The order of ids is exact.", calibrate_cases())
 write("collection_write", "A change of a collection of two documents, then the ids in order. After an error the two "
       "documents must be there as before.", write_cases())
+write("collection_tune", "A question is asked with a weight that a bandit over the arms chooses; then it is said which documents "
+      "are relevant, and every arm is paid what a search with it earns in nDCG.", tune_cases())

@@ -21,6 +21,7 @@ from ._collection import Collection, Report, open
 from ._core import __version__
 from ._dense import DenseIndex
 from ._dials import CollectionSteering
+from ._domain import Detection, DomainDetector
 from ._embedding import Embedder
 from ._evaluation import (
     Comparison,
@@ -31,9 +32,32 @@ from ._evaluation import (
     read_qrels,
     read_run,
 )
+from ._fronts import (
+    ParetoArchive,
+    chebyshev,
+    crowding_distance,
+    distance_to_ideal,
+    epsilon_front,
+    hypervolume,
+    hypervolume_contributions,
+    knee,
+    nondominated_sort,
+    pareto_front,
+)
 from ._hits import Document, Hit, Hits
 from ._lexical import LexicalIndex
+from ._measures import (
+    Groundedness,
+    Readability,
+    SentenceSupport,
+    alpha_ndcg,
+    groundedness,
+    intra_list_distance,
+    readability,
+)
+from ._optimize import Front, optimize
 from ._ranking import fuse, mmr
+from ._reward import Reward
 from ._routing import (
     Considered,
     Decision,
@@ -44,10 +68,6 @@ from ._routing import (
     aiq,
     apgr,
     cpt,
-    crowding_distance,
-    hypervolume,
-    nondominated_sort,
-    pareto_front,
     pgr,
     routing_curve,
 )
@@ -106,10 +126,12 @@ __all__ = [
     "CurvePoint",
     "Decision",
     "DenseIndex",
+    "Detection",
     "DialChange",
     "DimensionMismatch",
     "DiskFull",
     "Document",
+    "DomainDetector",
     "Effect",
     "Embedder",
     "Error",
@@ -118,6 +140,8 @@ __all__ = [
     "Filtered",
     "Forked",
     "FormatVersion",
+    "Front",
+    "Groundedness",
     "Hit",
     "Hits",
     "Interrupted",
@@ -128,13 +152,18 @@ __all__ = [
     "ModelMismatch",
     "NoMeasurableEffect",
     "NotFound",
+    "ParetoArchive",
     "QueryCounts",
     "ReadOnly",
+    "Readability",
     "Report",
     "RetrainReport",
     "RouteHealth",
     "Router",
     "Spoken",
+    "Reward",
+    "Router",
+    "SentenceSupport",
     "Steering",
     "SteeringVector",
     "Taste",
@@ -148,23 +177,33 @@ __all__ = [
     "__version__",
     "aiq",
     "apgr",
+    "alpha_ndcg",
+    "chebyshev",
     "compare_runs",
     "cpt",
     "crowding_distance",
+    "distance_to_ideal",
+    "epsilon_front",
     "errors",
     "evaluate",
     "filter_feedback",
     "fuse",
+    "groundedness",
     "hypervolume",
+    "hypervolume_contributions",
+    "intra_list_distance",
+    "knee",
     "mmr",
     "nondominated_sort",
     "open",
+    "optimize",
     "pareto_front",
     "pgr",
     "rating_of_dwell",
     "read_qrels",
     "read_run",
     "routing_curve",
+    "readability",
 ]
 
 

@@ -21,13 +21,15 @@ WIDTH, HEIGHT = 640, 400
 
 @dataclass(frozen=True)
 class Line:
-    """Points that belong together."""
+    """Points that belong together; not ``joined``, they stay points. ``band`` holds what lies below
+    and above each.
+    """
 
     name: str
     x: Sequence[float]
     y: Sequence[float]
-    #: Whether a line runs through the points.
     joined: bool = True
+    band: tuple[Sequence[float], Sequence[float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,10 +91,11 @@ def _matplotlib(chart: Lines | Grid) -> Any:
     figure, axes = plt.subplots(figsize=(WIDTH / 100, HEIGHT / 100), layout="constrained")
     if isinstance(chart, Lines):
         for line, colour in zip(chart.lines, _colours(len(chart.lines)), strict=True):
-            style = "-" if line.joined else ""
-            axes.plot(
-                line.x, line.y, style, label=line.name, color=colour, marker="o", markersize=3
-            )
+            how = {"marker": "o", "markersize": 3} if line.joined else {"marker": "o"}
+            style = "-" if line.joined else "none"
+            axes.plot(line.x, line.y, label=line.name, color=colour, linestyle=style, **how)
+            if line.band is not None:
+                axes.fill_between(line.x, *line.band, color=colour, alpha=0.15, linewidth=0)
         if chart.mark is not None:
             axes.axvline(chart.mark[0], color="#888888", linestyle="--", linewidth=1)
             axes.annotate(
@@ -125,9 +128,15 @@ def _plotly(chart: Lines | Grid) -> Any:
     if isinstance(chart, Lines):
         for line, colour in zip(chart.lines, _colours(len(chart.lines)), strict=True):
             figure.add_scatter(
-                x=list(line.x), y=list(line.y), name=line.name,
-                mode="lines+markers" if line.joined else "markers", line={"color": colour},
+                x=list(line.x), y=list(line.y), name=line.name, line={"color": colour},
+                mode="lines+markers" if line.joined else "markers",
             )  # fmt: skip
+            if line.band is not None:
+                figure.add_scatter(
+                    x=[*line.x, *reversed(line.x)], y=[*line.band[0], *reversed(line.band[1])],
+                    fill="toself", fillcolor=colour, opacity=0.15, line={"width": 0},
+                    mode="lines", showlegend=False, hoverinfo="skip",
+                )  # fmt: skip
         if chart.mark is not None:
             figure.add_vline(x=chart.mark[0], line_dash="dash", annotation_text=chart.mark[1])
     else:
@@ -161,7 +170,8 @@ def _svg_lines(chart: Lines) -> str:
     wide, high = WIDTH - left - right, HEIGHT - top - bottom
     marks = [chart.mark[0]] if chart.mark else []
     xs = _ticks([x for line in chart.lines for x in line.x] + marks)
-    ys = _ticks([y for line in chart.lines for y in line.y])
+    bands = [y for line in chart.lines if line.band for side in line.band for y in side]
+    ys = _ticks([y for line in chart.lines for y in line.y] + bands)
 
     def place(x: float, y: float) -> tuple[float, float]:
         across = (x - xs[0]) / (xs[-1] - xs[0])
@@ -182,18 +192,24 @@ def _svg_lines(chart: Lines) -> str:
         parts.append(_stroke(at, top, at, top + high, "#888888", dashed=True))
         parts.append(_text(at + 4, top + high - 6, chart.mark[1], "start", "#666666", 10))
     for i, (line, colour) in enumerate(zip(chart.lines, _colours(len(chart.lines)), strict=True)):
+        if line.band is not None:
+            below = [place(x, y) for x, y in zip(line.x, line.band[0], strict=True)]
+            above = [place(x, y) for x, y in zip(line.x, line.band[1], strict=True)]
+            edge = " ".join(f"{x:.1f},{y:.1f}" for x, y in [*below, *reversed(above)])
+            parts.append(f'<polygon points="{edge}" fill="{colour}" fill-opacity="0.15"/>')
         points = [place(x, y) for x, y in zip(line.x, line.y, strict=True)]
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        if line.joined:
-            parts.append(
-                f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
-            )
-        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>' for x, y in points]
         at = top + 8 + 18 * i
+        radius = 2.5 if line.joined else 4
         if line.joined:
+            path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+            shape = f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
+            parts.append(shape)
             parts.append(_stroke(left + wide + 12, at, left + wide + 32, at, colour, width=2))
         else:
-            parts.append(f'<circle cx="{left + wide + 22}" cy="{at}" r="3" fill="{colour}"/>')
+            points = [*points, (left + wide + 22, at)]
+        parts += [
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" fill="{colour}"/>' for x, y in points
+        ]
         parts.append(_text(left + wide + 38, at + 4, _short(line.name, 16), "start"))
     return "".join(parts) + _labels(chart, left + wide / 2, top + high / 2)
 

@@ -10,8 +10,10 @@ from . import _core
 from ._arrays import Vectors, one_or_many
 from ._arrays import vector as as_vector
 from ._arrays import vectors as as_vectors
+from ._bandit import Bandit
 from ._calibration import Calibration
 from ._dials import CollectionSteering
+from ._domain import DomainDetector
 from ._embedding import Embedder, warn_of_cut
 from ._evaluation import judgements, query_id, query_items
 from ._hits import Document, Hits
@@ -217,6 +219,8 @@ class Collection:
         explain: bool = False,
         min_relevance: float | None = None,
         steer_mode: str = "vector",
+        tune: Bandit | None = None,
+        domain: str | DomainDetector | None = None,
     ) -> Hits:
         """Finds the documents that answer a question best, best first.
 
@@ -231,17 +235,21 @@ class Collection:
         left out, so that fewer than ``k`` may come back. ``steer_mode="rerank"`` ranks by how
         likely documents have the quality of a dial instead of moving the query's vector; such
         dials must have been learnt from texts.
+        With ``tune`` a bandit chooses ``bm25_weight`` in the ``domain`` of the question: a name,
+        or a detector that is asked with the question's vector; ``"general"`` otherwise. Tell what
+        the hits were worth with :meth:`reward`. The arms are weights in 0 to 1, or a grid with
+        ``weight``, ``k`` and ``diversity``.
         """
         text = query if isinstance(query, str) else None
         given = vector if text is not None else query
         if text is None and vector is not None:
             raise InvalidArgument("vector belongs to a text; the query is a vector already")
         question = (text, None if given is None else as_vector(given, "vector"))
-        [found] = self._inner.search(
+        [hits] = self._search(
             [question],
-            filter,
-            strengths(steer),
-            user,
+            (filter, strengths(steer), user),
+            tune,
+            domain,
             k=k,
             mode=mode,
             bm25_weight=bm25_weight,
@@ -255,7 +263,7 @@ class Collection:
             min_relevance=min_relevance,
             steer_mode=steer_mode,
         )
-        return Hits._of(found)
+        return hits
 
     def search_many(
         self,
@@ -277,17 +285,19 @@ class Collection:
         explain: bool = False,
         min_relevance: float | None = None,
         steer_mode: str = "vector",
+        tune: Bandit | None = None,
+        domain: str | DomainDetector | None = None,
     ) -> list[Hits]:
         """As :meth:`search` for many questions: texts, or vectors of (n, dim).
 
         The texts are embedded together and all threads search. ``vectors`` are the texts' own
         embeddings.
         """
-        found = self._inner.search(
+        return self._search(
             _questions(queries, vectors, self.dim),
-            filter,
-            strengths(steer),
-            user,
+            (filter, strengths(steer), user),
+            tune,
+            domain,
             k=k,
             mode=mode,
             bm25_weight=bm25_weight,
@@ -301,7 +311,61 @@ class Collection:
             min_relevance=min_relevance,
             steer_mode=steer_mode,
         )
-        return [Hits._of(hits) for hits in found]
+
+    def _search(
+        self,
+        questions: list[tuple[str | None, Vectors | None]],
+        shared: tuple[Any, list[tuple[str, float]], str | None],
+        tune: Bandit | None,
+        domain: str | DomainDetector | None,
+        **options: Any,
+    ) -> list[Hits]:
+        if tune is None:
+            if domain is not None:
+                raise InvalidArgument("domain says where a bandit chooses; give one with tune")
+            return [Hits._of(found) for found in self._inner.search(questions, *shared, **options)]
+        if not isinstance(tune, Bandit):
+            raise InvalidArgument(f"tune must be a Bandit or None, got {type(tune).__name__}")
+        detector = domain._inner if isinstance(domain, DomainDetector) else None
+        name = None if isinstance(domain, DomainDetector) else domain
+        found = self._inner.search_tuned(questions, *shared, tune._inner, name, detector, **options)
+        return [Hits._of(hits, (tuned, tune)) for hits, tuned in found]
+
+    def reward(self, hits: Hits, reward: float | None = None, *, relevant: object = None) -> float:
+        """Tells the bandit that tuned a search what its hits were worth, and answers that.
+
+        ``reward`` is about 0 to 1, as a :class:`Reward` makes it. Or say which documents are
+        ``relevant``, ids or a dict of grades: then it is the nDCG of the hits, and the bandit is
+        told what every other arm would have earned as well, so that it learns from few questions.
+
+        >>> import ragcore as rag
+        >>> col = rag.open()
+        >>> col.add(["tides", "yeast"], [
+        ...     "The moon pulls the sea and makes the tides.",
+        ...     "Yeast eats sugar and makes the dough rise.",
+        ... ])
+        >>> bandit = rag.Bandit((0.0, 1.0), seed=1)
+        >>> hits = col.search("why does bread rise?", tune=bandit, domain="baking")
+        >>> hits.domain, 0.0 <= hits.choice.value <= 1.0
+        ('baking', True)
+        >>> col.reward(hits, relevant=["yeast"])
+        1.0
+        >>> col.reward(hits, 0.5)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ragcore.errors.InvalidArgument: choice ... was already rewarded, or forgotten...
+        """
+        if not isinstance(hits, Hits) or hits._tuned is None:
+            raise InvalidArgument(
+                "only hits of a search with tune can be paid for, as that search gave them"
+            )
+        tuned, bandit = hits._tuned
+        if (reward is None) == (relevant is None):
+            raise InvalidArgument("reward takes a number or relevant documents, one of them")
+        if reward is not None:
+            self._inner.reward(tuned, bandit._inner, reward)
+            return reward
+        [(_, ids, grades)], _ = judgements({"relevant": relevant})
+        return self._inner.reward_relevant(tuned, bandit._inner, ids, grades)[tuned.arm()]
 
     def calibrate(
         self,

@@ -17,9 +17,12 @@ __all__ = [
     "Collection",
     "CollectionSteering",
     "DenseIndex",
+    "DomainDetector",
     "Embedder",
     "Found",
     "LexicalIndex",
+    "ParetoArchive",
+    "Reward",
     "Router",
     "Steering",
     "SteeringVector",
@@ -27,18 +30,29 @@ __all__ = [
     "__version__",
     "aiq",
     "apgr",
+    "Tuned",
+    "__version__",
+    "alpha_ndcg",
+    "chebyshev",
     "compare_runs",
     "cpt",
     "crowding_distance",
+    "distance_to_ideal",
+    "epsilon_front",
     "error_kinds",
     "evaluate",
     "fail",
     "filter_feedback",
     "filter_match",
     "fuse",
+    "groundedness",
     "hypervolume",
+    "hypervolume_contributions",
+    "intra_list_distance",
+    "knee",
     "mmr",
     "nondominated_sort",
+    "optimize",
     "option_tables",
     "pareto_front",
     "pgr",
@@ -46,6 +60,7 @@ __all__ = [
     "read_qrels",
     "read_run",
     "routing_curve",
+    "readability",
     "terms",
 ]
 
@@ -88,6 +103,30 @@ def apgr(shares: _Numbers, qualities: _Numbers, weak: float, strong: float) -> f
 def cpt(
     shares: _Numbers, qualities: _Numbers, weak: float, strong: float, gap: float | None
 ) -> float: ...
+def hypervolume_contributions(
+    points: _Numbers, reference: _Numbers, maximize: list[bool]
+) -> _Numbers: ...
+def epsilon_front(
+    points: _Numbers, epsilon: _Numbers, maximize: list[bool], **options: Any
+) -> _Keys: ...
+def knee(points: _Numbers, maximize: list[bool]) -> int: ...
+def distance_to_ideal(points: _Numbers, weights: _Numbers, maximize: list[bool]) -> _Numbers: ...
+def chebyshev(
+    points: _Numbers,
+    weights: _Numbers,
+    reference: _Numbers,
+    maximize: list[bool],
+    **options: Any,
+) -> _Numbers: ...
+def optimize(
+    evaluate: Callable[[_Numbers], _Numbers],
+    knobs: list[tuple[str, str, float, float, list[str]]],
+    objectives: list[str],
+    maximize: list[bool],
+    initial: _Numbers,
+    progress: Callable[[int, int], object] | None,
+    **options: Any,
+) -> tuple[_Numbers, _Numbers, int]: ...
 def filter_feedback(
     ratings: _Numbers, at: _Numbers, users: _Keys | None, half_life: float, **options: Any
 ) -> tuple[_Numbers, npt.NDArray[np.bool_], float, float]: ...
@@ -102,6 +141,14 @@ def compare_runs(
 ) -> tuple[str, float, float, _Effect, float, tuple[int, int, int, int], str]: ...
 def read_qrels(path: str) -> _Table: ...
 def read_run(path: str) -> _Table: ...
+def groundedness(
+    answer: str, passages: list[str], embedder: Embedder | None
+) -> tuple[float, float, float, list[tuple[Any, ...]]]: ...
+def readability(text: str) -> tuple[float, float, float, float, int, int, int]: ...
+def alpha_ndcg(
+    ranking: list[str], subtopics: list[tuple[str, list[str]]], **options: Any
+) -> float: ...
+def intra_list_distance(vectors: _Vectors) -> float: ...
 def filter_match(filter: Any, documents: list[Any]) -> list[bool]: ...
 def terms(text: str, **options: Any) -> list[str]: ...
 
@@ -331,6 +378,18 @@ class Why:
     def neighbours(self) -> tuple[int, int, float | None]: ...
 
 @final
+class ParetoArchive:
+    def __new__(
+        cls, objectives: int, maximize: list[bool], reference: _Numbers, **options: Any
+    ) -> ParetoArchive: ...
+    def insert(self, point: _Numbers, id: int) -> bool: ...
+    def extend(self, points: _Numbers, ids: _Keys) -> npt.NDArray[np.bool_]: ...
+    def merge(self, other: ParetoArchive) -> None: ...
+    def len(self) -> int: ...
+    def points(self) -> _Numbers: ...
+    def ids(self) -> _Keys: ...
+
+@final
 class Router:
     def __new__(cls, objectives: list[str], seed: int, **options: Any) -> Router: ...
     def reseed(self, seed: int) -> None: ...
@@ -367,6 +426,42 @@ class Router:
     def from_bytes(bytes: bytes) -> Router: ...
 
 _Dials = list[tuple[str, float]]
+_Detection = tuple[str | None, float, list[tuple[str, float]], float]
+
+@final
+class Reward:
+    def __new__(
+        cls, weights: list[tuple[str, float]], limits: list[tuple[str, float]]
+    ) -> Reward: ...
+    def of(self, measured: list[tuple[str, float]]) -> float: ...
+    def weights(self) -> list[tuple[str, float]]: ...
+    def limits(self) -> list[tuple[str, float]]: ...
+
+@final
+class DomainDetector:
+    def __new__(cls, **options: Any) -> DomainDetector: ...
+    def learn(
+        self, examples: list[tuple[str, list[str] | _Vectors]], embedder: Embedder | None
+    ) -> None: ...
+    def detect_texts(self, embedder: Embedder, texts: list[str]) -> list[_Detection]: ...
+    def detect_vectors(self, vectors: _Vectors) -> list[_Detection]: ...
+    def domains(self) -> list[tuple[str, int]]: ...
+    def dim(self) -> int | None: ...
+    def merge(self, other: DomainDetector) -> None: ...
+    def save(self, path: str) -> None: ...
+    @staticmethod
+    def load(path: str) -> DomainDetector: ...
+    def to_bytes(self) -> bytes: ...
+    @staticmethod
+    def from_bytes(bytes: bytes) -> DomainDetector: ...
+
+@final
+class Tuned:
+    def choice(self) -> tuple[int, int, float]: ...
+    def arm(self) -> int: ...
+    def domain(self) -> str: ...
+    def detection(self) -> _Detection | None: ...
+    def setting(self) -> dict[str, float]: ...
 
 @final
 class Collection:
@@ -400,6 +495,21 @@ class Collection:
         user: str | None,
         **options: Any,
     ) -> list[Found]: ...
+    def search_tuned(
+        self,
+        questions: list[tuple[str | None, _Vectors | None]],
+        filter: Any,
+        steer: _Dials,
+        user: str | None,
+        bandit: Bandit,
+        domain: str | None,
+        detector: DomainDetector | None,
+        **options: Any,
+    ) -> list[tuple[Found, Tuned]]: ...
+    def reward(self, tuned: Tuned, bandit: Bandit, reward: float) -> None: ...
+    def reward_relevant(
+        self, tuned: Tuned, bandit: Bandit, ids: list[str], grades: list[float]
+    ) -> list[float]: ...
     def calibrate(
         self,
         ids: list[str],

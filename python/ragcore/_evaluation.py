@@ -285,7 +285,7 @@ def query_items(values: object, name: str) -> tuple[list[tuple[object, object]],
     return list(enumerate(values)), False
 
 
-def _ids(values: object, place: str) -> list[str]:
+def ids_of(values: object, place: str) -> list[str]:
     if isinstance(values, Hits):
         return values.ids
     if isinstance(values, str) or not isinstance(values, Iterable):
@@ -301,7 +301,7 @@ def judgements(qrels: object) -> tuple[_Judged, dict[str, object]]:
         place = f"qrels[{query!r}]"
         name = query_id(query, "qrels")
         names[name] = query
-        documents = _ids(given, place)
+        documents = ids_of(given, place)
         if isinstance(given, Mapping):
             grades = [_number(grade, f"a grade of {place}") for grade in given.values()]
         else:
@@ -327,5 +327,7 @@ def _rankings(run: object, judged: Sequence[tuple[str, Any, Any]], name: str) ->
             scores = [_number(score, f"a score of {place}") for score in given.values()]
         elif isinstance(given, (set, frozenset)):
             raise InvalidArgument(f"{place} is a set, which has no order; give a list")
-        found.append((query_id(query, name) if named else judged[i][0], _ids(given, place), scores))
+        found.append(
+            (query_id(query, name) if named else judged[i][0], ids_of(given, place), scores)
+        )
     return found

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 
 from ._arrays import Vectors
-from ._core import Found
+from ._bandit import Bandit, Choice
+from ._core import Found, Tuned
+from ._domain import Detection, detection
 from .errors import Unsupported
 
 #: The most characters of a text in a table on the screen.
@@ -51,17 +53,19 @@ class Hits(Sequence[Hit]):
     """The hits of one query, best first; shown as a table in a notebook."""
 
     # What the core found, and the hits made of it once one of them is read.
-    __slots__ = ("_found", "_made")
+    __slots__ = ("_found", "_made", "_tuned")
     _found: Found | None
     _made: tuple[Hit, ...] | None
+    # What a bandit chose, and the bandit, until it is paid.
+    _tuned: tuple[Tuned, Bandit] | None
 
     def __init__(self, hits: Iterable[Hit] = ()) -> None:
-        self._found, self._made = None, tuple(hits)
+        self._found, self._made, self._tuned = None, tuple(hits), None
 
     @classmethod
-    def _of(cls, found: Found) -> Hits:
+    def _of(cls, found: Found, tuned: tuple[Tuned, Bandit] | None = None) -> Hits:
         hits = cls.__new__(cls)
-        hits._found, hits._made = found, None
+        hits._found, hits._made, hits._tuned = found, None, tuned
         return hits
 
     @property
@@ -88,6 +92,31 @@ class Hits(Sequence[Hit]):
         """The texts, best first."""
         found = self._found
         return [hit.text for hit in self._hits] if found is None else found.texts()
+
+    @property
+    def choice(self) -> Choice | None:
+        """What a bandit chose for the search, None without one."""
+        if self._tuned is None:
+            return None
+        tuned, bandit = self._tuned
+        id, arm, number = tuned.choice()
+        return Choice(id, arm, bandit._value(number), bandit._inner)
+
+    @property
+    def domain(self) -> str | None:
+        """The domain in which it was chosen, None without one."""
+        return None if self._tuned is None else self._tuned[0].domain()
+
+    @property
+    def detection(self) -> Detection | None:
+        """What a detector found of the question, None if none was asked."""
+        found = None if self._tuned is None else self._tuned[0].detection()
+        return None if found is None else detection(found)
+
+    @property
+    def setting(self) -> dict[str, float]:
+        """What was set by what was chosen: ``bm25_weight``, ``k``, ``diversity``."""
+        return {} if self._tuned is None else self._tuned[0].setting()
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...

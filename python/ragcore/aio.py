@@ -38,29 +38,41 @@ __all__ = [
     "Collection",
     "CollectionSteering",
     "DenseIndex",
+    "DomainDetector",
     "Embedder",
     "LexicalIndex",
+    "ParetoArchive",
     "Router",
     "Steering",
     "SteeringVector",
     "aiq",
     "apgr",
+    "alpha_ndcg",
+    "chebyshev",
     "compare_runs",
     "cpt",
     "crowding_distance",
+    "distance_to_ideal",
+    "epsilon_front",
     "evaluate",
     "filter_feedback",
     "fuse",
+    "groundedness",
     "hypervolume",
+    "hypervolume_contributions",
+    "intra_list_distance",
+    "knee",
     "mmr",
     "nondominated_sort",
     "open",
+    "optimize",
     "pareto_front",
     "pgr",
     "rating_of_dwell",
     "read_qrels",
     "read_run",
     "routing_curve",
+    "readability",
 ]
 
 
@@ -229,6 +241,8 @@ CollectionSteering: Any = _mirror(_plain.CollectionSteering)
 Steering: Any = _mirror(_plain.Steering)
 Bandit: Any = _mirror(_plain.Bandit)
 Router: Any = _mirror(_plain.Router)
+ParetoArchive: Any = _mirror(_plain.ParetoArchive)
+DomainDetector: Any = _mirror(_plain.DomainDetector)
 open: Any = _function(_plain.open)
 fuse: Any = _function(_plain.fuse)
 mmr: Any = _function(_plain.mmr)
@@ -243,6 +257,16 @@ aiq: Any = _function(_plain.aiq)
 pgr: Any = _function(_plain.pgr)
 apgr: Any = _function(_plain.apgr)
 cpt: Any = _function(_plain.cpt)
+hypervolume_contributions: Any = _function(_plain.hypervolume_contributions)
+epsilon_front: Any = _function(_plain.epsilon_front)
+knee: Any = _function(_plain.knee)
+distance_to_ideal: Any = _function(_plain.distance_to_ideal)
+chebyshev: Any = _function(_plain.chebyshev)
+optimize: Any = _function(_plain.optimize)
+groundedness: Any = _function(_plain.groundedness)
+readability: Any = _function(_plain.readability)
+alpha_ndcg: Any = _function(_plain.alpha_ndcg)
+intra_list_distance: Any = _function(_plain.intra_list_distance)
 evaluate: Any = _function(_plain.evaluate)
 compare_runs: Any = _function(_plain.compare_runs)
 read_qrels: Any = _function(_plain.read_qrels)

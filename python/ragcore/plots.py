@@ -1,4 +1,5 @@
-"""Pictures of what dials do, of where users go, and of what routers reach.
+"""Pictures of what dials do, of where users go, of what bandits believe, of fronts, and of what
+routers reach.
 
 Each function gives a Matplotlib figure if Matplotlib is installed, else one of Plotly, else an
 :class:`Svg` that notebooks show and that can be saved; ``backend`` asks for one of them.
@@ -16,17 +17,22 @@ Each function gives a Matplotlib figure if Matplotlib is installed, else one of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from ._arrays import points as table
+from ._bandit import Bandit
 from ._charts import Grid, Line, Lines, Svg, draw
 from ._dials import CollectionSteering
+from ._fronts import knee, pareto_front
+from ._optimize import Front
 from ._routing import routing_curve
 from ._steering import Steering
 from .errors import InvalidArgument
 
-__all__ = ["Svg", "cross_talk", "drift", "gain", "routing"]
+__all__ = ["Svg", "bandit", "cross_talk", "drift", "front", "gain", "routing"]
 
 #: Strengths at which a dial is measured.
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
@@ -132,6 +138,99 @@ def routing(
         dots = Line("one route", [c for c, _ in alone], [q for _, q in alone], joined=False)
         lines.append(dots)
     return draw(Lines("What routers reach", "mean cost", "mean quality", lines), backend)
+
+
+def bandit(
+    bandit: Bandit,
+    domains: Iterable[str] | None = None,
+    *,
+    label: str = "value",
+    backend: str = "auto",
+) -> Any:
+    """What a bandit believes that each value earns: a line for each domain.
+
+    The band is two standard deviations of that belief to either side. It is narrow where rewards
+    have come in and wide where the bandit would still have to look. ``domains`` are those that are
+    shown, by default the first eight; ``label`` says what the values are. The arms must lie on a
+    line.
+    """
+    chosen = bandit.domains[:8] if domains is None else list(domains)
+    lines = []
+    for name in chosen:
+        found = sorted(bandit.estimates(name), key=lambda estimate: _on_a_line(estimate.value))
+        middle = [estimate.mean for estimate in found]
+        below = [estimate.mean - 2 * estimate.sd for estimate in found]
+        above = [estimate.mean + 2 * estimate.sd for estimate in found]
+        lines.append(Line(name, [e.value for e in found], middle, band=(below, above)))
+    return draw(Lines("What the bandit believes", label, "expected reward", lines), backend)
+
+
+def _on_a_line(value: object) -> float:
+    if not isinstance(value, (int, float)):
+        raise InvalidArgument(
+            f"a picture needs arms that are numbers on a line, got {value!r}; look at "
+            "bandit.estimates instead"
+        )
+    return value
+
+
+def front(
+    front: Front | object,
+    *,
+    x: str | int = 0,
+    y: str | int = 1,
+    maximize: bool | Sequence[bool] = False,
+    names: Sequence[str] | None = None,
+    backend: str = "auto",
+) -> Any:
+    """Two objectives of a front against each other: its steps, the points behind it, the knee.
+
+    ``front`` is what :func:`ragcore.optimize` answers, or points of shape (n, d) with ``maximize``
+    and the ``names`` of their columns; ``x`` and ``y`` are columns by name or number. The steps
+    are the trade between the two alone: what each amount of one buys of the other at best.
+    """
+    if isinstance(front, Front):
+        points, flags, names = front.points, front.maximize, front.objectives
+    else:
+        points = table(front, "points")
+        flags = [maximize] if isinstance(maximize, bool) else list(maximize)
+        names = [f"objective {j}" for j in range(points.shape[1])] if names is None else names
+    flags = list(flags) * points.shape[1] if len(flags) == 1 else flags
+    i, j = (_column(which, list(names)) for which in (x, y))
+    pair = points[:, [i, j]]
+    on = pareto_front(pair, maximize=[flags[i], flags[j]]).astype(np.intp)
+    steps = pair[on][np.lexsort((pair[on][:, 1], pair[on][:, 0]))].tolist()
+    path = _staircase(steps, flags[i], flags[j])
+    behind = np.delete(pair, on, axis=0).tolist()
+    lines = [Line("front", [p[0] for p in path], [p[1] for p in path])]
+    lines.append(Line("on it", [p[0] for p in steps], [p[1] for p in steps], joined=False))
+    if behind:
+        lines.append(Line("others", [p[0] for p in behind], [p[1] for p in behind], joined=False))
+    if len(pair):
+        bulge = pair[knee(pair, maximize=[flags[i], flags[j]])].tolist()
+        lines.append(Line("knee", bulge[:1], bulge[1:], joined=False))
+    ways = ["more is better" if flags[k] else "less is better" for k in (i, j)]
+    labels = [f"{names[k]} ({way})" for k, way in zip((i, j), ways, strict=True)]
+    chart = Lines(f"{names[j]} against {names[i]}", labels[0], labels[1], lines)
+    return draw(chart, backend)
+
+
+def _column(which: str | int, names: list[str]) -> int:
+    if which in names:
+        return names.index(str(which))
+    if isinstance(which, int) and 0 <= which < len(names):
+        return which
+    raise InvalidArgument(f"there is no objective {which!r}; there are {', '.join(names)}")
+
+
+def _staircase(steps: list[list[float]], up_x: bool, up_y: bool) -> list[list[float]]:
+    """The corners between neighbours: what is reached, up to where the next point reaches more."""
+    path = steps[:1]
+    for (x0, y0), (x1, y1) in pairwise(steps):
+        # The worse of both in each column.
+        path.append([min(x0, x1) if up_x else max(x0, x1), min(y0, y1) if up_y else max(y0, y1)])
+        path.append([x1, y1])
+    return path
 
 
 def _names(steering: Steering | CollectionSteering) -> list[str]:

@@ -288,6 +288,88 @@ def hypervolume(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> d
 
 
 @runner
+def hypervolume_contributions(
+    inputs: dict[str, Any], options: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    points, reference = numbers(inputs["points"]), numbers(inputs["reference"])
+    maximize = inputs["maximize"]
+    return {"contributions": rag.hypervolume_contributions(points, reference, maximize=maximize)}
+
+
+@runner
+def epsilon_front(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    points, epsilon = numbers(inputs["points"]), numbers(inputs["epsilon"])
+    how = {"kind": inputs["kind"], "maximize": inputs["maximize"]}
+    return {"indices": rag.epsilon_front(points, epsilon, **how)}
+
+
+@runner
+def knee(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    return {"index": rag.knee(numbers(inputs["points"]), maximize=inputs["maximize"])}
+
+
+@runner
+def distance_to_ideal(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    points, weights = numbers(inputs["points"]), numbers(inputs["weights"])
+    maximize = inputs["maximize"]
+    return {"distances": rag.distance_to_ideal(points, weights=weights, maximize=maximize)}
+
+
+@runner
+def chebyshev(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    scores = rag.chebyshev(
+        numbers(inputs["points"]),
+        weights=numbers(inputs["weights"]),
+        reference=numbers(inputs["reference"]),
+        rho=inputs["rho"],
+        maximize=inputs["maximize"],
+    )
+    return {"scores": scores}
+
+
+@runner
+def pareto_archive(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    points = numbers(inputs["points"])
+    archive = rag.ParetoArchive(
+        len(points[0]),
+        maximize=inputs["maximize"],
+        reference=numbers(inputs["reference"]),
+        capacity=inputs["capacity"],
+        keep=inputs["keep"],
+    )
+    kept = archive.add(points, inputs["ids"])
+    return {"ids": archive.ids, "kept": kept.astype(int)}
+
+
+@runner
+def optimize(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    def knob(given: dict[str, Any]) -> Any:
+        if given["kind"] == "choice":
+            return given["choices"]
+        return range(int(given["low"]), int(given["high"]) + 1)
+
+    knobs = {given["name"]: knob(given) for given in inputs["knobs"]}
+
+    def setting(row: list[float]) -> dict[str, Any]:
+        pairs = zip(inputs["knobs"], row, strict=True)
+        named = ((given, int(x)) for given, x in pairs)
+        return {g["name"]: g["choices"][x] if g["kind"] == "choice" else x for g, x in named}
+
+    settings = [setting(row) for row in numbers(inputs["settings"])]
+    outcomes = numbers(inputs["outcomes"])
+    found = rag.optimize(
+        lambda asked: outcomes[settings.index(asked)],
+        knobs,
+        objectives=inputs["objectives"],
+        maximize=inputs["maximize"],
+        initial=[setting(row) for row in numbers(inputs["initial"])],
+        population=inputs["population"],
+        generations=inputs["generations"],
+    )
+    return {"points": sorted(found.points.tolist()), "evaluations": found.evaluations}
+
+
+@runner
 def route(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
     objectives = inputs["objectives"]
     router = rag.Router(objectives)
@@ -481,3 +563,78 @@ def calibrate(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dic
         **options,
     )
     return fitted.report._asdict() | {"probabilities": fitted.predict(numbers(inputs["at"]))}
+
+
+@runner
+def groundedness(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    found = rag.groundedness(inputs["answer"], inputs["passages"], **options)
+    rows = found.sentences
+    assert all(inputs["answer"][row.start : row.end] == row.text for row in rows)
+    return {
+        "score": found.score,
+        "coverage": found.coverage,
+        "k_precision": found.k_precision,
+        "starts": [row.start for row in rows],
+        "ends": [row.end for row in rows],
+        "passages": [-1 if row.passage is None else row.passage for row in rows],
+        "rouge_l": [row.rouge_l for row in rows],
+        "differs": [int(row.differs) for row in rows],
+        "scores": [row.score for row in rows],
+    }
+
+
+@runner
+def readability(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    return rag.readability(inputs["text"], **options)._asdict()
+
+
+@runner
+def alpha_ndcg(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    about = dict(zip(inputs["documents"], inputs["subtopics"], strict=True))
+    return {"value": rag.alpha_ndcg(inputs["ranking"], about, **numbers_of(options))}
+
+
+@runner
+def intra_list_distance(
+    inputs: dict[str, Any], options: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    return {"value": rag.intra_list_distance(numbers(inputs["vectors"]))}
+
+
+@runner
+def reward(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    def pairs(names: str, values: str) -> dict[str, float]:
+        return dict(zip(inputs[names], numbers(inputs[values]), strict=True))
+
+    made = rag.Reward(limits=pairs("limited", "limits"), **pairs("parts", "weights"))
+    return {"value": made(**pairs("measured", "values"))}
+
+
+@runner
+def detect_domain(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    detector = rag.DomainDetector(**options)
+    detector.learn(dict(zip(inputs["names"], numbers(inputs["examples"]), strict=True)))
+    found = detector.detect_many(numbers(inputs["at"]))
+    return {
+        "domains": [d.domain or "" for d in found],
+        "probabilities": [list(d.probabilities.values()) for d in found],
+        "none": [d.none for d in found],
+    }
+
+
+def numbers_of(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: numbers([value])[0] for name, value in options.items()}
+
+
+@runner
+def collection_tune(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    col, bandit = collection(inputs), rag.Bandit(inputs["arms"], seed=1)
+    filter = condition(inputs)
+    hits = col.search(
+        inputs["query"], vector=inputs["vector"], filter=filter, tune=bandit, **options
+    )
+    tuned, _ = hits._tuned  # type: ignore[misc]
+    ids, grades = inputs["relevant"], numbers(inputs["grades"])
+    rewards = col._inner.reward_relevant(tuned, bandit._inner, ids, grades)
+    assert bandit.outstanding == 0
+    return {"rewards": rewards}

@@ -13,7 +13,24 @@ import pytest
 import ragcore as rag
 from ragcore import _charts, plots
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "python"
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "examples" / "python"
+
+
+def played(notebook: str) -> tuple[dict[str, Any], list[Any]]:
+    """The names that a notebook leaves and what its cells show; it is kept without outputs."""
+    cells = json.loads((NOTEBOOKS / notebook).read_text(encoding="utf-8"))["cells"]
+    names: dict[str, Any] = {}
+    shown = []
+    for number, cell in enumerate(cells):
+        if cell["cell_type"] != "code":
+            continue
+        assert cell["outputs"] == [] and cell["execution_count"] is None
+        tree = ast.parse("".join(cell["source"]), filename=f"cell {number}")
+        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+        exec(compile(tree, f"cell {number}", "exec"), names)
+        if last is not None:
+            shown.append(eval(compile(ast.Expression(last.value), f"cell {number}", "eval"), names))
+    return names, shown
 
 
 @pytest.fixture
@@ -51,6 +68,19 @@ def test_gain_has_a_line_for_each_dial_and_a_point_for_each_strength(steering, d
     assert (count(root, "polyline"), count(root, "circle")) == (2, 6)
     told = " ".join(root.itertext())
     assert "calm & quiet" in told and "dial at 1" in told
+
+
+def test_a_bandit_has_a_line_and_a_band_for_each_domain() -> None:
+    bandit = rag.Bandit([0.5, 0.0, 1.0], priors={"a": 0.5, "b & c": 1.0}, seed=1)
+    bandit.reward(bandit.choose("a"), 0.5)
+    root = parsed(plots.bandit(bandit, label="weight", backend="svg"))
+    assert (count(root, "polyline"), count(root, "polygon"), count(root, "circle")) == (2, 2, 6)
+    told = " ".join(root.itertext())
+    assert "b & c" in told and "weight" in told
+    root = parsed(plots.bandit(bandit, ["a"], backend="svg"))
+    assert count(root, "polygon") == 1
+    with pytest.raises(rag.NotFound):
+        plots.bandit(bandit, ["nowhere"], backend="svg")
 
 
 def test_cross_talk_has_a_cell_for_each_pair(steering, documents) -> None:
@@ -132,25 +162,8 @@ def test_ticks_are_round_and_hold_everything(values: list[float], want: list[flo
         assert ticks == want
 
 
-def run(notebook: str) -> tuple[dict[str, Any], list[Any]]:
-    """What a notebook leaves behind, and what its cells show."""
-    cells = json.loads((EXAMPLES / notebook).read_text(encoding="utf-8"))["cells"]
-    names: dict[str, Any] = {}
-    shown = []
-    for number, cell in enumerate(cells):
-        if cell["cell_type"] != "code":
-            continue
-        assert cell["outputs"] == [] and cell["execution_count"] is None
-        tree = ast.parse("".join(cell["source"]), filename=f"cell {number}")
-        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
-        exec(compile(tree, f"cell {number}", "exec"), names)
-        if last is not None:
-            shown.append(eval(compile(ast.Expression(last.value), f"cell {number}", "eval"), names))
-    return names, shown
-
-
 def test_the_notebook_runs_from_pairs_to_a_personal_search() -> None:
-    names, shown = run("steering.ipynb")
+    names, shown = played("steering.ipynb")
     assert names["dial"].effect.low > 0
     friendly = names["col"].search(
         "how do I reset my password", k=1, mode="dense", steer={"friendly": 3}
@@ -161,7 +174,7 @@ def test_the_notebook_runs_from_pairs_to_a_personal_search() -> None:
 
 
 def test_the_notebook_runs_from_logs_to_a_routed_service() -> None:
-    names, shown = run("routing.ipynb")
+    names, shown = played("routing.ipynb")
     span = names["span"]
     reached = {name: rag.aiq(*points, range=span) for name, points in names["routers"].items()}
     assert reached["learned"] > rag.aiq(*names["alone"], range=span) + 0.02
@@ -169,3 +182,11 @@ def test_the_notebook_runs_from_logs_to_a_routed_service() -> None:
     assert names["chosen"][-third:].count("coder") < names["chosen"][:third].count("coder")
     assert names["probe"].name == names["first"].name
     assert shown[-1] == 242
+
+
+def test_the_notebook_of_tuning_runs() -> None:
+    names, shown = played("tuning.ipynb")
+    assert names["tuned"]["advice"] < names["tuned"]["catalogue"]
+    assert names["table"]["tuned"] >= max(names["table"].values()) - 0.01
+    assert isinstance(names["front"], rag.Front) and len(names["front"].points) > 3
+    assert sum(isinstance(value, plots.Svg) or hasattr(value, "savefig") for value in shown) >= 2

@@ -4,10 +4,10 @@
 //! move the query ([`steering`]), dense and lexical indexes find the passages ([`retrieval`]),
 //! bandits tune the weights ([`bandit`]), and a Pareto front chooses between models ([`routing`]).
 //! A [`collection`] holds documents, indexes and dials together; [`evaluation`] tells how well it
-//! finds, and [`calibration`] how likely a score is to be relevant.
+//! finds, [`calibration`] how likely a score is to be relevant, and [`domain`] what a question is about.
 //!
-//! Rooms depend downwards only: `collection`, `routing` -> `embedding`, `chunking`, `steering`,
-//! `retrieval`, `bandit`, `calibration`, `evaluation`, `store` -> `text`, `kernel` -> the ground
+//! Rooms depend downwards only: `collection`, `routing` -> `embedding`, `chunking`, `domain`,
+//! `steering`, `retrieval`, `bandit`, `calibration`, `evaluation`, `store` -> `text`, `kernel` -> the ground
 //! (`error`, `options`, `matrix`, `rng`, `clock`, `threads`, `progress`, `bytes`, `plain`, `disk`, `file`, `image`). Rooms on
 //! one floor do not know each other. `ARCHITECTURE.md` walks through them in reading order.
 
@@ -30,6 +30,7 @@ pub mod text;
 pub mod bandit;
 pub mod calibration;
 pub mod chunking;
+pub mod domain;
 pub mod embedding;
 pub mod evaluation;
 pub mod retrieval;

@@ -1,12 +1,14 @@
 //! The conformance cases of the collection.
 
+use rag_core::bandit::{Arms, Bandit, BanditOptions};
 use rag_core::calibration::CalibrationOptions;
-use rag_core::collection::{Batch, Collection, Metadata, Query, SearchOptions};
+use rag_core::collection::{Batch, Collection, DomainOf, Metadata, Query, SearchOptions};
 use rag_core::evaluation::Qrels;
 use rag_core::options::OptionValue;
 use rag_core::retrieval::filter::Filter;
 use rag_core::{Error, Result};
 use serde_json::Value;
+use std::sync::Mutex;
 
 fn cases(operation: &str) -> Vec<Value> {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../conformance/");
@@ -186,5 +188,40 @@ fn collection_write() {
         if refused {
             assert_eq!(collection.ids().unwrap(), ["a", "b"], "{}", case["name"]);
         }
+    }
+}
+
+#[test]
+fn collection_tune() {
+    for case in cases("collection_tune") {
+        let inputs = &case["inputs"];
+        let collection = filled(inputs);
+        let pay = || {
+            let query = Query::text(inputs["query"].as_str().unwrap())
+                .with_vector(floats(&inputs["vector"]).unwrap())
+                .options(options(&case["options"])?);
+            let query = Query {
+                filter: filter(&inputs["filter"])?,
+                ..query
+            };
+            let reals = |name: &str| -> Vec<f64> {
+                let list = inputs[name].as_array().unwrap().iter();
+                list.map(|x| x.as_f64().unwrap()).collect()
+            };
+            let seeded = BanditOptions::default().seed(Some(1));
+            let bandit = Mutex::new(Bandit::new(Arms::Values(reals("arms")), &seeded)?);
+            let tuned = collection.search_tuned(&[query], &bandit, DomainOf::General)?;
+            let ids = strings(&inputs["relevant"]).unwrap();
+            let judged = ids.iter().map(String::as_str).zip(reals("grades"));
+            collection.reward_relevant(&tuned[0], &bandit, &judged.collect::<Vec<_>>())
+        };
+        check(&case, pay(), |rewards| {
+            let want = case["want"]["rewards"].as_array().unwrap();
+            assert_eq!(rewards.len(), want.len(), "{}", case["name"]);
+            for (got, want) in rewards.iter().zip(want) {
+                let gap = (got - want.as_f64().unwrap()).abs();
+                assert!(gap <= 1e-6, "{}: {got} {want}", case["name"]);
+            }
+        });
     }
 }

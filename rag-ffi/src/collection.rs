@@ -401,7 +401,10 @@ pub unsafe extern "C" fn rag_collection_search(
 }
 
 /// Copies of `n` questions.
-unsafe fn questions(queries: *const *const rag_query, n: usize) -> Result<Vec<Query>, Fail> {
+pub(crate) unsafe fn questions(
+    queries: *const *const rag_query,
+    n: usize,
+) -> Result<Vec<Query>, Fail> {
     let handles = slice(queries, n, "queries")?.iter();
     let copy = |&query: &*const rag_query| handle::with(query, "queries", |q| Ok(q.clone()));
     handles.map(copy).collect()

@@ -11,13 +11,19 @@ macro_rules! option_names {
 }
 
 option_names! {
+    RAG_OPT_ADAPT = "adapt";
+    RAG_OPT_ALPHA = "alpha";
     RAG_OPT_ALWAYS = "always";
     RAG_OPT_APPLICATION = "application";
     RAG_OPT_AT = "at";
     RAG_OPT_B = "b";
+    RAG_OPT_BACKGROUND = "background";
     RAG_OPT_BM25_WEIGHT = "bm25_weight";
     RAG_OPT_BUDGET = "budget";
     RAG_OPT_C = "c";
+    RAG_OPT_CAPACITY = "capacity";
+    RAG_OPT_CROSSOVER = "crossover";
+    RAG_OPT_CROSSOVER_INDEX = "crossover_index";
     RAG_OPT_DEVICE = "device";
     RAG_OPT_DIM = "dim";
     RAG_OPT_DISCOUNT = "discount";
@@ -33,11 +39,13 @@ option_names! {
     RAG_OPT_FORGET_LEARNT = "forget_learnt";
     RAG_OPT_FUSION = "fusion";
     RAG_OPT_GAIN = "gain";
+    RAG_OPT_GENERATIONS = "generations";
     RAG_OPT_HALF_LIFE = "half_life";
     RAG_OPT_IGNORE_IDENTICAL_IDS = "ignore_identical_ids";
     RAG_OPT_INTERVAL = "interval";
     RAG_OPT_K = "k";
     RAG_OPT_K1 = "k1";
+    RAG_OPT_KEEP = "keep";
     RAG_OPT_KIND = "kind";
     RAG_OPT_LANGUAGE = "language";
     RAG_OPT_LEVEL = "level";
@@ -56,6 +64,8 @@ option_names! {
     RAG_OPT_MIN_GRADE = "min_grade";
     RAG_OPT_MIN_RELEVANCE = "min_relevance";
     RAG_OPT_MODE = "mode";
+    RAG_OPT_MUTATION = "mutation";
+    RAG_OPT_MUTATION_INDEX = "mutation_index";
     RAG_OPT_NAME = "name";
     RAG_OPT_NEIGHBOURS = "neighbours";
     RAG_OPT_NOISE = "noise";
@@ -63,11 +73,14 @@ option_names! {
     RAG_OPT_OVERLAP = "overlap";
     RAG_OPT_PER_USER = "per_user";
     RAG_OPT_POLICY = "policy";
+    RAG_OPT_POPULATION = "population";
     RAG_OPT_PRECISION = "precision";
     RAG_OPT_PROPENSITY_DRAWS = "propensity_draws";
     RAG_OPT_READ_ONLY = "read_only";
     RAG_OPT_RESAMPLES = "resamples";
+    RAG_OPT_RHO = "rho";
     RAG_OPT_RIDGE = "ridge";
+    RAG_OPT_SAFETY = "safety";
     RAG_OPT_SEED = "seed";
     RAG_OPT_SIGMA = "sigma";
     RAG_OPT_STEER_MODE = "steer_mode";
@@ -90,7 +103,9 @@ mod tests {
     use rag_core::retrieval::diversity::MmrOptions;
     use rag_core::retrieval::fusion::FuseOptions;
     use rag_core::retrieval::lexical::LexicalOptions;
-    use rag_core::routing::{RouteSettings, RouterOptions};
+    use rag_core::routing::{
+        ArchiveOptions, ChebyshevOptions, OptimizeOptions, RouteSettings, RouterOptions,
+    };
     use rag_core::steering::{
         ApplyOptions, CalibrateOptions, FilterOptions, LearnOptions, RetrainOptions,
     };
@@ -100,9 +115,11 @@ mod tests {
     fn every_option_that_c_can_set_has_its_constant() {
         let tables = [
             ApplyOptions::NAMES,
+            ArchiveOptions::NAMES,
             BanditOptions::NAMES,
             CalibrateOptions::NAMES,
             CalibrationOptions::NAMES,
+            ChebyshevOptions::NAMES,
             ChunkerOptions::NAMES,
             CompareOptions::NAMES,
             DenseOptions::NAMES,
@@ -116,6 +133,7 @@ mod tests {
             LexicalOptions::NAMES,
             MmrOptions::NAMES,
             OpenOptions::NAMES,
+            OptimizeOptions::NAMES,
             ReembedOptions::NAMES,
             RetrainOptions::NAMES,
             RouteSettings::NAMES,

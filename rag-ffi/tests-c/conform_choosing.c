@@ -145,6 +145,203 @@ RUNNER(hypervolume) {
   return status;
 }
 
+RUNNER(hypervolume_contributions) {
+  (void)options;
+  cloud of = cloud_of(inputs);
+  double *reference = json_doubles(json_need(inputs, "reference"));
+  double *found = calloc(of.n + 1, sizeof *found);
+  rag_status status = rag_hypervolume_contributions(of.points, of.n, of.d, reference, of.maximize,
+                                                    of.flags, found, err);
+  if (status == RAG_STATUS_OK && got->want != NULL)
+    expect_doubles(got, "contributions", found, of.n);
+  free(found);
+  free(reference);
+  cloud_free(of);
+  return status;
+}
+
+RUNNER(epsilon_front) {
+  (void)options;
+  cloud of = cloud_of(inputs);
+  const json *widths = json_need(inputs, "epsilon");
+  double *epsilon = json_doubles(widths);
+  size_t *found = calloc(of.n + 1, sizeof *found), count = 0;
+  rag_status status =
+      rag_epsilon_front(of.points, of.n, of.d, epsilon, widths->count, json_need(inputs, "kind")->text,
+                        of.maximize, of.flags, found, of.n, &count, err);
+  if (status == RAG_STATUS_OK && got->want != NULL) expect_sizes(got, "indices", found, count);
+  free(found);
+  free(epsilon);
+  cloud_free(of);
+  return status;
+}
+
+RUNNER(knee) {
+  (void)options;
+  cloud of = cloud_of(inputs);
+  size_t index = 0;
+  rag_status status = rag_knee(of.points, of.n, of.d, of.maximize, of.flags, &index, err);
+  if (status == RAG_STATUS_OK && got->want != NULL) expect_number(got, "index", (double)index);
+  cloud_free(of);
+  return status;
+}
+
+RUNNER(distance_to_ideal) {
+  (void)options;
+  cloud of = cloud_of(inputs);
+  const json *given = json_need(inputs, "weights");
+  double *weights = json_doubles(given), *found = calloc(of.n + 1, sizeof *found);
+  rag_status status = rag_distance_to_ideal(of.points, of.n, of.d, weights, given->count,
+                                            of.maximize, of.flags, found, err);
+  if (status == RAG_STATUS_OK && got->want != NULL) expect_doubles(got, "distances", found, of.n);
+  free(found);
+  free(weights);
+  cloud_free(of);
+  return status;
+}
+
+RUNNER(chebyshev) {
+  (void)options;
+  cloud of = cloud_of(inputs);
+  const json *given = json_need(inputs, "weights"), *wish = json_need(inputs, "reference");
+  double *weights = json_doubles(given), *reference = json_doubles(wish);
+  double *found = calloc(of.n + 1, sizeof *found);
+  rag_options *chosen = NULL;
+  rag_status status = rag_options_new(&chosen, err);
+  STEP(status, rag_options_set_f64(chosen, RAG_OPT_RHO, json_number(json_need(inputs, "rho")), err));
+  STEP(status, rag_chebyshev(of.points, of.n, of.d, weights, given->count, reference, wish->count,
+                             of.maximize, of.flags, chosen, found, err));
+  if (status == RAG_STATUS_OK && got->want != NULL) expect_doubles(got, "scores", found, of.n);
+  rag_options_free(chosen);
+  free(found);
+  free(weights);
+  free(reference);
+  cloud_free(of);
+  return status;
+}
+
+RUNNER(pareto_archive) {
+  (void)options;
+  cloud of = cloud_of(inputs);
+  const json *wish = json_need(inputs, "reference");
+  double *reference = json_doubles(wish), *numbers = json_doubles(json_need(inputs, "ids"));
+  double *kept = calloc(of.n + 1, sizeof *kept), *held = calloc(of.n + 1, sizeof *held);
+  uint64_t *ids = calloc(of.n + 1, sizeof *ids);
+  size_t count = 0;
+  rag_options *chosen = NULL;
+  rag_pareto_archive *archive = NULL;
+  rag_status status = rag_options_new(&chosen, err);
+  STEP(status, rag_options_set_u64(chosen, RAG_OPT_CAPACITY, json_need(inputs, "capacity")->whole, err));
+  STEP(status, rag_options_set_str(chosen, RAG_OPT_KEEP, json_need(inputs, "keep")->text, err));
+  STEP(status, rag_pareto_archive_new(of.d, of.maximize, of.flags, reference, wish->count, chosen,
+                                      &archive, err));
+  for (size_t i = 0; i < of.n; i++) {
+    bool stays = false;
+    STEP(status, rag_pareto_archive_insert(archive, of.points + i * of.d, of.d, (uint64_t)numbers[i],
+                                           &stays, err));
+    kept[i] = stays;
+  }
+  STEP(status, rag_pareto_archive_ids(archive, ids, of.n, &count, err));
+  if (status == RAG_STATUS_OK && got->want != NULL) {
+    for (size_t i = 0; i < count; i++) held[i] = (double)ids[i];
+    expect_doubles(got, "ids", held, count);
+    expect_doubles(got, "kept", kept, of.n);
+  }
+  rag_pareto_archive_free(archive);
+  rag_options_free(chosen);
+  free(ids);
+  free(held);
+  free(kept);
+  free(numbers);
+  free(reference);
+  cloud_free(of);
+  return status;
+}
+
+/* A table of all settings and what they give. */
+typedef struct known {
+  double *settings, *outcomes;
+  size_t count, knobs, objectives;
+} known;
+
+static bool looked_up(const double *settings, size_t n, double *outcomes, void *user) {
+  const known *table = user;
+  for (size_t i = 0; i < n; i++) {
+    const double *wanted = settings + i * table->knobs;
+    size_t at = 0;
+    while (at < table->count &&
+           memcmp(table->settings + at * table->knobs, wanted, table->knobs * sizeof *wanted) != 0)
+      at++;
+    if (at == table->count) return false;
+    memcpy(outcomes + i * table->objectives, table->outcomes + at * table->objectives,
+           table->objectives * sizeof *outcomes);
+  }
+  return true;
+}
+
+static size_t width;
+static int by_row(const void *a, const void *b) {
+  const double *x = a, *y = b;
+  for (size_t i = 0; i < width; i++)
+    if (x[i] != y[i]) return x[i] < y[i] ? -1 : 1;
+  return 0;
+}
+
+RUNNER(optimize) {
+  (void)options;
+  const json *given = json_need(inputs, "knobs"), *names = json_need(inputs, "objectives");
+  const json *flags = json_need(inputs, "maximize"), *first = json_need(inputs, "initial");
+  size_t k = given->count, m = names->count, columns = 0, numbers = 0, evaluations = 0;
+  known table = {NULL, NULL, json_need(inputs, "settings")->count, k, m};
+  table.settings = json_rows_f64(json_need(inputs, "settings"), &columns);
+  table.outcomes = json_rows_f64(json_need(inputs, "outcomes"), &columns);
+  double *initial = first->count > 0 ? json_rows_f64(first, &columns) : NULL;
+  double *points = calloc(table.count * m + 1, sizeof *points);
+  const char **objectives = json_texts(names);
+  bool *maximize = calloc(m + 1, sizeof *maximize);
+  for (size_t i = 0; i < flags->count; i++) maximize[i] = flags->items[i].whole != 0;
+  rag_knob *knobs = calloc(k + 1, sizeof *knobs);
+  for (size_t i = 0; i < k; i++) {
+    const json *knob = &given->items[i], *choices = json_need(knob, "choices");
+    knobs[i].name = json_need(knob, "name")->text;
+    knobs[i].kind = json_need(knob, "kind")->text;
+    knobs[i].low = json_number(json_need(knob, "low"));
+    knobs[i].high = json_number(json_need(knob, "high"));
+    knobs[i].choices = json_texts(choices);
+    knobs[i].choice_count = choices->count;
+  }
+  rag_options *chosen = NULL;
+  rag_optimum *found = NULL;
+  rag_status status = rag_options_new(&chosen, err);
+  STEP(status, rag_options_set_u64(chosen, RAG_OPT_POPULATION, json_need(inputs, "population")->whole, err));
+  STEP(status, rag_options_set_u64(chosen, RAG_OPT_GENERATIONS, json_need(inputs, "generations")->whole, err));
+  STEP(status, rag_optimize(knobs, k, objectives, m, maximize, flags->count, initial, first->count,
+                            looked_up, chosen, NULL, &table, &found, err));
+  STEP(status, rag_optimum_points(found, points, table.count * m, &numbers, err));
+  STEP(status, rag_optimum_evaluations(found, &evaluations, err));
+  if (status == RAG_STATUS_OK && got->want != NULL) {
+    width = m;
+    qsort(points, numbers / m, m * sizeof *points, by_row);
+    const json *want = json_need(got->want, "points");
+    size_t wide = 0;
+    double *rows = json_rows_f64(want, &wide);
+    if (want->count * m != numbers || memcmp(rows, points, numbers * sizeof *rows) != 0) got->wrong = true;
+    free(rows);
+    expect_number(got, "evaluations", (double)evaluations);
+  }
+  rag_optimum_free(found);
+  rag_options_free(chosen);
+  for (size_t i = 0; i < k; i++) free((void *)knobs[i].choices);
+  free(knobs);
+  free(maximize);
+  free(objectives);
+  free(points);
+  free(initial);
+  free(table.settings);
+  free(table.outcomes);
+  return status;
+}
+
 RUNNER(route) {
   const json *objectives = json_need(inputs, "objectives"), *names = json_need(inputs, "names");
   const char **targets = json_texts(objectives);

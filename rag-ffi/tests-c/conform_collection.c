@@ -138,6 +138,54 @@ RUNNER(collection_search) {
   return status;
 }
 
+RUNNER(collection_tune) {
+  const json *arms = json_need(inputs, "arms"), *relevant = json_need(inputs, "relevant");
+  const json *text = json_need(inputs, "query"), *vector = json_need(inputs, "vector");
+  const json *filter = json_get(inputs, "filter");
+  rag_options *bag = options_of(options, err), *seeded = NULL;
+  double *values = json_doubles(arms), *grades = json_doubles(json_need(inputs, "grades"));
+  double *rewards = calloc(arms->count + 1, sizeof *rewards);
+  float *floats = json_floats(vector);
+  const char **ids = json_texts(relevant);
+  rag_collection *collection = NULL;
+  rag_query *query = NULL;
+  rag_bandit *bandit = NULL;
+  rag_tuned *tuned = NULL;
+  rag_tuned_choice choice;
+  size_t count = 0;
+  rag_status status = filled(inputs, got, &collection, err);
+  STEP(status, rag_options_new(&seeded, err));
+  STEP(status, rag_options_set_u64(seeded, RAG_OPT_SEED, 1, err));
+  STEP(status, rag_bandit_new(values, arms->count, seeded, &bandit, err));
+  STEP(status, rag_query_new(text->text, text->count, bag, &query, err));
+  STEP(status, rag_query_set_vector(query, floats, vector->count, err));
+  if (filter != NULL && filter->kind == JSON_TEXT)
+    STEP(status, rag_query_set_filter(query, filter->text, err));
+  const rag_query *asked[] = {query};
+  STEP(status, rag_collection_search_tuned(collection, asked, 1, bandit, NULL, NULL, &tuned, err));
+  STEP(status, rag_tuned_get_choice(tuned, &choice, err));
+  STEP(status, rag_collection_reward_relevant(collection, bandit, tuned, ids, grades,
+                                              relevant->count, rewards, arms->count, &count, err));
+  if (status == RAG_STATUS_OK && got->want != NULL) {
+    expect_doubles(got, "rewards", rewards, count);
+    got->wrong |= fabs(choice.bm25_weight - values[choice.arm]) > 1e-6;
+    /* What was paid is not paid again. */
+    got->wrong |= rag_collection_reward(collection, bandit, tuned, 0.5, NULL) == RAG_STATUS_OK;
+  }
+  rag_tuned_free(tuned);
+  rag_query_free(query);
+  rag_bandit_free(bandit);
+  rag_collection_free(collection);
+  rag_options_free(seeded);
+  rag_options_free(bag);
+  free(values);
+  free(grades);
+  free(rewards);
+  free(floats);
+  free(ids);
+  return status;
+}
+
 RUNNER(collection_write) {
   (void)options;
   const json *verb = json_need(inputs, "verb"), *more = json_get(inputs, "more_ids");

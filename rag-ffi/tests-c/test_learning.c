@@ -505,6 +505,46 @@ TEST(fronts_of_points) {
   CHECK(count == 3);
 }
 
+static bool nothing(const double *settings, size_t n, double *outcomes, void *user) {
+  (void)settings;
+  size_t *calls = user;
+  for (size_t i = 0; i < 2 * n; i++) outcomes[i] = 1.0;
+  return ++*calls < 2;
+}
+
+TEST(fronts_are_kept_and_searched) {
+  const double one[] = {1, 2}, two[] = {2, 1}, nan[] = {(double)NAN, 1};
+  rag_pareto_archive *archive = NULL;
+  bool kept = false;
+  uint64_t ids[2];
+  double points[4];
+  size_t count = 0, calls = 0;
+  OK(rag_pareto_archive_new(2, NULL, 0, NULL, 0, NULL, &archive, &err));
+  OK(rag_pareto_archive_insert(archive, one, 2, 7, &kept, &err));
+  OK(rag_pareto_archive_insert(archive, two, 2, 8, NULL, &err));
+  OK(rag_pareto_archive_merge(archive, archive, &err));
+  CHECK(kept);
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_pareto_archive_insert(archive, nan, 2, 9, &kept, &err));
+  OK(rag_pareto_archive_ids(archive, ids, 2, &count, &err));
+  CHECK(count == 2 && ids[0] == 7 && ids[1] == 8);
+  OK(rag_pareto_archive_points(archive, points, 4, &count, &err));
+  CHECK(count == 4 && points[2] == 2.0);
+  rag_pareto_archive_free(archive);
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_pareto_archive_new(0, NULL, 0, NULL, 0, NULL, &archive, &err));
+
+  const char *objectives[] = {"cost", "quality"};
+  rag_knob knob = {"x", "real", 0.0, 1.0, NULL, 0};
+  rag_optimum *found = NULL;
+  FAILS(RAG_STATUS_INTERRUPTED, rag_optimize(&knob, 1, objectives, 2, NULL, 0, NULL, 0, nothing, NULL,
+                                             NULL, &calls, &found, &err));
+  CHECK(calls == 2 && found == NULL);
+  FAILS(RAG_STATUS_NULL_POINTER, rag_optimize(&knob, 1, objectives, 2, NULL, 0, NULL, 0, NULL, NULL,
+                                              NULL, NULL, &found, &err));
+  knob.kind = "dial";
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_optimize(&knob, 1, objectives, 2, NULL, 0, NULL, 0, nothing,
+                                                  NULL, NULL, &calls, &found, &err));
+}
+
 int main(void) {
   RUN(a_direction_is_learnt_and_applied);
   RUN(vectors_come_back_from_their_parts);
@@ -519,5 +559,6 @@ int main(void) {
   RUN(a_router_chooses_learns_and_is_kept);
   RUN(a_router_tells_why_and_is_told_of_failures);
   RUN(fronts_of_points);
+  RUN(fronts_are_kept_and_searched);
   return FINISH();
 }

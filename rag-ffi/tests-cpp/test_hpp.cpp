@@ -301,6 +301,29 @@ static void bandit_and_router() {
   THROWS("not_found", router.route(best));
   CHECK(ragcore::pareto_front(std::vector<double>{1, 2, 2, 1, 3, 3}, 2) ==
         std::vector<std::size_t>({0, 1}));
+  std::vector<double> points{1, 2, 2, 1, 3, 3}, reference{4, 4};
+  CHECK(ragcore::hypervolume(points, 2, reference) == 8.0);
+  CHECK(ragcore::hypervolume_contributions(points, 2, reference) == std::vector<double>({2, 2, 0}));
+  CHECK(ragcore::epsilon_front(points, 2, std::vector<double>{9.0}).size() == 1);
+  CHECK(ragcore::knee(std::vector<double>{0, 9, 1, 2, 9, 0}, 2) == 1);
+  ragcore::pareto_archive archive(2, {}, {}, {{"capacity", 2}}), other(2);
+  CHECK(archive.insert(std::vector<double>{1, 2}, 7) && !archive.insert(std::vector<double>{2, 3}, 8));
+  other.insert(std::vector<double>{2, 1}, 9);
+  archive.merge(other);
+  CHECK(archive.ids() == std::vector<std::uint64_t>({7, 9}) && archive.points().size() == 4);
+  THROWS("invalid_argument", archive.insert(std::vector<double>{1}, 1));
+  const char *choices[] = {"a", "b"};
+  std::vector<rag_knob> knobs{{"x", "real", 0.0, 1.0, nullptr, 0}, {"m", "choice", 0.0, 0.0, choices, 2}};
+  auto judge = [](auto s) { return std::vector<double>{s[0] + s[1], (1 - s[0]) * (2 - s[1])}; };
+  auto found = ragcore::optimize(judge, knobs, {"cost", "error"}, {}, {{"generations", 5}});
+  CHECK(found.evaluations() == 160 && found.settings().size() == found.points().size());
+  auto fail = [](auto) -> std::vector<double> { throw std::runtime_error("mine"); };
+  try {
+    ragcore::optimize(fail, knobs, {"cost", "error"});
+    CHECK(false);
+  } catch (const std::runtime_error &thrown) {
+    CHECK(std::string(thrown.what()) == "mine");
+  }
 }
 
 static void judging() {

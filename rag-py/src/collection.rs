@@ -1,20 +1,24 @@
 //! `Collection`: documents, vectors and postings in one store.
 
+use crate::bandit::Bandit;
 use crate::calibration::Calibration;
 use crate::call::{call, long_call};
 use crate::convert::{Text, rows, set_options, slices, string, strings, vector};
 use crate::dials::CollectionSteering;
+use crate::domain::DomainDetector;
 use crate::embedding::Embedder;
 use crate::error::{invalid, raise};
 use crate::evaluation::{Judged, qrels};
 use crate::hits::Found;
 use crate::metadata::{dict, filter as to_filter, object, python};
+use crate::tuned::Tuned;
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 use rag_core::calibration::CalibrationOptions;
 use rag_core::collection::{
-    Batch, Collection as Core, Document, OpenOptions, Query, ReembedOptions, SearchOptions,
+    Batch, Collection as Core, Document, DomainOf, OpenOptions, Query, ReembedOptions,
+    SearchOptions,
 };
 use std::path::PathBuf;
 
@@ -155,20 +159,62 @@ impl Collection {
         user: Option<Text>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Vec<Found>> {
-        let mut chosen = SearchOptions::default();
-        set_options(options, |name, value| chosen.set(name, value))?;
-        let filter = filter.map(to_filter).transpose()?;
-        let mut queries = Vec::with_capacity(questions.len());
-        for question in questions {
-            queries.push(Query {
-                filter: filter.clone(),
-                steer: steer.iter().map(|(n, s)| (n.to_string(), *s)).collect(),
-                user: user.as_deref().map(str::to_owned),
-                ..query(question, &chosen)?
-            });
-        }
+        let queries = asked(questions, filter, &steer, user.as_deref(), options)?;
         let found = call(py, || self.0.search_many(&queries))?;
         Ok(found.into_iter().map(Found::from).collect())
+    }
+
+    /// Hits with what the bandit chose for them.
+    #[pyo3(signature = (questions, filter, steer, user, bandit, domain, detector, **options))]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "those of a search and those of its tuning"
+    )]
+    fn search_tuned(
+        &self,
+        py: Python<'_>,
+        questions: Vec<Question<'_>>,
+        filter: Option<&Bound<'_, PyAny>>,
+        steer: Vec<(Text, f64)>,
+        user: Option<Text>,
+        bandit: &Bandit,
+        domain: Option<Text>,
+        detector: Option<&DomainDetector>,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Vec<(Found, Tuned)>> {
+        let queries = asked(questions, filter, &steer, user.as_deref(), options)?;
+        let found = call(py, || {
+            // A copy, so that learning does not wait for a search.
+            let detector = match detector {
+                Some(detector) => Some(detector.0.read(|d| Ok(d.clone()))?),
+                None => None,
+            };
+            let domain = match (&detector, &domain) {
+                (Some(detector), _) => DomainOf::Detected(detector),
+                (None, Some(name)) => DomainOf::Named(name),
+                (None, None) => DomainOf::General,
+            };
+            self.0.search_tuned(&queries, bandit, domain)
+        })?;
+        Ok(found.into_iter().map(Tuned::split).collect())
+    }
+
+    fn reward(&self, py: Python<'_>, tuned: &Tuned, bandit: &Bandit, reward: f64) -> PyResult<()> {
+        call(py, || self.0.reward(&tuned.0, bandit, reward))
+    }
+
+    /// What each arm would have earned.
+    fn reward_relevant(
+        &self,
+        py: Python<'_>,
+        tuned: &Tuned,
+        bandit: &Bandit,
+        ids: Vec<Text>,
+        grades: Vec<f64>,
+    ) -> PyResult<Vec<f64>> {
+        let judged = ids.iter().map(|id| &**id).zip(grades);
+        let judged: Vec<(&str, f64)> = judged.collect();
+        call(py, || self.0.reward_relevant(&tuned.0, bandit, &judged))
     }
 
     /// `search` holds the options of all questions, the others are those of the fit.
@@ -237,6 +283,29 @@ impl Collection {
     fn steering(&self) -> CollectionSteering {
         CollectionSteering(self.0.clone())
     }
+}
+
+/// Questions that share everything but their text and vector.
+fn asked(
+    questions: Vec<Question<'_>>,
+    filter: Option<&Bound<'_, PyAny>>,
+    steer: &[(Text, f64)],
+    user: Option<&str>,
+    options: Option<&Bound<'_, PyDict>>,
+) -> PyResult<Vec<Query>> {
+    let mut chosen = SearchOptions::default();
+    set_options(options, |name, value| chosen.set(name, value))?;
+    let filter = filter.map(to_filter).transpose()?;
+    let mut queries = Vec::with_capacity(questions.len());
+    for question in questions {
+        queries.push(Query {
+            filter: filter.clone(),
+            steer: steer.iter().map(|(n, s)| (n.to_string(), *s)).collect(),
+            user: user.map(str::to_owned),
+            ..query(question, &chosen)?
+        });
+    }
+    Ok(queries)
 }
 
 fn query((text, vector): Question<'_>, options: &SearchOptions) -> PyResult<Query> {

@@ -14,6 +14,7 @@ mod collection;
 mod convert;
 mod dense;
 mod dials;
+mod domain;
 mod embedding;
 mod error;
 mod evaluation;
@@ -21,12 +22,15 @@ mod fronts;
 mod guarded;
 mod hits;
 mod lexical;
+mod measures;
 mod metadata;
+mod optimize;
 mod ranking;
 mod routing;
 mod steering;
 mod tables;
 mod taste;
+mod tuned;
 
 use pyo3::prelude::*;
 
@@ -49,19 +53,28 @@ mod _core {
     #[pymodule_export]
     use dials::CollectionSteering;
     #[pymodule_export]
+    use domain::DomainDetector;
+    #[pymodule_export]
     use embedding::Embedder;
     #[pymodule_export]
     use error::{error_kinds, fail};
     #[pymodule_export]
     use evaluation::{compare_runs, evaluate, read_qrels, read_run};
     #[pymodule_export]
-    use fronts::{crowding_distance, hypervolume, nondominated_sort, pareto_front};
+    use fronts::{
+        ParetoArchive, chebyshev, crowding_distance, distance_to_ideal, epsilon_front, hypervolume,
+        hypervolume_contributions, knee, nondominated_sort, pareto_front,
+    };
     #[pymodule_export]
     use hits::Found;
     #[pymodule_export]
     use lexical::{LexicalIndex, terms};
     #[pymodule_export]
+    use measures::{Reward, alpha_ndcg, groundedness, intra_list_distance, readability};
+    #[pymodule_export]
     use metadata::filter_match;
+    #[pymodule_export]
+    use optimize::optimize;
     #[pymodule_export]
     use ranking::{fuse, mmr};
     #[pymodule_export]
@@ -72,6 +85,8 @@ mod _core {
     use tables::option_tables;
     #[pymodule_export]
     use taste::rating_of_dwell;
+    #[pymodule_export]
+    use tuned::Tuned;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

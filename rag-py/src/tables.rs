@@ -16,10 +16,23 @@ type Row = (
 #[pyfunction]
 pub(crate) fn option_tables() -> Vec<(&'static str, Vec<Row>)> {
     vec![
+        table(
+            "AlphaNdcgOptions",
+            rag_core::evaluation::AlphaNdcgOptions::table(),
+        ),
         table("BanditOptions", rag_core::bandit::BanditOptions::table()),
         table(
             "CalibrationOptions",
             rag_core::calibration::CalibrationOptions::table(),
+        ),
+        table("ArchiveOptions", rag_core::routing::ArchiveOptions::table()),
+        table(
+            "ChebyshevOptions",
+            rag_core::routing::ChebyshevOptions::table(),
+        ),
+        table(
+            "OptimizeOptions",
+            rag_core::routing::OptimizeOptions::table(),
         ),
         table(
             "ChunkerOptions",
@@ -29,6 +42,7 @@ pub(crate) fn option_tables() -> Vec<(&'static str, Vec<Row>)> {
             "CompareOptions",
             rag_core::evaluation::CompareOptions::table(),
         ),
+        table("DomainOptions", rag_core::domain::DomainOptions::table()),
         table(
             "EvaluateOptions",
             rag_core::evaluation::EvaluateOptions::table(),
@@ -38,14 +52,8 @@ pub(crate) fn option_tables() -> Vec<(&'static str, Vec<Row>)> {
             rag_core::retrieval::lexical::LexicalOptions::table(),
         ),
         table("OpenOptions", rag_core::collection::OpenOptions::table()),
-        table(
-            "RouteSettings",
-            rag_core::routing::RouteSettings::table(),
-        ),
-        table(
-            "RouterOptions",
-            rag_core::routing::RouterOptions::table(),
-        ),
+        table("RouteSettings", rag_core::routing::RouteSettings::table()),
+        table("RouterOptions", rag_core::routing::RouterOptions::table()),
         table(
             "SearchOptions",
             rag_core::collection::SearchOptions::table(),

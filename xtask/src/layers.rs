@@ -14,6 +14,7 @@ const FLOORS: &[&[&str]] = &[
         "bandit",
         "calibration",
         "chunking",
+        "domain",
         "embedding",
         "evaluation",
         "retrieval",

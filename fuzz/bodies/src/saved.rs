@@ -1,7 +1,9 @@
-//! Any bytes as a saved bandit, calibration, router or steering set, or as judgements or a run.
+//! Any bytes as a saved bandit, calibration, domain detector, router or steering set, or as
+//! judgements or a run.
 
 use rag_core::bandit::Bandit;
 use rag_core::calibration::Calibration;
+use rag_core::domain::DomainDetector;
 use rag_core::evaluation::{Qrels, Run};
 use rag_core::routing::Router;
 use rag_core::steering::Steering;
@@ -19,6 +21,13 @@ pub(crate) fn run(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
         let _ = Qrels::parse(text);
         let _ = Run::parse(text);
+    }
+    if let Ok(detector) = DomainDetector::from_bytes(data) {
+        if let Some(dim) = detector.dim() {
+            let found = detector.detect(&vec![0.5; dim]).unwrap();
+            assert!((0.0..=1.0).contains(&found.none));
+        }
+        assert!(DomainDetector::from_bytes(&detector.to_bytes()).is_ok());
     }
     if let Ok(router) = Router::from_bytes(data) {
         assert!(Router::from_bytes(&router.to_bytes()).is_ok());

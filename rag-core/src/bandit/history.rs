@@ -6,52 +6,28 @@
 //! their sums are added, always in the order of their digests. Merging is therefore idempotent
 //! and does not depend on the order, to the bit.
 
-use super::model::Sums;
+use super::domain::{Part, Rates};
 use crate::rng::splitmix64;
 use std::collections::BTreeMap;
 
 /// More histories than this are folded together, shortest first.
 pub(super) const MAX_HISTORIES: usize = 1024;
 
-/// One domain's part of a history.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Part {
-    pub sums: Sums,
-    /// Rewards that others gave to the domain since: what the discount is still to be applied for.
-    pub age: u64,
-}
-
-/// What one worker learnt.
+/// By what a history is recognised.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct History {
+pub(super) struct Marks {
     /// Digests after 1, 2, 4, 8, ... rewards.
     pub digests: Vec<u64>,
     /// The digest now.
     pub digest: u64,
     /// Rewards so far.
     pub length: u64,
-    pub parts: BTreeMap<String, Part>,
 }
 
-impl History {
-    /// Adds a reward; `id` is the choice's.
-    pub fn record(
-        &mut self,
-        domain: &str,
-        id: u64,
-        (arm, arms): (usize, usize),
-        reward: f64,
-        discount: f64,
-    ) {
-        let part = match self.parts.get_mut(domain) {
-            Some(part) => part,
-            None => self.parts.entry(domain.to_owned()).or_insert(Part {
-                sums: Sums::new(arms),
-                age: 0,
-            }),
-        };
-        part.sums.record(arm, reward, discount);
-        for word in [id, hash(domain), arm as u64, reward.to_bits()] {
+impl Marks {
+    /// Notes a reward as the words that tell it from others.
+    pub fn note(&mut self, words: impl IntoIterator<Item = u64>) {
+        for word in words {
             let mut state = self.digest ^ word;
             self.digest = splitmix64(&mut state);
         }
@@ -60,16 +36,26 @@ impl History {
             self.digests.push(self.digest);
         }
     }
+}
 
+/// What one worker learnt, by domain.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct History {
+    pub marks: Marks,
+    pub parts: BTreeMap<String, Part>,
+}
+
+impl History {
     /// Whether one of the two goes on from the other.
     fn same_worker(&self, other: &History) -> bool {
-        let shared = self.digests.len().min(other.digests.len());
-        self.digests[..shared] == other.digests[..shared]
-            && (self.length != other.length || self.digest == other.digest)
+        let (ours, theirs) = (&self.marks, &other.marks);
+        let shared = ours.digests.len().min(theirs.digests.len());
+        ours.digests[..shared] == theirs.digests[..shared]
+            && (ours.length != theirs.length || ours.digest == theirs.digest)
     }
 
     fn absorb(&mut self, other: &History) {
-        if other.length > self.length {
+        if other.marks.length > self.marks.length {
             let ours = std::mem::replace(self, other.clone());
             self.raise_ages(&ours);
         } else {
@@ -85,20 +71,19 @@ impl History {
         }
     }
 
-    fn fold(&mut self, other: &History) {
+    fn fold(&mut self, other: &History, rates: &Rates) {
         for (domain, theirs) in &other.parts {
-            let arms = theirs.sums.count.len();
-            let part = self.parts.entry(domain.clone()).or_insert(Part {
-                sums: Sums::new(arms),
-                age: theirs.age,
-            });
-            part.age = part.age.min(theirs.age);
-            part.sums.add(&theirs.sums, 1.0);
+            match self.parts.get_mut(domain) {
+                Some(part) => part.add(theirs, rates),
+                None => {
+                    self.parts.insert(domain.clone(), theirs.clone());
+                }
+            }
         }
-        self.length += other.length;
-        let mut state = self.digest ^ other.digest;
-        self.digest = splitmix64(&mut state);
-        self.digests = vec![self.digest];
+        self.marks.length += other.marks.length;
+        let mut state = self.marks.digest ^ other.marks.digest;
+        self.marks.digest = splitmix64(&mut state);
+        self.marks.digests = vec![self.marks.digest];
     }
 }
 
@@ -109,13 +94,14 @@ pub(super) fn merge(
     ours: &mut Vec<History>,
     theirs: &[History],
     own: Option<usize>,
+    rates: &Rates,
 ) -> Option<usize> {
-    let own_digest = own.map(|i| ours[i].digest);
+    let own_digest = own.map(|i| ours[i].marks.digest);
     let mut own_grew = false;
     for history in theirs {
         match ours.iter().position(|h| h.same_worker(history)) {
             Some(i) => {
-                own_grew |= own == Some(i) && history.length > ours[i].length;
+                own_grew |= own == Some(i) && history.marks.length > ours[i].marks.length;
                 ours[i].absorb(history);
             }
             None => ours.push(history.clone()),
@@ -123,41 +109,28 @@ pub(super) fn merge(
     }
     sort(ours);
     while ours.len() > MAX_HISTORIES {
+        let digest = |i: usize| ours[i].marks.digest;
         let shortest = |skip: Option<u64>| {
             (0..ours.len())
-                .filter(|i| Some(ours[*i].digest) != own_digest && Some(ours[*i].digest) != skip)
-                .min_by_key(|i| (ours[*i].length, ours[*i].digest))
-                .expect("more than two histories")
+                .filter(|i| Some(digest(*i)) != own_digest && Some(digest(*i)) != skip)
+                .min_by_key(|i| (ours[*i].marks.length, digest(*i)))
         };
-        let first = shortest(None);
-        let second = shortest(Some(ours[first].digest));
+        let Some(first) = shortest(None) else { break };
+        let Some(second) = shortest(Some(digest(first))) else {
+            break;
+        };
         let removed = ours.remove(first.max(second));
-        ours[first.min(second)].fold(&removed);
+        ours[first.min(second)].fold(&removed, rates);
         sort(ours);
     }
     // Another copy went on writing the same history: from here on this one writes its own.
     let own_digest = own_digest.filter(|_| !own_grew)?;
-    ours.iter().position(|h| h.digest == own_digest)
+    ours.iter().position(|h| h.marks.digest == own_digest)
 }
 
 pub(super) fn sort(histories: &mut [History]) {
-    histories
-        .sort_by(|a, b| (&a.digests, a.length, a.digest).cmp(&(&b.digests, b.length, b.digest)));
-}
-
-/// The sums of `domain` over all histories, in their order.
-pub(super) fn total(histories: &[History], domain: &str, arms: usize, discount: f64) -> Sums {
-    let mut sums = Sums::new(arms);
-    for history in histories {
-        if let Some(part) = history.parts.get(domain) {
-            let weight = match part.age {
-                0 => 1.0,
-                age => discount.powf(age as f64),
-            };
-            sums.add(&part.sums, weight);
-        }
-    }
-    sums
+    let key = |h: &History| (h.marks.digests.clone(), h.marks.length, h.marks.digest);
+    histories.sort_by_cached_key(key);
 }
 
 /// FNV-1a.

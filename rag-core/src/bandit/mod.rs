@@ -1,46 +1,55 @@
-//! Which value to use, learnt from what it earned: a bandit over numbers, one curve per domain.
+//! Which value to use, learnt from what it earned: a bandit over numbers, names or grids.
 //!
-//! The arms are values on a line (the weight of lexical search, say), so neighbours earn alike:
-//! each domain's reward is a smooth curve over the value, and the default policy draws a curve
-//! from the posterior and takes its top (Thompson, 1933; the curve is in `model`). What was
-//! learnt adds up over workers (`history`), and what was logged answers "what would another
-//! policy have earned" (`evaluate`).
+//! Arms on a line earn alike if they are near, so each domain's reward is a smooth curve over the
+//! value (`shape`, `gauss`), and the default policy draws a curve from what is believed and takes
+//! its top (Thompson, 1933; `belief`). A bank of curves forgets at different rates and weighs
+//! itself, contexts move the curve, and domains share what they have in common (`domain`). What
+//! was learnt adds up over workers (`history`), and what was logged answers "what would another
+//! policy have earned" (`evaluate`). `waiting` holds the choices.
 
+mod arms;
+mod belief;
+mod domain;
 mod evaluate;
+mod gauss;
 mod history;
-mod model;
+mod merge;
+mod reward;
 mod saved;
+mod shape;
 #[cfg(test)]
 mod tests;
 mod types;
+mod waiting;
 
-pub use evaluate::{Evaluation, SWITCH_THRESHOLD, ValueEstimate};
+pub use arms::{Arms, Knob};
+pub use evaluate::{Evaluation, SWITCH_THRESHOLD, ValueEstimate, WhatIf};
+pub use reward::{DEFAULT_COST_LIMIT, DEFAULT_WEIGHTS, MAX_PARTS, Reward};
 pub use types::{
-    Arms, BanditOptions, Choice, Estimate, GRID, LogEntry, MAX_ARMS, MAX_CONTEXT, MAX_DOMAINS,
-    MAX_OUTSTANDING, MAX_REWARD, Policy,
+    BanditOptions, Choice, Estimate, GRID, LogEntry, MAX_ARMS, MAX_CONTEXT, MAX_DIMENSIONS,
+    MAX_DOMAINS, MAX_NAMES, MAX_OUTSTANDING, MAX_REWARD, Policy,
 };
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::rng::{Rng, splitmix64};
-use history::History;
-use model::{Basis, Curve, Normals, best_of};
-use std::collections::{BTreeMap, VecDeque};
+use arms::{Menu, best_of};
+use belief::{Belief, Normals, Scratch, largest, scores};
+use domain::{Domain, Frame, Part, Rates, Room, Shared};
+use history::{History, Marks};
+use shape::Shape;
+use std::collections::HashMap;
+use waiting::{Boxes, Log, Logged, Made, Odds, Waiting};
 
 const MAX_NAME: usize = 256;
-
-#[derive(Clone, Debug, PartialEq)]
-struct Pending {
-    domain: String,
-    context: Option<Vec<f64>>,
-    arm: usize,
-    propensity: f64,
-}
-
-#[derive(Clone, Debug)]
-struct Domain {
-    guess: Option<f64>,
-    curve: Curve,
-}
+const COUNTER_BITS: u32 = 40;
+const COUNTER: u64 = (1 << COUNTER_BITS) - 1;
+/// The side stream of propensities is the same for all bandits, so that workers agree on them.
+const PROPENSITY_SEED: u64 = 0x6f64_6473;
+/// How much a Thompson draw is spread, in the beginning and in the long run, and how many rewards
+/// it takes to come down.
+const SPREAD_AT_FIRST: f64 = 1.3;
+const SPREAD_LATER: f64 = 0.3;
+const SPREAD_REWARDS: f64 = 25.0;
 
 /// Chooses values and learns from rewards, one curve per domain.
 ///
@@ -65,65 +74,74 @@ struct Domain {
 /// # Ok::<(), rag_core::Error>(())
 /// ```
 ///
-/// A context is kept in the log and handed to the policies that [`Bandit::evaluate`] judges; the
-/// curves do not depend on it. Put what matters much into the name of the domain.
+/// A context, numbers of about unit size around zero, moves the best arm in proportion to each of
+/// them; how much is learnt, by all domains together. All contexts of a bandit have the same
+/// length. Rewards are best about 0 to 1; other scales are found out after some rewards.
+///
+/// Memory: a waiting or logged choice takes some 200 bytes on a line (`4 (n + n^2)` where a curve
+/// has `n` coefficients), at most 64 MiB in all; past that, propensities are worked out at once.
 #[derive(Debug)]
 pub struct Bandit {
     arms: Arms,
-    values: Vec<f64>,
-    ends: (f64, f64),
-    options: BanditOptions,
-    basis: Basis,
+    frame: Frame,
     seed: u64,
-    /// The side stream of `seed` from which propensities are estimated.
     normals: Normals,
     rng: Rng,
     /// The upper 24 bits of this bandit's choice ids, and the lower 40 of the next.
     tag: u64,
     next: u64,
-    domains: BTreeMap<String, Domain>,
-    histories: Vec<History>,
-    own: Option<usize>,
-    pending: BTreeMap<u64, Pending>,
-    order: VecDeque<u64>,
-    log: VecDeque<(u64, LogEntry)>,
+    shared: Shared,
+    domains: Vec<Domain>,
+    index: HashMap<String, u32>,
+    /// Other workers' histories, in the order of their digests.
+    others: Vec<History>,
+    /// By what this worker's is recognised; its sums are the domains'.
+    marks: Marks,
+    waiting: Waiting,
+    log: Log,
+    boxes: Boxes,
+    scratch: Scratch,
+    room: Room,
 }
-
-const COUNTER_BITS: u32 = 40;
 
 impl Bandit {
     /// A bandit that knows nothing yet.
     pub fn new(arms: Arms, options: &BanditOptions) -> Result<Self> {
         options.check()?;
-        if options.policy == Policy::EpsilonGreedy && options.exploration_scale() > 1.0 {
+        let share = options.exploration.unwrap_or(0.0);
+        if options.policy == Policy::EpsilonGreedy && share > 1.0 {
             return Err(Error::invalid(format!(
-                "exploration is a share for epsilon_greedy and must be in 0..=1, got {}",
-                options.exploration_scale()
+                "exploration is a share for epsilon_greedy and must be in 0..=1, got {share}"
             )));
         }
-        let values = arms.values()?;
+        let menu = Menu::new(&arms)?;
+        let shape = Shape::new(&menu);
         let seed = options.seed.unwrap_or_else(Rng::seed_from_system);
-        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let ends = (low, high);
-        let basis = Basis::new(values.iter().map(|v| position(ends, *v)).collect());
+        let normals = Normals::new(options.propensity_draws, shape.size, PROPENSITY_SEED);
+        let shared = Shared::new(shape.axes, 0);
         let mut bandit = Self {
             arms,
-            values,
-            ends,
-            options: options.clone(),
-            basis,
+            frame: Frame {
+                menu,
+                shape,
+                options: options.clone(),
+                rates: Rates::new(options),
+            },
             seed,
-            normals: Normals::new(options.propensity_draws, seed),
+            normals,
             rng: Rng::new(seed),
             tag: 0,
             next: 0,
-            domains: BTreeMap::new(),
-            histories: Vec::new(),
-            own: None,
-            pending: BTreeMap::new(),
-            order: VecDeque::new(),
-            log: VecDeque::new(),
+            shared,
+            domains: Vec::new(),
+            index: HashMap::new(),
+            others: Vec::new(),
+            marks: Marks::default(),
+            waiting: Waiting::default(),
+            log: Log::default(),
+            boxes: Boxes::default(),
+            scratch: Scratch::default(),
+            room: Room::default(),
         };
         bandit.reseed(seed);
         Ok(bandit)
@@ -132,15 +150,16 @@ impl Bandit {
     /// Starts all draws and choice ids anew from `seed`: for workers that load the same file.
     /// Choices that wait can still be rewarded.
     pub fn reseed(&mut self, seed: u64) {
+        self.waiting.renumber(self.tag, &mut self.boxes);
         self.seed = seed;
         self.rng = Rng::new(seed);
-        self.normals = Normals::new(self.options.propensity_draws, seed);
         let mut state = seed;
         self.tag = splitmix64(&mut state) >> COUNTER_BITS << COUNTER_BITS;
         self.next = 0;
     }
 
-    /// Sets the guess of the best value in `domain`, which lies between the arms' ends.
+    /// Sets the guess of the best arm in `domain`: a value between the arms' ends, or the index
+    /// of a name.
     pub fn with_prior(mut self, domain: &str, value: f64) -> Result<Self> {
         self.set_prior(domain, value)?;
         Ok(self)
@@ -148,200 +167,422 @@ impl Bandit {
 
     /// As [`Bandit::with_prior`], in place; what was learnt is kept.
     pub fn set_prior(&mut self, domain: &str, value: f64) -> Result<()> {
-        self.check_name(domain)?;
-        let (low, high) = self.ends;
-        if !(low..=high).contains(&value) {
+        self.set_prior_point(domain, &[value])
+    }
+
+    /// As [`Bandit::set_prior`], with one value for each dimension of a grid.
+    pub fn set_prior_point(&mut self, domain: &str, values: &[f64]) -> Result<()> {
+        self.frame.menu.check_guess(domain, values)?;
+        let at = self.enter(domain)?;
+        let guess = Some(values.to_vec());
+        self.domains[at].set_guess(guess, &self.frame, &self.shared);
+        Ok(())
+    }
+
+    /// The place of a domain, which comes into being when it is first named.
+    fn enter(&mut self, domain: &str) -> Result<usize> {
+        if let Some(at) = self.index.get(domain) {
+            return Ok(*at as usize);
+        }
+        check_name(domain)?;
+        if self.domains.len() >= MAX_DOMAINS {
+            return Err(too_many_domains());
+        }
+        let at = self.domains.len();
+        let mut made = Domain::new(domain, None, &self.frame, &mut self.shared);
+        if !self.others.is_empty() {
+            made.mine = Some(self.empty_part());
+        }
+        self.domains.push(made);
+        self.index.insert(domain.to_owned(), at as u32);
+        Ok(at)
+    }
+
+    fn empty_part(&self) -> Part {
+        let size = self.frame.size(self.shared.features);
+        let members = self.frame.rates.block.len();
+        Part::new(members, self.frame.menu.count, size, self.shared.features)
+    }
+
+    fn check_context(&self, context: Option<&[f64]>) -> Result<()> {
+        check_context(context)?;
+        let Some(context) = context else {
+            return Ok(());
+        };
+        let (got, features) = (context.len(), self.shared.features);
+        if features > 0 && got != features {
             return Err(Error::invalid(format!(
-                "the prior of \"{domain}\" must lie between the arms, in {low}..={high}, got {value}"
+                "the contexts of this bandit have {features} numbers, got {got}; give all of them the same length, or none"
             )));
         }
-        self.refit(domain, Some(value));
+        let size = self.frame.size(got);
+        if size > 512 {
+            return Err(Error::invalid(format!(
+                "{} names with {got} numbers of context make {size} coefficients to learn, at most 512; give fewer numbers",
+                self.frame.menu.count
+            )));
+        }
         Ok(())
+    }
+
+    /// Contexts come to have features.
+    fn widen(&mut self, features: usize) {
+        if self.shared.features == features {
+            return;
+        }
+        let (variance, unit, level) = (self.shared.variance, self.shared.unit, self.shared.level);
+        self.shared = Shared::new(self.frame.shape.axes, features);
+        (self.shared.variance, self.shared.unit, self.shared.level) = (variance, unit, level);
+        let size = self.frame.size(features);
+        for domain in &mut self.domains {
+            domain.unsay();
+            domain.widen(&self.frame, &self.shared);
+        }
+        for part in self.others.iter_mut().flat_map(|h| h.parts.values_mut()) {
+            part.widen(size, features);
+        }
+        self.waiting.widen(features);
+        self.log.widen(features);
+        if self.domains.iter().any(|d| d.total.seen > 0) {
+            self.refit();
+        }
     }
 
     /// Chooses an arm for `domain`, which comes into being when it is first named.
     pub fn choose(&mut self, domain: &str, context: Option<&[f64]>) -> Result<Choice> {
-        check_context(context)?;
-        if !self.domains.contains_key(domain) {
-            self.check_name(domain)?;
-            self.refit(domain, None);
+        self.check_context(context)?;
+        let at = self.enter(domain)?;
+        if let Some(x) = context.filter(|x| !x.is_empty()) {
+            self.widen(x.len());
         }
-        let state = &self.domains[domain];
-        let (basis, curve) = (&self.basis, &state.curve);
-        let scale = self.options.exploration_scale();
-        let arms = self.values.len();
-        let (arm, propensity) = match self.options.policy {
+        let context = context.filter(|x| !x.is_empty());
+        Ok(self.choose_at(at, context))
+    }
+
+    /// Chooses for each of many, a domain and perhaps a context each: all of them or, if one is
+    /// refused, none.
+    pub fn choose_many(&mut self, queries: &[(&str, Option<&[f64]>)]) -> Result<Vec<Choice>> {
+        if queries.len() > MAX_OUTSTANDING {
+            return Err(Error::invalid(format!(
+                "at most {MAX_OUTSTANDING} choices at once, since no more can wait for their rewards, got {}",
+                queries.len()
+            )));
+        }
+        let mut features = self.shared.features;
+        let mut fresh: Vec<&str> = Vec::new();
+        for (i, (domain, context)) in queries.iter().enumerate() {
+            let name = check_name(domain);
+            let found = name.and_then(|()| self.check_context(*context));
+            found.map_err(|e| e.context(format!("choice {i}")))?;
+            if !self.index.contains_key(*domain) {
+                fresh.push(domain);
+            }
+            let got = context.map_or(0, <[f64]>::len);
+            if got > 0 && features > 0 && got != features {
+                return Err(Error::invalid(format!(
+                    "choice {i}: a context of {got} numbers after one of {features}; give all of them the same length, or none"
+                )));
+            }
+            features = features.max(got);
+        }
+        fresh.sort_unstable();
+        fresh.dedup();
+        if self.domains.len() + fresh.len() > MAX_DOMAINS {
+            return Err(too_many_domains());
+        }
+        queries.iter().map(|(d, x)| self.choose(d, *x)).collect()
+    }
+
+    fn choose_at(&mut self, at: usize, context: Option<&[f64]>) -> Choice {
+        let Self { frame, scratch, .. } = self;
+        let domain = &self.domains[at];
+        let (menu, shape, options) = (&frame.menu, &frame.shape, &frame.options);
+        let features = self.shared.features;
+        let belief = domain.belief();
+        let safe = options.safety.map(|bound| (bound, domain.prior_arm));
+        let (arm, odds) = match options.policy {
             Policy::Thompson => {
-                let arm = curve.draw(basis, scale, &mut self.rng);
-                let wins = curve.wins(basis, scale, &self.normals, arm) as f64;
-                let draws = self.normals.draws as f64;
-                (arm, (wins + 0.5) / (draws + 0.5 * arms as f64))
+                let scale = options.exploration.unwrap_or_else(|| {
+                    let early = (-domain.total.since / SPREAD_REWARDS).exp();
+                    SPREAD_LATER + (SPREAD_AT_FIRST - SPREAD_LATER) * early
+                });
+                scratch.look(shape, belief, features, context, scale);
+                let arm = scratch.draw((menu, shape), &mut self.rng, safe);
+                let odds = match self.boxes.take(Belief::snapshot_size(shape)) {
+                    Some(mut room) => {
+                        scratch.belief.snapshot(&mut room);
+                        Odds::Asked(room)
+                    }
+                    None => {
+                        let mut room = vec![0.0; Belief::snapshot_size(shape)];
+                        scratch.belief.snapshot(&mut room);
+                        Odds::Known(odds(frame, &self.normals, &room, arm, safe))
+                    }
+                };
+                (arm, odds)
             }
             Policy::Ucb => {
-                let bound = |k: usize| curve.mean(basis, k) + scale * curve.sd(basis, k);
-                (best_of(arms, bound), 1.0)
+                let scale = options.exploration.unwrap_or(1.0);
+                let room = &mut self.room;
+                let mut bounds = Vec::with_capacity(menu.count);
+                let mut means = Vec::with_capacity(menu.count);
+                for k in 0..menu.count {
+                    let (mean, sd) = domain.estimate(frame, features, room, k, context);
+                    bounds.push(mean + scale * sd);
+                    means.push(mean);
+                }
+                (best_safe(&bounds, &means, safe), Odds::Known(1.0))
             }
             Policy::EpsilonGreedy => {
-                let best = best_of(arms, |k| curve.mean(basis, k));
-                let any = scale / arms as f64;
-                let arm = if self.rng.uniform() < scale {
-                    self.rng.below(arms)
+                let share = options.exploration.unwrap_or(0.1);
+                scratch.look(shape, belief, features, context, 1.0);
+                let Belief { mean, offset, .. } = &scratch.belief;
+                scores(menu, shape, mean, offset, &mut scratch.means);
+                let means = &scratch.means;
+                let best = largest(means);
+                let allowed = |k: usize| match safe {
+                    None => true,
+                    Some((bound, prior)) => {
+                        k == prior || f64::from(means[k]) >= f64::from(means[prior]) - bound
+                    }
+                };
+                let count = (0..menu.count).filter(|k| allowed(*k)).count();
+                let any = share / count as f64;
+                let arm = if self.rng.uniform() < share {
+                    let which = self.rng.below(count);
+                    let nth = (0..menu.count).filter(|k| allowed(*k)).nth(which);
+                    nth.unwrap_or(best)
                 } else {
                     best
                 };
-                (arm, if arm == best { 1.0 - scale + any } else { any })
+                let odds = if arm == best { 1.0 - share + any } else { any };
+                (arm, Odds::Known(odds))
             }
-            Policy::Fixed => {
-                let guess = state.guess.unwrap_or(0.5 * self.ends.0 + 0.5 * self.ends.1);
-                (self.nearest(guess), 1.0)
-            }
+            Policy::Fixed => (domain.prior_arm, Odds::Known(1.0)),
         };
         let id = self.tag | self.next;
-        self.next = (self.next + 1) & ((1 << COUNTER_BITS) - 1);
-        let pending = Pending {
-            domain: domain.to_owned(),
-            context: context.map(<[f64]>::to_vec),
-            arm,
-            propensity,
+        self.next = (self.next + 1) & COUNTER;
+        let made = Made {
+            domain: at as u32,
+            arm: arm as u32,
+            has_context: context.is_some(),
+            odds,
         };
-        self.pending.insert(id, pending);
-        self.order.push_back(id);
-        while self.pending.len() > MAX_OUTSTANDING {
-            let oldest = self.order.pop_front().expect("every pending id is queued");
-            self.pending.remove(&oldest);
-        }
-        if self.order.len() > 2 * MAX_OUTSTANDING {
-            self.order.retain(|id| self.pending.contains_key(id));
-        }
-        Ok(Choice {
+        self.waiting.push(made, context, &mut self.boxes);
+        Choice {
             id,
             arm,
-            value: self.values[arm],
-            propensity,
-        })
+            value: self.frame.menu.number(arm),
+        }
     }
 
     /// Tells what the choice `id` earned: a finite number, about 0 to 1, at most [`MAX_REWARD`] in
     /// size. Late and out of order is fine.
     ///
-    /// An id that this bandit never gave is `NotFound`. One that was already rewarded, or that is
-    /// older than the [`MAX_OUTSTANDING`] kept, is `InvalidArgument`.
+    /// An id that this bandit never gave is `NotFound`. One that was already rewarded, or that
+    /// [`MAX_OUTSTANDING`] later choices have pushed out, is `InvalidArgument`.
     pub fn reward(&mut self, id: u64, reward: f64) -> Result<()> {
-        if reward.is_nan() || reward.abs() > MAX_REWARD {
+        check_reward(reward)?;
+        let mut context = std::mem::take(&mut self.scratch.curve);
+        let taken = self.take(id, &mut context);
+        let done = taken.map(|made| self.pay(id, made, &context, reward, None));
+        self.scratch.curve = context;
+        done
+    }
+
+    /// Tells what many choices earned: all of them or, if one is refused, none.
+    pub fn reward_many(&mut self, rewards: &[(u64, f64)]) -> Result<()> {
+        let mut ids: Vec<u64> = rewards.iter().map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        if let Some(twice) = ids.windows(2).find(|w| w[0] == w[1]) {
             return Err(Error::invalid(format!(
-                "a reward must be a finite number of at most {MAX_REWARD} in size, best in 0..=1, got {reward}"
+                "choice {} is in the batch twice; reward each choice once",
+                twice[0]
             )));
         }
-        let Some(choice) = self.pending.remove(&id) else {
-            let mask = (1 << COUNTER_BITS) - 1;
-            return Err(if id & !mask == self.tag && id & mask < self.next {
-                Error::invalid(format!(
-                    "choice {id} was already rewarded, or forgotten as older than {MAX_OUTSTANDING} waiting choices"
-                ))
-            } else {
-                Error::new(
-                    ErrorKind::NotFound,
-                    format!("choice {id} was not made by this bandit, or was already rewarded"),
-                )
-            });
-        };
-        while let Some(front) = self.order.front() {
-            if self.pending.contains_key(front) {
-                break;
-            }
-            self.order.pop_front();
+        for (i, (id, reward)) in rewards.iter().enumerate() {
+            let found = check_reward(*reward).and_then(|()| self.find(*id).map(|_| ()));
+            found.map_err(|e| e.context(format!("reward {i}")))?;
         }
-        self.learn(&choice.domain, id, choice.arm, reward);
-        let entry = LogEntry {
-            domain: choice.domain,
-            context: choice.context,
-            arm: self.values[choice.arm],
-            reward,
-            propensity: choice.propensity,
-        };
-        self.log.push_back((id, entry));
-        while self.log.len() > self.options.log_size {
-            self.log.pop_front();
+        rewards.iter().try_for_each(|(id, r)| self.reward(*id, *r))
+    }
+
+    /// Tells what every arm of the choice `id` would have earned, in their order, where that is
+    /// known: with judged relevance each weight's ranking can be worked out.
+    ///
+    /// The arms of one choice share its luck and neighbours earn alike, so all of them together
+    /// count as one reward for the level and at most three for the curve's form. The log keeps
+    /// what the arm that was chosen earned.
+    pub fn reward_all(&mut self, id: u64, rewards: &[f64]) -> Result<()> {
+        let arms = self.frame.menu.count;
+        if rewards.len() != arms {
+            return Err(Error::invalid(format!(
+                "a reward for each of {arms} arms is needed, got {}",
+                rewards.len()
+            )));
         }
+        rewards.iter().try_for_each(|r| check_reward(*r))?;
+        let mut context = Vec::new();
+        let made = self.take(id, &mut context)?;
+        let reward = rewards[made.arm as usize];
+        self.pay(id, made, &context, reward, Some(rewards));
         Ok(())
     }
 
-    fn learn(&mut self, domain: &str, id: u64, arm: usize, reward: f64) {
-        let arms = self.values.len();
-        let own = match self.own {
-            Some(own) => own,
-            None => {
-                self.histories.push(History::default());
-                self.histories.len() - 1
-            }
+    fn find(&self, id: u64) -> Result<&Made> {
+        let found = match id & !COUNTER == self.tag {
+            true => self.waiting.get(id & COUNTER),
+            false => None,
         };
-        let discount = self.options.discount;
-        let history = &mut self.histories[own];
-        let before = history.digests.len();
-        history.record(domain, id, (arm, arms), reward, discount);
-        let digest = history.digest;
-        if discount < 1.0 {
-            for (i, other) in self.histories.iter_mut().enumerate() {
-                if let Some(part) = other.parts.get_mut(domain).filter(|_| i != own) {
-                    part.age += 1;
+        found
+            .or_else(|| self.waiting.get_elsewhere(id))
+            .ok_or_else(|| self.missing(id))
+    }
+
+    fn take(&mut self, id: u64, context: &mut Vec<f64>) -> Result<Made> {
+        let found = match id & !COUNTER == self.tag {
+            true => self.waiting.take(id & COUNTER, context),
+            false => None,
+        };
+        match found {
+            Some(made) => Ok(made),
+            None => match self.waiting.take_elsewhere(id, context) {
+                Some(made) => Ok(made),
+                None => Err(self.missing(id)),
+            },
+        }
+    }
+
+    fn missing(&self, id: u64) -> Error {
+        if id & !COUNTER == self.tag && id & COUNTER < self.next {
+            return Error::invalid(format!(
+                "choice {id} was already rewarded, or forgotten after {MAX_OUTSTANDING} later choices"
+            ));
+        }
+        Error::new(
+            ErrorKind::NotFound,
+            format!("choice {id} was not made by this bandit, or was already rewarded"),
+        )
+    }
+
+    fn pay(&mut self, id: u64, made: Made, context: &[f64], reward: f64, all: Option<&[f64]>) {
+        let Self {
+            frame,
+            shared,
+            room,
+            ..
+        } = self;
+        let arm = made.arm as usize;
+        let domain = &mut self.domains[made.domain as usize];
+        let given = made.has_context.then_some(context);
+        let (gave_up, ended) = match all {
+            None => domain.learn(frame, shared, room, (arm, given, reward)),
+            Some(all) => domain.learn_all(frame, shared, room, (arm, given, all)),
+        };
+        let words = [
+            id,
+            history::hash(&domain.name),
+            u64::from(made.arm),
+            reward.to_bits(),
+        ];
+        self.marks.note(words);
+        for history in &mut self.others {
+            if let Some(part) = history.parts.get_mut(&domain.name) {
+                part.age += u64::from(ended);
+                if gave_up {
+                    part.give_up();
                 }
             }
         }
-        self.own = Some(own);
-        if self.histories.len() > 1 && self.histories[own].digests.len() != before {
-            history::sort(&mut self.histories);
-            self.own = self.histories.iter().position(|h| h.digest == digest);
-        }
-        let guess = self.domains.get(domain).and_then(|d| d.guess);
-        self.refit(domain, guess);
+        let logged = Logged { id, made, reward };
+        let most = frame.options.log_size;
+        self.log.push(logged, context, most, &mut self.boxes);
     }
 
-    /// Brings the curve of `domain` up to date with the histories.
-    fn refit(&mut self, domain: &str, guess: Option<f64>) {
-        let arms = self.values.len();
-        let sums = history::total(&self.histories, domain, arms, self.options.discount);
-        let at = guess.map(|g| position(self.ends, g));
-        let curve = Curve::fit(&self.basis, at, self.options.noise, &sums);
-        let state = Domain { guess, curve };
-        match self.domains.get_mut(domain) {
-            Some(old) => *old = state,
-            None => {
-                self.domains.insert(domain.to_owned(), state);
+    /// The probability with which the choice `id` was made, in (0, 1]: of a choice that waits or
+    /// is in the log, else `NotFound`.
+    ///
+    /// Exact for `ucb`, `epsilon_greedy` and `fixed`. For `thompson` estimated: of `n` draws from
+    /// what was believed then `h` prefer this arm, and `(h + 1/2) / (n + 1)` is returned, so that
+    /// no propensity is 0. For a range it is the probability of the grid point, not a density.
+    pub fn propensity(&self, id: u64) -> Result<f64> {
+        let made = self.find(id).ok().or_else(|| self.log.find(id));
+        let made = made.ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotFound,
+                format!("choice {id} neither waits nor is in the log of this bandit"),
+            )
+        })?;
+        Ok(self.odds(made))
+    }
+
+    fn odds(&self, made: &Made) -> f64 {
+        match &made.odds {
+            Odds::Known(odds) => *odds,
+            Odds::Asked(belief) => {
+                let prior = self.domains[made.domain as usize].prior_arm;
+                let safe = self.frame.options.safety.map(|bound| (bound, prior));
+                odds(&self.frame, &self.normals, belief, made.arm as usize, safe)
             }
         }
     }
 
-    /// The value with the highest expected reward in `domain`; of equals the first.
+    /// The arm with the highest expected reward in `domain`, as its value (for names and grids its
+    /// index); of equals the first.
     ///
     /// `NotFound` for a domain that has neither a prior nor a choice.
     pub fn best(&self, domain: &str) -> Result<f64> {
-        let curve = &self.domain(domain)?.curve;
-        let best = best_of(self.values.len(), |k| curve.mean(&self.basis, k));
-        Ok(self.values[best])
+        self.best_in(domain, None)
+    }
+
+    /// As [`Bandit::best`], in a context.
+    pub fn best_in(&self, domain: &str, context: Option<&[f64]>) -> Result<f64> {
+        let found = self.estimates_in(domain, context)?;
+        let best = best_of(found.len(), |k| found[k].mean);
+        Ok(found[best].value)
     }
 
     /// The domains with a prior or a choice, in alphabetical order.
     pub fn domains(&self) -> Vec<&str> {
-        self.domains.keys().map(String::as_str).collect()
+        let mut names: Vec<&str> = self.domains.iter().map(|d| d.name.as_str()).collect();
+        names.sort_unstable();
+        names
     }
 
     /// What is believed about each arm, in their order; for a range, about each grid point.
     pub fn estimates(&self, domain: &str) -> Result<Vec<Estimate>> {
-        let curve = &self.domain(domain)?.curve;
-        let arms = self.values.len();
-        let sums = history::total(&self.histories, domain, arms, self.options.discount);
-        let estimate = |k: usize| Estimate {
-            value: self.values[k],
-            mean: curve.mean(&self.basis, k),
-            sd: curve.sd(&self.basis, k),
-            count: sums.count[k],
-        };
-        Ok((0..arms).map(estimate).collect())
+        self.estimates_in(domain, None)
     }
 
-    /// The rewarded choices, oldest first, at most `log_size` of them.
+    /// As [`Bandit::estimates`], in a context.
+    pub fn estimates_in(&self, domain: &str, context: Option<&[f64]>) -> Result<Vec<Estimate>> {
+        self.check_context(context)?;
+        let domain = self.domain(domain)?;
+        let mut room = Room::default();
+        let features = self.shared.features;
+        let estimate = |k: usize| {
+            let (mean, sd) = domain.estimate(&self.frame, features, &mut room, k, context);
+            Estimate {
+                value: self.frame.menu.number(k),
+                mean,
+                sd,
+                count: domain.total.count[k],
+            }
+        };
+        Ok((0..self.frame.menu.count).map(estimate).collect())
+    }
+
+    /// The rewarded choices, oldest first, at most `log_size` of them. Their propensities are
+    /// worked out here.
     pub fn log(&self) -> Vec<LogEntry> {
-        self.log.iter().map(|(_, entry)| entry.clone()).collect()
+        let entry = |(logged, context): (&Logged, Option<Vec<f64>>)| LogEntry {
+            domain: self.domains[logged.made.domain as usize].name.clone(),
+            context,
+            arm: self.frame.menu.number(logged.made.arm as usize),
+            reward: logged.reward,
+            propensity: self.odds(&logged.made),
+        };
+        self.log.all().map(entry).collect()
     }
 
     /// The arms as given.
@@ -349,123 +590,112 @@ impl Bandit {
         &self.arms
     }
 
-    /// Choices that still wait for their reward.
-    pub fn outstanding(&self) -> usize {
-        self.pending.len()
+    /// The arms as numbers, in order: their values, or for names and grids their indices.
+    pub fn values(&self) -> Vec<f64> {
+        let menu = &self.frame.menu;
+        (0..menu.count).map(|k| menu.number(k)).collect()
     }
 
-    /// Takes in what `other` has learnt. Order does not matter, and twice is once: rewards that
-    /// both know, because one was loaded, cloned or merged from the other, count once.
-    ///
-    /// Give workers different seeds ([`Bandit::reseed`] after loading or cloning): two that made the
-    /// same choices and earned the same from the first on cannot be told from one.
-    /// The arms must be the same, and so must be the priors of domains that both have. Choices
-    /// that wait stay with the bandit that made them. Logs are united in the order of the ids'
-    /// counters, the newest `log_size` kept. With a discount below 1 each worker's rewards fade
-    /// with those that come after them there and, after the merge, here.
-    pub fn merge(&mut self, other: &Bandit) -> Result<()> {
-        if self.arms != other.arms {
-            return Err(Error::invalid(
-                "the two bandits have different arms; only the same arms can be merged",
-            ));
-        }
-        for (name, theirs) in &other.domains {
-            match self.domains.get(name).map(|d| d.guess) {
-                Some(Some(ours)) if theirs.guess.is_some_and(|g| g != ours) => {
-                    return Err(Error::invalid(format!(
-                        "\"{name}\" has the prior {ours} here and another there; merge bandits with the same priors"
-                    )));
-                }
-                _ => {}
-            }
-        }
-        let new = |n: &&String| !self.domains.contains_key(*n);
-        if self.domains.len() + other.domains.keys().filter(new).count() > MAX_DOMAINS {
-            return Err(too_many_domains());
-        }
-        self.own = history::merge(&mut self.histories, &other.histories, self.own);
-        let mut log: Vec<_> = self
-            .log
-            .drain(..)
-            .chain(other.log.iter().cloned())
-            .collect();
-        let mask = (1u64 << COUNTER_BITS) - 1;
-        log.sort_by(|(a, x), (b, y)| {
-            (a & mask, a, &x.domain)
-                .cmp(&(b & mask, b, &y.domain))
-                .then(x.arm.total_cmp(&y.arm))
-                .then(x.reward.total_cmp(&y.reward))
-        });
-        log.dedup();
-        let surplus = log.len().saturating_sub(self.options.log_size);
-        self.log.extend(log.into_iter().skip(surplus));
-        let mut names: BTreeMap<String, Option<f64>> = BTreeMap::new();
-        for (name, domain) in self.domains.iter().chain(&other.domains) {
-            let guess = names.entry(name.clone()).or_default();
-            *guess = guess.or(domain.guess);
-        }
-        for (name, guess) in names {
-            self.refit(&name, guess);
-        }
-        Ok(())
+    /// The values of an arm, one for each dimension; none for a name.
+    pub fn arm_values(&self, arm: usize) -> Result<Vec<f64>> {
+        self.check_arm(arm)?;
+        Ok(self.frame.menu.values(arm))
     }
 
-    fn domain(&self, name: &str) -> Result<&Domain> {
-        self.domains.get(name).ok_or_else(|| {
+    /// The name of an arm, where arms are names.
+    pub fn arm_name(&self, arm: usize) -> Result<&str> {
+        self.check_arm(arm)?;
+        let name = self.frame.menu.names.get(arm).map(String::as_str);
+        name.ok_or_else(|| Error::invalid("the arms of this bandit have values, not names"))
+    }
+
+    /// The names of a grid's dimensions, in order.
+    pub fn dimensions(&self) -> Vec<&str> {
+        let axes = self.frame.menu.axes.iter().map(|a| a.name.as_str());
+        axes.filter(|name| !name.is_empty()).collect()
+    }
+
+    /// The arm nearest to one value for each dimension.
+    pub fn arm_at(&self, values: &[f64]) -> Result<usize> {
+        self.frame.menu.arm_at(values)
+    }
+
+    /// The arm of a name.
+    pub fn arm_named(&self, name: &str) -> Result<usize> {
+        let names = &self.frame.menu.names;
+        names.iter().position(|n| n == name).ok_or_else(|| {
             Error::new(
                 ErrorKind::NotFound,
-                format!("no domain is called \"{name}\"; give it a prior or choose in it first"),
+                format!(
+                    "no arm is called \"{name}\" here; there are {}",
+                    names.join(", ")
+                ),
             )
         })
     }
 
-    fn check_name(&self, domain: &str) -> Result<()> {
-        if domain.is_empty() || domain.len() > MAX_NAME {
-            return Err(Error::invalid(format!(
-                "the name of a domain has 1 to {MAX_NAME} bytes, got {}",
-                domain.len()
-            )));
+    fn check_arm(&self, arm: usize) -> Result<()> {
+        let count = self.frame.menu.count;
+        if arm < count {
+            return Ok(());
         }
-        if self.domains.len() >= MAX_DOMAINS && !self.domains.contains_key(domain) {
-            return Err(too_many_domains());
-        }
-        Ok(())
+        Err(Error::invalid(format!(
+            "an arm is its index here, a whole number below {count}, got {arm}"
+        )))
+    }
+
+    /// Choices that still wait for their reward.
+    pub fn outstanding(&self) -> usize {
+        self.waiting.len()
+    }
+
+    fn domain(&self, name: &str) -> Result<&Domain> {
+        let at = self.index.get(name).ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotFound,
+                format!("no domain is called \"{name}\"; give it a prior or choose in it first"),
+            )
+        })?;
+        Ok(&self.domains[*at as usize])
     }
 }
 
-impl Clone for Bandit {
-    /// The same beliefs and waiting choices. The clone learns on its own: merged back, what the
-    /// two had in common counts once.
-    fn clone(&self) -> Self {
-        Self {
-            arms: self.arms.clone(),
-            values: self.values.clone(),
-            ends: self.ends,
-            options: self.options.clone(),
-            basis: self.basis.clone(),
-            seed: self.seed,
-            normals: self.normals.clone(),
-            rng: self.rng.clone(),
-            tag: self.tag,
-            next: self.next,
-            domains: self.domains.clone(),
-            histories: self.histories.clone(),
-            own: None,
-            pending: self.pending.clone(),
-            order: self.order.clone(),
-            log: self.log.clone(),
-        }
-    }
+/// The share of draws from a belief that prefer `arm`.
+fn odds(
+    frame: &Frame,
+    normals: &Normals,
+    snapshot: &[f32],
+    arm: usize,
+    safe: Option<(f64, usize)>,
+) -> f64 {
+    let wins = Belief::wins((&frame.menu, &frame.shape), snapshot, arm, normals, safe);
+    (wins as f64 + 0.5) / (normals.count as f64 + 1.0)
 }
 
-/// Where a value between the arms' ends lies in the curves' [0, 1]: arms inside [0, 1] are used
-/// as they are, others are brought there.
-fn position((low, high): (f64, f64), value: f64) -> f64 {
-    match (low >= 0.0 && high <= 1.0, high > low) {
-        (true, _) => value,
-        (false, true) => (value - low) / (high - low),
-        (false, false) => 0.5,
+fn best_safe(bounds: &[f64], means: &[f64], safe: Option<(f64, usize)>) -> usize {
+    best_of(bounds.len(), |k| match safe {
+        Some((bound, prior)) if k != prior && means[k] < means[prior] - bound => f64::NEG_INFINITY,
+        _ => bounds[k],
+    })
+}
+
+fn check_name(domain: &str) -> Result<()> {
+    if (1..=MAX_NAME).contains(&domain.len()) {
+        return Ok(());
     }
+    Err(Error::invalid(format!(
+        "the name of a domain has 1 to {MAX_NAME} bytes, got {}",
+        domain.len()
+    )))
+}
+
+fn check_reward(reward: f64) -> Result<()> {
+    if reward.is_nan() || reward.abs() > MAX_REWARD {
+        return Err(Error::invalid(format!(
+            "a reward must be a finite number of at most {MAX_REWARD} in size, best in 0..=1, got {reward}"
+        )));
+    }
+    Ok(())
 }
 
 fn too_many_domains() -> Error {
@@ -484,10 +714,10 @@ fn check_context(context: Option<&[f64]>) -> Result<()> {
             context.len()
         )));
     }
-    match context.iter().find(|x| !x.is_finite()) {
+    match context.iter().find(|x| !(x.abs() <= MAX_REWARD)) {
         None => Ok(()),
         Some(bad) => Err(Error::invalid(format!(
-            "a context must be finite, got {bad}"
+            "a context must be finite numbers of at most {MAX_REWARD} in size, got {bad}"
         ))),
     }
 }

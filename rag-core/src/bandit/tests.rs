@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ErrorKind;
+use std::collections::BTreeMap;
 
 /// One domain: the quality of a weight falls off around an optimum near the prior guess.
 struct Truth {
@@ -55,54 +56,11 @@ fn regret(options: &BanditOptions, seed: u64, long: usize) -> (f64, f64) {
     (early, total / 6.0)
 }
 
-#[test]
-#[ignore = "prints a table"]
-fn regret_table() {
-    for policy in [
-        Policy::Thompson,
-        Policy::Ucb,
-        Policy::EpsilonGreedy,
-        Policy::Fixed,
-    ] {
-        let options = BanditOptions::default().policy(policy).propensity_draws(16);
-        let runs: Vec<_> = (0..40).map(|s| regret(&options, 1000 + s, 1000)).collect();
-        let n = runs.len() as f64;
-        let a: f64 = runs.iter().map(|r| r.0).sum::<f64>() / n;
-        let b: f64 = runs.iter().map(|r| r.1).sum::<f64>() / n;
-        println!("{policy:?} {a:.2} {b:.2}");
-    }
-    for draws in [16, 128, 256] {
-        for arms in [
-            Arms::Range(0.0, 1.0),
-            Arms::Values((0..11).map(|i| i as f64 / 10.0).collect()),
-        ] {
-            let options = BanditOptions::default()
-                .propensity_draws(draws)
-                .seed(Some(1));
-            let mut b = Bandit::new(arms, &options).unwrap();
-            let (mut c, mut r) = (0.0, 0.0);
-            for _ in 0..5000 {
-                let t = std::time::Instant::now();
-                let choice = b.choose("x", None).unwrap();
-                c += t.elapsed().as_secs_f64();
-                let t = std::time::Instant::now();
-                b.reward(choice.id, 0.5).unwrap();
-                r += t.elapsed().as_secs_f64();
-            }
-            println!(
-                "{draws} draws: choose {:.2} us, reward {:.2} us",
-                c / 5000.0 * 1e6,
-                r / 5000.0 * 1e6
-            );
-        }
-    }
-}
-
 /// Against a bandit that never learns, in twelve worlds of fixed seeds.
 ///
-/// Over 1,500 domains of such worlds the mean regret was 1.24 after 100 choices and 5.1 after
-/// 1,000, with standard deviations of about 0.9 and 5 for a domain; the means of 72 domains then
-/// spread by 0.11 and 0.6, so that the bounds below lie more than 4 standard deviations away: a
+/// Over many domains of such worlds the mean regret is about 1.2 after 100 choices and 4.6 after
+/// 1,000, with standard deviations of about 0.9 and 4 for a domain; the means of 72 domains then
+/// spread by 0.11 and 0.5, so that the bounds below lie more than 4 standard deviations away: a
 /// correct bandit with other seeds fails less than once in 10,000.
 #[test]
 fn regret_is_far_below_the_static_prior() {
@@ -111,10 +69,10 @@ fn regret_is_far_below_the_static_prior() {
         let (a, b) = runs.fold((0.0, 0.0), |(a, b), r| (a + r.0, b + r.1));
         (a / 12.0, b / 12.0)
     };
-    let quick = BanditOptions::default().propensity_draws(16).log_size(0);
+    let quick = BanditOptions::default().log_size(0);
     let (early, late) = mean(&quick, 1000);
     let (fixed_early, fixed_late) = mean(&quick.clone().policy(Policy::Fixed), 1000);
-    assert!(early < 1.75 && late < 7.8, "{early} {late}");
+    assert!(early < 1.7 && late < 6.8, "{early} {late}");
     assert!(
         early < fixed_early && late < 0.5 * fixed_late,
         "{fixed_early} {fixed_late}"
@@ -127,6 +85,21 @@ fn eleven() -> Arms {
 
 fn seeded(seed: u64) -> BanditOptions {
     BanditOptions::default().seed(Some(seed))
+}
+
+/// Without what depends on the order of rewards: estimated noise, and the weights of a bank.
+fn steady(seed: u64) -> BanditOptions {
+    seeded(seed).adapt(false).noise(Some(0.1))
+}
+
+/// Chooses at random until `value` comes up, and rewards that.
+fn teach(bandit: &mut Bandit, domain: &str, context: Option<&[f64]>, value: f64, reward: f64) {
+    loop {
+        let choice = bandit.choose(domain, context).unwrap();
+        if choice.value == value {
+            return bandit.reward(choice.id, reward).unwrap();
+        }
+    }
 }
 
 fn play(bandit: &mut Bandit, domain: &str, rounds: usize) {
@@ -142,7 +115,7 @@ fn play(bandit: &mut Bandit, domain: &str, rounds: usize) {
 fn merging_is_commutative_idempotent_and_the_same_as_learning_in_one_place() {
     let mut workers: Vec<Bandit> = (0..3)
         .map(|s| {
-            Bandit::new(eleven(), &seeded(s))
+            Bandit::new(eleven(), &steady(s))
                 .unwrap()
                 .with_prior("a", 0.7)
                 .unwrap()
@@ -172,12 +145,15 @@ fn merging_is_commutative_idempotent_and_the_same_as_learning_in_one_place() {
         }
         assert_eq!(one.log(), other.log());
     }
-    let mut alone = Bandit::new(eleven(), &seeded(9))
+    let random = steady(9)
+        .policy(Policy::EpsilonGreedy)
+        .exploration(Some(1.0));
+    let mut alone = Bandit::new(eleven(), &random)
         .unwrap()
         .with_prior("a", 0.7)
         .unwrap();
     for entry in workers.iter().flat_map(Bandit::log) {
-        alone.learn(&entry.domain, 0, alone.nearest(entry.arm), entry.reward);
+        teach(&mut alone, &entry.domain, None, entry.arm, entry.reward);
     }
     for (x, y) in alone
         .estimates("a")
@@ -268,10 +244,14 @@ fn damaged_bytes_are_refused() {
         let mut bad = good.clone();
         for _ in 0..1 + rng.below(3) {
             let at = rng.below(bad.len());
-            bad[at] = b"0123456789eE-.,\"[]{}n"[rng.below(21)];
+            bad[at] = rng.below(256) as u8;
         }
         if let Ok(mut survivor) = Bandit::from_bytes(&bad) {
-            play(&mut survivor, "a", 2);
+            for _ in 0..20 {
+                let choice = survivor.choose("a", None).unwrap();
+                survivor.reward(choice.id, 0.5).unwrap();
+            }
+            assert!(Bandit::from_bytes(&survivor.to_bytes()).is_ok());
         }
     }
 }
@@ -287,11 +267,11 @@ fn propensities_are_the_frequencies() {
     for _ in 0..4000 {
         let choice = bandit.choose("a", None).unwrap();
         seen[choice.arm] += 1.0 / 4000.0;
-        said[choice.arm] = choice.propensity;
+        said[choice.arm] = bandit.propensity(choice.id).unwrap();
     }
     for (s, p) in seen.iter().zip(said) {
-        // 0.044 is the standard error with 128 draws; the smoothing adds at most 0.02.
-        assert!(*s == 0.0 || (s - p).abs() < 0.16, "{seen:?} {said:?}");
+        // 0.031 is the largest standard error with 256 draws.
+        assert!(*s == 0.0 || (s - p).abs() < 0.13, "{seen:?} {said:?}");
     }
     let greedy = seeded(3)
         .policy(Policy::EpsilonGreedy)
@@ -301,14 +281,15 @@ fn propensities_are_the_frequencies() {
     for _ in 0..5000 {
         let choice = bandit.choose("a", None).unwrap();
         *shares.entry(choice.arm).or_insert(0.0f64) += 1.0 / 5000.0;
-        assert_eq!(choice.propensity, if choice.arm == 0 { 0.9 } else { 0.1 });
+        let said = bandit.propensity(choice.id).unwrap();
+        assert_eq!(said, if choice.arm == 0 { 0.9 } else { 0.1 });
     }
     assert!((shares[&1] - 0.1).abs() < 0.02, "five standard errors");
 }
 
 #[test]
 fn rewards_come_late_in_any_order_or_never_and_old_ones_are_forgotten() {
-    let mut bandit = Bandit::new(eleven(), &seeded(5).propensity_draws(16)).unwrap();
+    let mut bandit = Bandit::new(eleven(), &seeded(5)).unwrap();
     let ids: Vec<u64> = (0..MAX_OUTSTANDING + 2)
         .map(|_| bandit.choose("a", None).unwrap().id)
         .collect();
@@ -368,7 +349,8 @@ fn arguments_are_checked() {
     }
     let mut one = new(Arms::Values(vec![7.0])).unwrap();
     let choice = one.choose("a", None).unwrap();
-    assert_eq!((choice.value, choice.propensity), (7.0, 1.0));
+    assert_eq!(choice.value, 7.0);
+    assert!(one.propensity(choice.id).unwrap() > 0.99);
     assert!(one.set_prior("a", 8.0).is_err() && one.choose("", None).is_err());
     assert!(one.choose("a", Some(&[f64::NAN])).is_err());
     assert_eq!(one.best("b").unwrap_err().kind(), ErrorKind::NotFound);

@@ -5,7 +5,8 @@
 //! them and wait only for the short moment in which a change is applied.
 //!
 //! Read `state` for what is held, with `rows` and `ids`, `write` for changes, `image` for how opening
-//! is quick, `search` and `rank` for questions, `teach` for dials, `relevance` for what a score is
+//! is quick, `search` and `rank` for questions, `tune` and `sweep` for weights that
+//! are learnt from what the hits were worth, `teach` for dials, `relevance` for what a score is
 //! worth.
 
 mod codec;
@@ -30,8 +31,13 @@ mod report;
 mod rows;
 mod search;
 mod state;
+mod sweep;
 mod tail;
 mod teach;
+mod told;
+mod tune;
+#[cfg(test)]
+mod tune_tests;
 mod waiting;
 mod write;
 
@@ -43,6 +49,8 @@ pub use query::{DEFAULT_BM25_WEIGHT, Fusion, Mode, Query, SearchOptions, SteerMo
 pub use reembed::ReembedOptions;
 pub use report::{Report, Stats};
 pub use teach::{CollectionSteering, Examples, learn_attribute_model, learn_steering_vector};
+pub use told::{detect_domains, learn_domains, measure_groundedness};
+pub use tune::{DomainOf, GENERAL, Setting, Tuned, Tuner};
 
 use crate::clock::{Clock, SystemClock};
 use crate::disk::{Disk, System};

@@ -315,7 +315,7 @@ impl Search<'_> {
             .collect()
     }
 
-    fn found(&self, row: u32, lexical: f32, dense: f32) -> Option<Found> {
+    pub(super) fn found(&self, row: u32, lexical: f32, dense: f32) -> Option<Found> {
         let score = self.blend.score(lexical, dense, self.lift(row))?;
         Some(Found {
             row,
@@ -330,7 +330,7 @@ impl Search<'_> {
         self.lifts.map_or(0.0, |lifts| lifts.of(row))
     }
 
-    fn most(&self) -> f32 {
+    pub(super) fn most(&self) -> f32 {
         self.lifts.map_or(0.0, Lifts::most)
     }
 

@@ -2,7 +2,7 @@
 
 use super::hits::{Explanation, Hit};
 use super::likely::Lifts;
-use super::query::{DEFAULT_BM25_WEIGHT, Fusion, Mode, Query, SearchOptions, SteerMode};
+use super::query::{DEFAULT_BM25_WEIGHT, Fusion, Mode, Query, SteerMode};
 use super::rank::{Blend, Found, Search};
 use super::relevance::Scale;
 use super::state::State;
@@ -42,26 +42,26 @@ impl Collection {
 
     /// Answers many queries, embedding their texts together and searching on all threads.
     pub fn search_many(&self, queries: &[Query]) -> Result<Vec<Vec<Hit>>> {
-        let one = queries.len() == 1;
-        let name = |i: usize, e: Error| {
-            if one {
-                e
-            } else {
-                e.context(format_args!("query {i}"))
-            }
-        };
-        let mut plans = Vec::with_capacity(queries.len());
-        for (i, query) in queries.iter().enumerate() {
-            plans.push(Plan::new(query).map_err(|e| name(i, e))?);
-        }
+        let mut plans = plans(queries)?;
         let embedder = self.embed(&mut plans)?;
+        self.answer(queries, plans, embedder.as_ref())
+    }
+
+    /// Runs the plans of these queries, whose vectors `embedder` has made.
+    pub(super) fn answer(
+        &self,
+        queries: &[Query],
+        mut plans: Vec<Plan<'_>>,
+        embedder: Option<&Embedder>,
+    ) -> Result<Vec<Vec<Hit>>> {
+        let one = queries.len() == 1;
         let state = self.read()?;
-        check_identity(&state, embedder.as_ref(), None)?;
+        check_identity(&state, embedder, None)?;
         let threads = threads::available();
         let found = state.soundly(|| {
             // Before the queries are dealt out: a column is made by all threads.
             for (i, plan) in plans.iter_mut().enumerate() {
-                plan.lift(&state).map_err(|e| name(i, e))?;
+                plan.lift(&state).map_err(|e| named(one, i, e))?;
             }
             let filters = Filters::of(&state, queries);
             let found = threads::map(threads, plans.len(), &|i| {
@@ -70,7 +70,8 @@ impl Collection {
                     .as_ref()
                     .map(|filter| filters.rows(filter));
                 let inner = if one { threads } else { 1 };
-                plans[i].run(&state, among, inner).map_err(|e| name(i, e))
+                let run = plans[i].run(&state, among, inner);
+                run.map_err(|e| named(one, i, e))
             });
             found.into_iter().collect()
         });
@@ -78,7 +79,7 @@ impl Collection {
     }
 
     /// Gives every plan that needs one its vector, and answers who has made them.
-    fn embed(&self, plans: &mut [Plan<'_>]) -> Result<Option<Embedder>> {
+    pub(super) fn embed(&self, plans: &mut [Plan<'_>]) -> Result<Option<Embedder>> {
         let has_vectors = self.read()?.dense.is_some();
         let mut missing: Vec<&mut Plan<'_>> = plans
             .iter_mut()
@@ -102,12 +103,29 @@ impl Collection {
     }
 }
 
+/// The error of one of many queries says which.
+pub(super) fn named(one: bool, i: usize, e: Error) -> Error {
+    match one {
+        true => e,
+        false => e.context(format_args!("query {i}")),
+    }
+}
+
+/// The plans of queries, checked in their order.
+pub(super) fn plans(queries: &[Query]) -> Result<Vec<Plan<'_>>> {
+    let one = queries.len() == 1;
+    let plans = queries.iter().enumerate();
+    plans
+        .map(|(i, query)| Plan::new(query).map_err(|e| named(one, i, e)))
+        .collect()
+}
+
 /// A query whose options were checked.
-struct Plan<'a> {
-    query: &'a Query,
-    mode: Mode,
+pub(super) struct Plan<'a> {
+    pub(super) query: &'a Query,
+    pub(super) mode: Mode,
     /// Of unit length.
-    vector: Option<Vec<f32>>,
+    pub(super) vector: Option<Vec<f32>>,
     /// What dials add, where they rerank.
     lifts: Option<Lifts>,
 }
@@ -136,7 +154,7 @@ impl<'a> Filters<'a> {
 type Shares = HashMap<u32, (f32, f32)>;
 
 impl<'a> Plan<'a> {
-    fn new(query: &'a Query) -> Result<Self> {
+    pub(super) fn new(query: &'a Query) -> Result<Self> {
         query.options.check()?;
         let mode = query.effective_mode()?;
         let mut vector = query.vector.clone();
@@ -162,7 +180,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Sees what dials add, where they rerank and there is a cosine to add it to.
-    fn lift(&mut self, state: &State) -> Result<()> {
+    pub(super) fn lift(&mut self, state: &State) -> Result<()> {
         if self.reranks() && self.vector.is_some() {
             let lifts = state.steering.lifts(&self.dials())?;
             self.lifts = Lifts::new(state, &lifts);
@@ -179,6 +197,19 @@ impl<'a> Plan<'a> {
 
     fn run(&self, state: &State, among: Option<&Bits>, threads: usize) -> Result<Vec<Hit>> {
         let curve = self.curve(state)?;
+        self.searching(state, among, threads, |search, asked, steered| {
+            self.hits(search, asked, steered, curve)
+        })
+    }
+
+    /// Makes both sides of the collection ready to be asked, and lends them to `body`.
+    pub(super) fn searching<R>(
+        &self,
+        state: &State,
+        among: Option<&Bits>,
+        threads: usize,
+        body: impl FnOnce(Search<'_>, Option<&mut Asked<'_>>, Option<&Steered>) -> R,
+    ) -> Result<R> {
         let steered = match &self.vector {
             Some(vector) => Some(self.steer(state, vector)?),
             None => None,
@@ -205,7 +236,7 @@ impl<'a> Plan<'a> {
                 effort: options.effort,
                 threads,
             };
-            self.hits(search, asked, steered.as_ref(), curve)
+            body(search, asked, steered.as_ref())
         };
         Ok(match text {
             Some(text) => state.lexical.asked(text, |asked| search(Some(asked))),
@@ -235,7 +266,12 @@ impl<'a> Plan<'a> {
             (Mode::Dense, _) => normalize_cosine(score - most),
             (Mode::Hybrid, _) => score - search.blend.lifted(most),
         };
-        let chosen = diversify(state, &ranked, &share_of_most, options);
+        let chosen = diversify(
+            state,
+            &ranked,
+            &share_of_most,
+            (options.k, options.diversity),
+        );
         state.touch(&chosen);
         let hits = chosen.iter().filter_map(|found| {
             // What is damaged is noted, and told instead of the hits.
@@ -368,7 +404,7 @@ fn relevance(curve: &Calibration, score: f32) -> Option<f32> {
     Some(probability as f32)
 }
 
-fn pool_size(k: usize, diversity: f32) -> usize {
+pub(super) fn pool_size(k: usize, diversity: f32) -> usize {
     match diversity > 0.0 {
         true => (k * DIVERSITY_POOL.0).max(DIVERSITY_POOL.1),
         false => k,
@@ -426,14 +462,14 @@ fn fuse_ranks(
 
 /// The first `k` of a ranking, or those that maximal marginal relevance chooses. Relevance and
 /// likeness are both in [0, 1]: what a score could be at most, and the cosine moved there.
-fn diversify(
+pub(super) fn diversify(
     state: &State,
     ranked: &[Found],
     relevance: &dyn Fn(f32) -> f32,
-    options: &SearchOptions,
+    (k, diversity): (usize, f32),
 ) -> Vec<Found> {
-    if options.diversity <= 0.0 {
-        return ranked.to_vec();
+    if diversity <= 0.0 {
+        return ranked[..k.min(ranked.len())].to_vec();
     }
     let relevance: Vec<f32> = ranked.iter().map(|found| relevance(found.score)).collect();
     let dot = kernel::active().dot;
@@ -444,6 +480,6 @@ fn diversify(
             _ => 0.0,
         }
     };
-    let chosen = diversity::mmr_with(&relevance, &likeness, options.k, options.diversity);
+    let chosen = diversity::mmr_with(&relevance, &likeness, k, diversity);
     chosen.into_iter().map(|i| ranked[i]).collect()
 }

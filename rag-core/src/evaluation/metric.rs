@@ -231,3 +231,36 @@ impl Seen {
         }
     }
 }
+
+/// The nDCG of single rankings of one question, for those who rank it in many ways.
+pub(crate) struct Judge {
+    judgement: Judgement,
+    metric: Metric,
+}
+
+impl Judge {
+    /// From the grades of all that was judged. `InvalidArgument` if none of them is above 0.
+    pub(crate) fn new(grades: impl Iterator<Item = f64>, k: usize) -> Result<Self> {
+        let judgement = Judgement::new(grades, &EvaluateOptions::default());
+        let measure = Measure::Ndcg;
+        match judgement.relevant {
+            0 => Err(Error::invalid(
+                "no judged document is relevant, so no ranking is better than another; give a grade \
+                 above 0",
+            )),
+            _ => Ok(Self {
+                judgement,
+                metric: Metric {
+                    measure,
+                    k: Some(k),
+                },
+            }),
+        }
+    }
+
+    /// From the grade at each rank, where there is one.
+    pub(crate) fn ndcg(&self, grades: &[Option<f64>]) -> f64 {
+        self.metric
+            .value(&Seen::new(grades, &self.judgement), &self.judgement)
+    }
+}

@@ -4,21 +4,37 @@
 //! meets the other, and [`compare_runs`] whether two runs differ by more than the luck of the
 //! queries. Definitions are those of trec_eval and BEIR (in `metric`); what is said of all queries
 //! is an estimate from some, so that every mean carries an interval (`interval`). Files are read in
-//! `read`.
+//! `read`. What is said of an answer without any judgement, and without a model, stands apart: how
+//! far its passages bear it out ([`groundedness`]), how easily it reads ([`readability`]), how
+//! varied a list is ([`alpha_ndcg`], [`intra_list_distance`]).
 
 mod compare;
+mod grounded;
 mod interval;
 mod judged;
 mod metric;
 mod read;
+mod readability;
 mod student;
+mod syllables;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod text_tests;
+mod variety;
 
 pub use compare::{CompareOptions, Comparison, Test, compare_runs};
+pub use grounded::{
+    DIFFERING, Groundedness, MAX_COMPARED, SUPPORTED, SentenceSupport, SupportVectors,
+    answer_sentences, groundedness,
+};
 pub use interval::{Estimate, Interval};
 pub use judged::{MAX_GRADE, Qrels, Run};
+pub(crate) use metric::Judge;
 pub use metric::{Gain, MAX_METRICS, Metric};
+pub use readability::{Readability, readability};
+pub use syllables::syllables;
+pub use variety::{AlphaNdcgOptions, MAX_SUBTOPIC_DOCUMENTS, alpha_ndcg, intra_list_distance};
 
 use crate::error::{Error, ErrorKind, Result};
 use interval::Spread;

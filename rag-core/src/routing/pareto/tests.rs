@@ -80,6 +80,16 @@ proptest! {
     }
 
     #[test]
+    fn three_columns_with_many_fronts(
+        rows in prop::collection::vec(prop::collection::vec(
+            prop_oneof![(0..9i32).prop_map(f64::from), Just(f64::INFINITY), Just(f64::NEG_INFINITY), 0.0..9.0f64],
+            3), 0..300)
+    ) {
+        let points = rows.concat();
+        prop_assert_eq!(nondominated_sort(&points, 3, &[]).unwrap(), slow_ranks(&points, 3));
+    }
+
+    #[test]
     fn maximising_is_minimising_the_negative((d, points) in lumpy(40), mask in any::<u8>()) {
         let maximize: Vec<bool> = (0..d).map(|j| mask >> j & 1 == 1).collect();
         let turned: Vec<f64> = points.iter().enumerate()
@@ -105,6 +115,25 @@ proptest! {
     }
 
     #[test]
+    fn what_a_point_has_alone_is_what_is_lost_without_it(
+        (d, points) in (1usize..=6).prop_flat_map(|d| {
+            let number = prop_oneof![(0..5i32).prop_map(f64::from), -1.0..5.0f64];
+            prop::collection::vec(prop::collection::vec(number, d), 0..9)
+                .prop_map(move |rows| (d, rows.concat()))
+        })
+    ) {
+        let reference = vec![4.0; d];
+        let all = hypervolume(&points, d, &reference, &[]).unwrap();
+        let alone = hypervolume_contributions(&points, d, &reference, &[]).unwrap();
+        for (i, alone) in alone.iter().enumerate() {
+            let mut rest = points.clone();
+            rest.drain(i * d..(i + 1) * d);
+            let lost = all - hypervolume(&rest, d, &reference, &[]).unwrap();
+            prop_assert!((alone - lost).abs() <= 1e-9 * (1.0 + all), "{i}: {alone} {lost}");
+        }
+    }
+
+    #[test]
     fn a_dominated_point_or_a_copy_changes_no_volume(
         rows in prop::collection::vec(prop::collection::vec(0.0..1.0f64, 4), 1..20), extra in 0.0..0.5f64
     ) {
@@ -123,7 +152,7 @@ proptest! {
 #[test]
 fn large_sets_agree_with_a_plain_scan() {
     let mut rng = Rng::new(5);
-    for d in 2..=6 {
+    for d in 2..=7 {
         for coarse in [0.0, 12.0] {
             let n = 9000;
             let points: Vec<f64> = (0..n * d)
@@ -210,77 +239,71 @@ fn crowding_with_ties_constants_and_infinities() {
     assert_eq!(wide[1], 1.0);
 }
 
-/// Processor time of this thread, so that a busy machine does not count.
-fn cpu_ms() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let first = text.split(' ').next().and_then(|ns| ns.parse::<f64>().ok());
-    first.unwrap_or(f64::NAN) / 1e6
+#[test]
+fn infinite_contributions() {
+    let inf = f64::INFINITY;
+    let alone = |points: &[f64]| hypervolume_contributions(points, 2, &[1.0, 1.0], &[]).unwrap();
+    assert_eq!(alone(&[-inf, 0.0, 0.0, -1.0]), [inf, 1.0]);
+    // Two that reach as far in one column: only the better one in the other reaches alone.
+    assert_eq!(alone(&[-inf, 0.0, -inf, 0.5]), [inf, 0.0]);
+    assert_eq!(alone(&[-inf, 0.0, -inf, 0.0]), [0.0, 0.0]);
+    assert_eq!(alone(&[2.0, 0.0]), [0.0]);
 }
 
+/// All are on the front, on which the screen and the tiles have nothing to throw out.
 #[test]
-#[ignore = "prints timings; run in release"]
-fn timings() {
-    let mut rng = Rng::new(1);
-    let time = |name: &str, body: &mut dyn FnMut() -> f64| {
-        let start = cpu_ms();
-        let result = body();
-        println!("{name}: {:.1} ms ({result:.4})", cpu_ms() - start);
-    };
-    let mut sphere = |n: usize, d: usize| -> Vec<f64> {
+fn a_large_front_is_found_whole() {
+    let mut rng = Rng::new(11);
+    for (n, d) in [(20_000, 2), (20_000, 3), (5000, 4), (5000, 6)] {
         let mut points = Vec::with_capacity(n * d);
         for _ in 0..n {
             let row: Vec<f64> = (0..d).map(|_| rng.normal().abs()).collect();
             let norm = row.iter().map(|x| x * x).sum::<f64>().sqrt();
-            points.extend(row.iter().map(|x| 1.0 - x / norm));
+            points.extend(row.iter().map(|x| -x / norm));
         }
-        points
-    };
-    let fronts: Vec<(usize, usize, Vec<f64>)> = [(1_000_000, 2), (1_000_000, 3), (10_000, 5)]
-        .map(|(n, d)| (n, d, sphere(n, d)))
-        .into();
-    let volumes: Vec<(usize, usize, Vec<f64>)> = [
-        (10_000, 3),
-        (100_000, 3),
-        (1_000_000, 3),
-        (1000, 4),
-        (1000, 5),
-    ]
-    .map(|(n, d)| (n, d, sphere(n, d)))
-    .into();
-    let mut uniform =
-        |n: usize, d: usize| -> Vec<f64> { (0..n * d).map(|_| rng.uniform()).collect() };
-    for d in [2, 3, 5] {
-        let points = uniform(1_000_000, d);
-        time(&format!("front random 1e6 d={d}"), &mut || {
-            pareto_front(&points, d, &[]).unwrap().len() as f64
-        });
-    }
-    for (n, d, points) in &fronts {
-        time(&format!("front all {n} d={d}"), &mut || {
-            pareto_front(points, *d, &[]).unwrap().len() as f64
-        });
-    }
-    for (n, d) in [
-        (100_000, 2),
-        (1_000_000, 2),
-        (10_000, 3),
-        (100_000, 3),
-        (1_000_000, 3),
-        (10_000, 5),
-        (100_000, 5),
-    ] {
-        let points = uniform(n, d);
-        time(&format!("sort {n} d={d}"), &mut || {
+        assert_eq!(pareto_front(&points, d, &[]).unwrap().len(), n, "d {d}");
+        assert!(
             nondominated_sort(&points, d, &[])
                 .unwrap()
-                .into_iter()
-                .max()
-                .unwrap() as f64
-        });
+                .iter()
+                .all(|r| *r == 0)
+        );
     }
-    for (n, d, points) in &volumes {
-        time(&format!("volume {n} d={d}"), &mut || {
-            hypervolume(points, *d, &vec![1.0; *d], &[]).unwrap()
-        });
+}
+
+/// NaN anywhere is found, also where the sample of the screen does not look.
+#[test]
+fn nan_is_found_in_large_sets() {
+    for (n, d) in [(10_000, 2), (10_000, 3), (5000, 5), (20_000, 1), (9000, 9)] {
+        for at in [0, 1234 * d, n * d - 1] {
+            let mut rng = Rng::new(at as u64);
+            let mut points: Vec<f64> = (0..n * d).map(|_| rng.uniform()).collect();
+            points[at] = f64::NAN;
+            let error = pareto_front(&points, d, &[]).unwrap_err();
+            let want = format!("point {} has NaN in column {}", at / d, at % d);
+            assert!(error.message().starts_with(&want), "{error}");
+        }
+    }
+}
+
+/// Infinities and constant columns leave a screen nothing to measure by.
+#[test]
+fn large_sets_with_odd_columns() {
+    let mut rng = Rng::new(4);
+    for odd in [f64::NEG_INFINITY, f64::INFINITY, 0.0, -0.0, 1e308] {
+        let n = 6000;
+        let points: Vec<f64> = (0..n)
+            .flat_map(|i| {
+                let z = if i % 7 == 0 { odd } else { rng.uniform() };
+                [rng.uniform(), z, rng.uniform(), 5.0]
+            })
+            .collect();
+        let front = pareto_front(&points, 4, &[true, false, false, true]).unwrap();
+        let ranks = nondominated_sort(&points, 4, &[true, false, false, true]).unwrap();
+        assert_eq!(
+            front,
+            (0..n).filter(|i| ranks[*i] == 0).collect::<Vec<_>>(),
+            "{odd}"
+        );
     }
 }

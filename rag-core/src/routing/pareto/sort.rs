@@ -2,17 +2,19 @@
 //!
 //! Points are taken in lexicographic order. Two columns: a binary search over the fronts' lowest
 //! second values. Three: a binary search over fronts, each a staircase in the last two columns.
-//! More: the divide and conquer of Jensen (2003) as corrected by Fortin, Grenier and Parizeau
-//! (2013), `O(n log^(d-1) n)`.
+//! More: points meet in tiles (`tiles`), which takes `n^2 / 1024` steps; large sets are split first
+//! by the divide and conquer of Jensen (2003) as corrected by Fortin, Grenier and Parizeau (2013),
+//! `O(n log^(d-1) n)`.
 
 use super::front::unique;
-use super::points::{Points, covers, ordered};
+use super::points::Points;
+use super::stairs::Stairs;
+use super::tiles::Columns;
 use crate::error::Result;
-use std::collections::BTreeMap;
 
-/// Below so many pairs, comparing all is faster than splitting.
-const BRUTE_PAIRS: usize = 512;
-const BRUTE: usize = 24;
+/// Up to so many points, and so many pairs, comparing all by tiles is faster than splitting.
+const TILED: usize = 1 << 14;
+const TILED_PAIRS: usize = 1 << 27;
 
 /// For each point the front it is on: 0 for the Pareto front, 1 for the front of the rest, ...
 ///
@@ -26,7 +28,7 @@ const BRUTE: usize = 24;
 /// ```
 pub fn nondominated_sort(points: &[f64], d: usize, maximize: &[bool]) -> Result<Vec<usize>> {
     let points = Points::new(points, d, maximize)?;
-    let order = points.lexicographic(0..points.len());
+    let order = points.lexicographic();
     let (firsts, groups) = unique(&points, &order);
     let ranks = match d {
         1 => (0..firsts.len() as u32).collect(),
@@ -57,37 +59,45 @@ fn two(points: &Points, firsts: &[u32]) -> Vec<u32> {
     firsts.iter().map(place).collect()
 }
 
-/// A front of three columns seen along the first: second value -> lowest third value up to it.
-#[derive(Default)]
-struct Stairs(BTreeMap<u64, u64>);
-
-impl Stairs {
-    fn covers(&self, y: u64, z: u64) -> bool {
-        self.0
-            .range(..=y)
-            .next_back()
-            .is_some_and(|(_, low)| *low <= z)
-    }
-
-    fn insert(&mut self, y: u64, z: u64) {
-        while let Some((above, _)) = self.0.range(y..).next().filter(|(_, low)| **low >= z) {
-            let above = *above;
-            self.0.remove(&above);
-        }
-        self.0.insert(y, z);
-    }
-}
+/// Steps of the second column, and fronts, of which the lowest third values are kept.
+const STEPS: usize = 128;
+const LISTED: usize = 2048;
 
 fn three(points: &Points, firsts: &[u32]) -> Vec<u32> {
+    let (places, distinct) = points.ranks(1);
     let mut fronts: Vec<Stairs> = Vec::new();
+    // For each step, by front: the lowest third value up to that step. It rises from front to
+    // front, because what is on one has on each front before somebody who is nowhere greater. So
+    // two looks into these lists leave few fronts, mostly none, whose stairs have to be asked.
+    let mut lowest: Vec<Vec<f64>> = vec![Vec::new(); STEPS];
     let place = |i: &u32| {
         let row = points.row(*i as usize);
-        let (y, z) = (ordered(row[1]), ordered(row[2]));
-        let rank = fronts.partition_point(|front| front.covers(y, z));
+        let (y, z) = (row[1], row[2]);
+        let step = places[*i as usize] as usize * STEPS / distinct;
+        let covering = |step: usize| lowest[step].partition_point(|low| *low <= z);
+        let least = if step > 0 { covering(step - 1) } else { 0 };
+        let most = match covering(step) {
+            all if all == lowest[step].len() => fronts.len(),
+            some => some,
+        };
+        let rank = least + fronts[least..most].partition_point(|front| front.covers(y, z));
         if rank == fronts.len() {
             fronts.push(Stairs::default());
+            if rank < LISTED {
+                // Nothing is up to NaN.
+                lowest.iter_mut().for_each(|lows| lows.push(f64::NAN));
+            }
         }
-        fronts[rank].insert(y, z);
+        if rank < LISTED {
+            for lows in &mut lowest[step..] {
+                if lows[rank] <= z {
+                    break;
+                }
+                lows[rank] = z;
+            }
+        }
+        let front = &mut fronts[rank];
+        front.insert(front.locate(y), y, z, |_, _| ());
         rank as u32
     };
     firsts.iter().map(place).collect()
@@ -95,51 +105,49 @@ fn three(points: &Points, firsts: &[u32]) -> Vec<u32> {
 
 /// Ranks of distinct points in lexicographic order; members are numbered by that order.
 struct Ranking<'a> {
-    rows: Vec<&'a [f64]>,
+    points: &'a Points,
+    firsts: &'a [u32],
     ranks: Vec<u32>,
 }
 
 impl<'a> Ranking<'a> {
-    fn new(points: &'a Points, firsts: &[u32]) -> Self {
+    fn new(points: &'a Points, firsts: &'a [u32]) -> Self {
         Self {
-            rows: firsts.iter().map(|i| points.row(*i as usize)).collect(),
+            points,
+            firsts,
             ranks: vec![0; firsts.len()],
         }
     }
 
     fn run(mut self) -> Vec<u32> {
-        let all: Vec<u32> = (0..self.rows.len() as u32).collect();
-        if let Some(row) = self.rows.first() {
-            let d = row.len();
-            self.among(&all, d);
-        }
+        let all: Vec<u32> = (0..self.firsts.len() as u32).collect();
+        self.among(&all, self.points.d);
         self.ranks
     }
 
-    fn raise(&mut self, by: u32, of: u32) {
-        let rank = self.ranks[by as usize] + 1;
-        let old = &mut self.ranks[of as usize];
-        *old = (*old).max(rank);
+    fn at(&self, i: u32, column: usize) -> f64 {
+        self.points.row(self.firsts[i as usize] as usize)[column]
     }
 
-    fn covers(&self, a: u32, b: u32, k: usize) -> bool {
-        covers(&self.rows[a as usize][..k], &self.rows[b as usize][..k])
+    fn keep(&mut self, set: &[u32], ranks: &[u32]) {
+        for (i, rank) in set.iter().zip(ranks) {
+            self.ranks[*i as usize] = *rank;
+        }
     }
 
     /// Settles the ranks in `set` (ascending) when only the first `k` columns differ.
     fn among(&mut self, set: &[u32], k: usize) {
-        if set.len() <= BRUTE {
-            for (at, b) in set.iter().enumerate() {
-                for a in &set[..at] {
-                    if self.covers(*a, *b, k) {
-                        self.raise(*a, *b);
-                    }
-                }
-            }
-            return;
-        }
         if k == 2 {
             self.sweep(set, set);
+            return;
+        }
+        if set.len() <= TILED {
+            // The order of the set is that of the first column.
+            let rows = set.iter().map(|i| self.firsts[*i as usize]);
+            let columns = Columns::new(self.points, rows, 1..k);
+            let mut ranks: Vec<u32> = set.iter().map(|i| self.ranks[*i as usize]).collect();
+            columns.settle(&mut ranks);
+            self.keep(set, &ranks);
             return;
         }
         let m = self.median(set, &[], k - 1);
@@ -162,18 +170,17 @@ impl<'a> Ranking<'a> {
         if a.is_empty() || b.is_empty() {
             return;
         }
-        if a.len() * b.len() <= BRUTE_PAIRS {
-            for j in b {
-                for i in a.iter().take_while(|i| *i < j) {
-                    if self.covers(*i, *j, k) {
-                        self.raise(*i, *j);
-                    }
-                }
-            }
-            return;
-        }
         if k == 2 {
             self.sweep(a, b);
+            return;
+        }
+        if a.len().saturating_mul(b.len()) <= TILED_PAIRS {
+            let both = a.iter().chain(b);
+            let rows = both.clone().map(|i| self.firsts[*i as usize]);
+            let columns = Columns::new(self.points, rows, 0..k);
+            let mut ranks: Vec<u32> = both.map(|i| self.ranks[*i as usize]).collect();
+            columns.raise_from(a.len(), &mut ranks);
+            self.keep(b, &ranks[a.len()..]);
             return;
         }
         let m = self.median(a, b, k - 1);
@@ -195,7 +202,7 @@ impl<'a> Ranking<'a> {
                 self.step(&mut stairs, a[next]);
                 next += 1;
             }
-            let y = self.rows[*j as usize][1];
+            let y = self.at(*j, 1);
             let at = stairs.partition_point(|s| s.0 <= y);
             if at > 0 {
                 let rank = stairs[at - 1].1 + 1;
@@ -206,7 +213,7 @@ impl<'a> Ranking<'a> {
     }
 
     fn step(&self, stairs: &mut Vec<(f64, u32)>, i: u32) {
-        let (y, rank) = (self.rows[i as usize][1], self.ranks[i as usize]);
+        let (y, rank) = (self.at(i, 1), self.ranks[i as usize]);
         let at = stairs.partition_point(|s| s.0 < y);
         let covered = stairs[..at].last().is_some_and(|s| s.1 >= rank)
             || stairs.get(at).is_some_and(|s| s.0 == y && s.1 >= rank);
@@ -219,7 +226,7 @@ impl<'a> Ranking<'a> {
 
     fn median(&self, a: &[u32], b: &[u32], column: usize) -> f64 {
         let both = a.iter().chain(b);
-        let mut values: Vec<f64> = both.map(|i| self.rows[*i as usize][column]).collect();
+        let mut values: Vec<f64> = both.map(|i| self.at(*i, column)).collect();
         let middle = values.len() / 2;
         *values.select_nth_unstable_by(middle, f64::total_cmp).1
     }
@@ -227,7 +234,7 @@ impl<'a> Ranking<'a> {
     fn split(&self, set: &[u32], column: usize, m: f64) -> [Vec<u32>; 3] {
         let mut parts = [Vec::new(), Vec::new(), Vec::new()];
         for i in set {
-            let x = self.rows[*i as usize][column];
+            let x = self.at(*i, column);
             parts[usize::from(x >= m) + usize::from(x > m)].push(*i);
         }
         parts
