@@ -521,6 +521,28 @@ typedef struct {
 } rag_value_estimate;
 
 /**
+ * What a policy would have earned beside what was earned, on average.
+ */
+typedef struct {
+  /**
+   * Entries of the log.
+   */
+  size_t count;
+  /**
+   * The mean of what was earned.
+   */
+  rag_value_estimate earned;
+  /**
+   * The mean of what the policy would have earned.
+   */
+  rag_value_estimate value;
+  /**
+   * The second less the first, entry by entry.
+   */
+  rag_value_estimate difference;
+} rag_what_if;
+
+/**
  * What became of the queries of a run and its judgements.
  */
 typedef struct {
@@ -2562,9 +2584,10 @@ rag_status rag_bandit_evaluate(const rag_bandit *bandit,
                                rag_error **err);
 
 /**
- * *Gives* what `policy` would have earned beside what was earned, as JSON: a list of objects with
- * `domain` (empty for all together, first), `count`, and `earned`, `value` and their `difference`,
- * each a list of estimate, lower and upper end. Arguments as for `rag_bandit_evaluate`.
+ * What `policy` would have earned beside what was earned: over all of the log, then for each of
+ * its domains in alphabetical order. Arguments as for `rag_bandit_evaluate`. With too little room
+ * only `count` is written; *gives* the names of the domains, the first one empty, unless `domains`
+ * is NULL.
  */
 rag_status rag_bandit_what_if(const rag_bandit *bandit,
                               rag_policy policy,
@@ -2572,7 +2595,10 @@ rag_status rag_bandit_what_if(const rag_bandit *bandit,
                               const rag_log_entry *log,
                               size_t n,
                               const char *method,
-                              rag_string **out,
+                              rag_what_if *out,
+                              size_t capacity,
+                              size_t *count,
+                              rag_strings **domains,
                               rag_error **err);
 
 /**

@@ -5,8 +5,11 @@ static const struct {
   const char *operation;
   runner run;
 } runners[] = {
+    {"bandit_arms", run_bandit_arms},
     {"bandit_estimates", run_bandit_estimates},
     {"bandit_evaluate", run_bandit_evaluate},
+    {"bandit_reward_all", run_bandit_reward_all},
+    {"bandit_what_if", run_bandit_what_if},
     {"calibrate", run_calibrate},
     {"chunking", run_chunking},
     {"collection_calibrate", run_collection_calibrate},
