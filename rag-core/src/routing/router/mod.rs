@@ -33,6 +33,7 @@ use crate::Rng;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::matrix::Rows;
+use crate::retrieval::dense::MAX_DIM;
 use examples::{Cell, Columns, Examples, Join};
 use health::{Backoff, Health, MAX_LATENCY};
 use learnt::Learnt;
@@ -534,6 +535,9 @@ impl Router {
     fn check_dim(&self, dim: usize) -> Result<()> {
         match self.dim {
             _ if dim == 0 => Err(Error::invalid("a query vector is empty")),
+            _ if dim > MAX_DIM => Err(Error::invalid(format!(
+                "a query vector has at most {MAX_DIM} numbers, got {dim}"
+            ))),
             Some(want) if want != dim => Err(Error::dimension("this router", want, dim)),
             _ => Ok(()),
         }

@@ -10,7 +10,7 @@ use crate::kernel::active;
 /// The most neighbours that are asked for.
 pub(super) const MOST: usize = 128;
 /// So many directions are compared at least, if there are as many.
-const SEEN: usize = 6 * MOST;
+const SEEN: usize = 4 * MOST;
 /// Times that the centres are moved to the middle of their cells.
 const ROUNDS: usize = 4;
 

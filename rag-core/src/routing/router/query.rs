@@ -30,7 +30,12 @@ impl Query {
         if largest == 0.0 {
             return Self::default();
         }
-        let code = |x: &f32| (f64::from(*x) / f64::from(largest) * 127.0).round() as i8;
+        let scale = 127.0 / f64::from(largest);
+        // Half away from zero, without the call that rounding is where the processor has none.
+        let code = |x: &f32| {
+            let y = f64::from(*x) * scale;
+            (y + 0.5f64.copysign(y)) as i8
+        };
         Self {
             codes: vector.iter().map(code).collect(),
         }

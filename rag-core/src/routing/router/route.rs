@@ -49,6 +49,8 @@ struct Field<'a> {
     objectives: Vec<&'a str>,
     minimize: Vec<bool>,
     names: Vec<&'a str>,
+    /// The place of each among all routes.
+    places: Vec<usize>,
     /// A row for each route.
     beliefs: Vec<Vec<Belief>>,
 }
@@ -178,23 +180,29 @@ impl Router {
         // From here on everything is told, nothing decided.
         let chosen = inside[best];
         let name = field.names[chosen].to_owned();
+        let mut within = vec![None; field.names.len()];
+        inside
+            .iter()
+            .enumerate()
+            .for_each(|(place, i)| within[*i] = Some(place));
+        let mut loss = vec![None; inside.len()];
+        on.front
+            .iter()
+            .zip(&on.losses)
+            .for_each(|(f, l)| loss[*f] = Some(*l));
         for (i, belief) in field.beliefs.iter().enumerate() {
-            let told = considered
-                .iter_mut()
-                .find(|c| c.name == field.names[i])
-                .expect("the field has considered routes");
+            let told = &mut considered[field.places[i]];
             told.expected = belief.iter().map(|b| b.mean).collect();
             told.sd = belief.iter().map(|b| b.sd).collect();
-            let Some(place) = inside.iter().position(|at| *at == i) else {
+            let Some(place) = within[i] else {
                 told.standing = Standing::OverBudget;
                 continue;
             };
             if explore {
                 told.drawn = drawn[place * d..(place + 1) * d].to_vec();
             }
-            let on_it = on.front.iter().position(|f| *f == place);
-            told.loss = on_it.map(|f| on.losses[f]);
-            told.standing = match (i == chosen, on_it.is_some(), settings.policy) {
+            told.loss = loss[place];
+            told.standing = match (i == chosen, told.loss.is_some(), settings.policy) {
                 (true, _, _) => Standing::Chosen,
                 (_, true, RoutePolicy::Learned) => Standing::OnFront,
                 (_, false, RoutePolicy::Learned) => Standing::Dominated,
@@ -322,13 +330,11 @@ impl Router {
         seen: &Seen,
         considered: &[Considered],
     ) -> Result<Field<'a>> {
-        let open: Vec<(&str, &super::Route)> = self
-            .routes
-            .iter()
-            .zip(considered)
-            .filter(|(_, c)| c.standing == Standing::Chosen)
-            .map(|((name, route), _)| (name.as_str(), route))
-            .collect();
+        let asked = self.routes.iter().zip(considered).enumerate();
+        let asked = asked.filter(|(_, (_, c))| c.standing == Standing::Chosen);
+        let (places, open): (Vec<usize>, Vec<(&str, &super::Route)>) = asked
+            .map(|(place, ((name, route), _))| (place, (name.as_str(), route)))
+            .unzip();
         let mut objectives = Vec::with_capacity(self.objectives.len());
         let mut beliefs: Vec<Vec<Belief>> =
             vec![Vec::with_capacity(self.objectives.len()); open.len()];
@@ -359,6 +365,7 @@ impl Router {
             minimize: objectives.iter().map(|o| *o == COST).collect(),
             objectives,
             names: open.into_iter().map(|(name, _)| name).collect(),
+            places,
             beliefs,
         })
     }

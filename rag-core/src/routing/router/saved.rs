@@ -221,7 +221,7 @@ fn restore(saved: Saved) -> Result<Router> {
     router.next = saved.next;
     router.dim = saved.dim;
     ensure(saved.next < 1 << 63, "the counter is too large")?;
-    ensure(saved.dim != Some(0), "a dimension of 0")?;
+    saved.dim.map_or(Ok(()), |dim| router.check_dim(dim))?;
     for (name, route) in saved.routes {
         router.check_room(&name)?;
         for (objective, prior) in &route.priors {
