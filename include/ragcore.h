@@ -189,11 +189,21 @@ typedef struct rag_hits rag_hits;
 typedef struct rag_lexical_index rag_lexical_index;
 
 /**
+ * What an optimisation found. Never changes; usable from many threads.
+ */
+typedef struct rag_optimum rag_optimum;
+
+/**
  * Options for a call, by name (`RAG_OPT_...`). A call checks names, types and ranges: an option
  * that it does not have, or a value outside the range, is `RAG_STATUS_INVALID_ARGUMENT`. NULL
  * instead of a bag means all defaults. One bag may serve many calls, from many threads.
  */
 typedef struct rag_options rag_options;
+
+/**
+ * The points so far that no other dominates, each with a number of the caller's.
+ */
+typedef struct rag_pareto_archive rag_pareto_archive;
 
 /**
  * What is relevant to each query. Never changes; usable from many threads.
@@ -486,6 +496,44 @@ typedef struct {
    */
   double high;
 } rag_value_estimate;
+
+/**
+ * Something that can be turned.
+ */
+typedef struct {
+  /**
+   * Its name, NUL-terminated.
+   */
+  const char *name;
+  /**
+   * `"real"` (any number between two), `"whole"` (any whole number between two) or `"choice"`
+   * (one of several things without an order).
+   */
+  const char *kind;
+  /**
+   * The least that it can be; of no account for a choice.
+   */
+  double low;
+  /**
+   * The greatest.
+   */
+  double high;
+  /**
+   * The names of the choices; of no account for others.
+   */
+  const char *const *choices;
+  /**
+   * How many there are.
+   */
+  size_t choice_count;
+} rag_knob;
+
+/**
+ * Evaluates `n` settings: `settings` are rows of a number for each knob (an index for a choice),
+ * `outcomes` has room for rows of a number for each objective and is to be filled. `false` ends
+ * the search. Called on the calling thread; must not leave by `longjmp` or an exception.
+ */
+typedef bool (*rag_evaluate)(const double *settings, size_t n, double *outcomes, void *user);
 
 /**
  * What became of the queries of a run and its judgements.
@@ -2524,6 +2572,119 @@ rag_status rag_chebyshev(const double *points,
                          const rag_options *options,
                          double *scores,
                          rag_error **err);
+
+/**
+ * *Gives* an empty archive for points of `d` numbers.
+ *
+ * `maximize` is as for `rag_pareto_front`. `reference` lends `d` numbers to measure volume from,
+ * or none. Options: `capacity`, `keep` (`"crowding"`, `"volume"`).
+ */
+rag_status rag_pareto_archive_new(size_t d,
+                                  const bool *maximize,
+                                  size_t maximize_count,
+                                  const double *reference,
+                                  size_t reference_count,
+                                  const rag_options *options,
+                                  rag_pareto_archive **out,
+                                  rag_error **err);
+
+/**
+ * Frees an archive. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_pareto_archive_free(rag_pareto_archive *archive);
+
+/**
+ * Offers a point of `d` numbers and tells whether it is `kept`, which may be NULL.
+ */
+rag_status rag_pareto_archive_insert(rag_pareto_archive *archive,
+                                     const double *point,
+                                     size_t d,
+                                     uint64_t id,
+                                     bool *kept,
+                                     rag_error **err);
+
+/**
+ * Offers what `other` holds, which must be of the same objectives and stays as it is.
+ */
+rag_status rag_pareto_archive_merge(rag_pareto_archive *archive,
+                                    const rag_pareto_archive *other,
+                                    rag_error **err);
+
+/**
+ * Writes the numbers of the points, those that came first first. With too little room only
+ * `count` is written.
+ */
+rag_status rag_pareto_archive_ids(const rag_pareto_archive *archive,
+                                  uint64_t *out,
+                                  size_t capacity,
+                                  size_t *count,
+                                  rag_error **err);
+
+/**
+ * Writes the points, rows of `d` numbers as they were given, in the order of
+ * `rag_pareto_archive_ids`. `count` is of numbers; with too little room only it is written.
+ */
+rag_status rag_pareto_archive_points(const rag_pareto_archive *archive,
+                                     double *out,
+                                     size_t capacity,
+                                     size_t *count,
+                                     rag_error **err);
+
+/**
+ * *Gives* the front of all settings that were tried by NSGA-II (Deb et al., 2002).
+ *
+ * `objectives` lends `objective_count` names, `maximize` is as for `rag_pareto_front`, `initial`
+ * lends settings to begin with, rows of a number for each knob. `evaluate` gets `user`, and so
+ * does `progress`, which may be NULL and is told of settings after each generation. A NaN is
+ * `RAG_STATUS_INVALID_ARGUMENT` and says where; an end by `evaluate` is `RAG_STATUS_INTERRUPTED`.
+ *
+ * Options: `population`, `generations`, `seed`, `crossover`, `crossover_index`, `mutation`,
+ * `mutation_index`.
+ */
+rag_status rag_optimize(const rag_knob *knobs,
+                        size_t knob_count,
+                        const char *const *objectives,
+                        size_t objective_count,
+                        const bool *maximize,
+                        size_t maximize_count,
+                        const double *initial,
+                        size_t initial_count,
+                        rag_evaluate evaluate,
+                        const rag_options *options,
+                        rag_progress progress,
+                        void *user,
+                        rag_optimum **out,
+                        rag_error **err);
+
+/**
+ * Frees an optimum. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_optimum_free(rag_optimum *optimum);
+
+/**
+ * Writes the settings of the front, rows of a number for each knob. `count` is of numbers; with
+ * too little room only it is written.
+ */
+rag_status rag_optimum_settings(const rag_optimum *optimum,
+                                double *out,
+                                size_t capacity,
+                                size_t *count,
+                                rag_error **err);
+
+/**
+ * Writes what the settings of the front gave, rows of a number for each objective. `count` is of
+ * numbers; with too little room only it is written.
+ */
+rag_status rag_optimum_points(const rag_optimum *optimum,
+                              double *out,
+                              size_t capacity,
+                              size_t *count,
+                              rag_error **err);
+
+/**
+ * How many settings were evaluated.
+ */
+rag_status rag_optimum_evaluations(const rag_optimum *optimum, size_t *count, rag_error **err);
 
 /**
  * *Gives* a router without routes. An objective called `"cost"` is minimised, all others are

@@ -1,11 +1,11 @@
 //! Runs the cases in `conformance/` that belong to routing, and known volumes where present.
 
+use rag_core::Progress;
 use rag_core::routing::{
     ArchiveOptions, ChebyshevOptions, Epsilon, Keep, Knob, OptimizeOptions, ParetoArchive,
     RouteOptions, Router, chebyshev, crowding_distance, distance_to_ideal, epsilon_front,
     hypervolume, hypervolume_contributions, knee, nondominated_sort, optimize, pareto_front,
 };
-use rag_core::Progress;
 use rag_core::{ErrorKind, Result};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -157,7 +157,14 @@ fn fewer_points_and_one_of_them() {
         let (points, d) = points(inputs);
         let (weights, reference) = (numbers(&inputs["weights"]), numbers(&inputs["reference"]));
         let options = ChebyshevOptions::default().rho(number(&inputs["rho"]));
-        let found = chebyshev(&points, d, &weights, &reference, &maximize(inputs), &options)?;
+        let found = chebyshev(
+            &points,
+            d,
+            &weights,
+            &reference,
+            &maximize(inputs),
+            &options,
+        )?;
         Ok(json!({ "scores": found }))
     });
 }

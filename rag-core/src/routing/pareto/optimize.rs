@@ -387,8 +387,13 @@ impl Search<'_> {
     /// Adds settings that are unknown yet, if there are few enough in all to go through them.
     fn fill(&mut self, batch: &mut Vec<Vec<f64>>) {
         let sizes = self.knobs.iter().map(Knob::size);
-        let all = sizes.clone().try_fold(1usize, |all, size| all.checked_mul(size?));
-        let budget = self.options.population.saturating_mul(self.options.generations);
+        let all = sizes
+            .clone()
+            .try_fold(1usize, |all, size| all.checked_mul(size?));
+        let budget = self
+            .options
+            .population
+            .saturating_mul(self.options.generations);
         let Some(all) = all.filter(|all| *all <= budget && *all > self.len()) else {
             return;
         };
