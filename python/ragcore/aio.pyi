@@ -21,6 +21,7 @@ from ragcore import (
     Estimate,
     Evaluation,
     Filtered,
+    Front,
     Hits,
     Report,
     RetrainReport,
@@ -390,6 +391,25 @@ class LexicalIndex:
     def __contains__(self, key: object) -> bool: ...
     def __await__(self) -> Generator[Any, None, LexicalIndex]: ...
 
+class ParetoArchive:
+    def __init__(
+        self,
+        objectives: int,
+        *,
+        maximize: bool | Sequence[bool] = False,
+        reference: object = None,
+        capacity: int = 100,
+        keep: str = "crowding",
+    ) -> None: ...
+    async def add(self, points: object, ids: object) -> Any: ...
+    async def merge(self, other: ParetoArchive | _plain.ParetoArchive) -> None: ...
+    @property
+    def points(self) -> Points: ...
+    @property
+    def ids(self) -> Keys: ...
+    def __len__(self) -> int: ...
+    def __await__(self) -> Generator[Any, None, ParetoArchive]: ...
+
 class Router:
     def __init__(
         self,
@@ -539,6 +559,14 @@ class SteeringVector:
         seed: int = 0,
     ) -> _plain.SteeringVector: ...
 
+async def chebyshev(
+    points: object,
+    *,
+    weights: object = None,
+    reference: object = None,
+    rho: float = 0.001,
+    maximize: bool | Sequence[bool] = False,
+) -> Points: ...
 async def compare_runs(
     a: object,
     b: object,
@@ -555,6 +583,16 @@ async def compare_runs(
     seed: int = 0,
 ) -> Comparison: ...
 async def crowding_distance(points: object) -> Points: ...
+async def distance_to_ideal(
+    points: object, *, weights: object = None, maximize: bool | Sequence[bool] = False
+) -> Points: ...
+async def epsilon_front(
+    points: object,
+    epsilon: object,
+    *,
+    kind: str = "additive",
+    maximize: bool | Sequence[bool] = False,
+) -> Keys: ...
 async def evaluate(
     run: object,
     qrels: object,
@@ -583,6 +621,10 @@ async def fuse(rankings: Iterable[object], *, k: float = 60.0) -> tuple[Keys, Ve
 async def hypervolume(
     points: object, reference: object, *, maximize: bool | Sequence[bool] = False
 ) -> float: ...
+async def hypervolume_contributions(
+    points: object, reference: object, *, maximize: bool | Sequence[bool] = False
+) -> Points: ...
+async def knee(points: object, *, maximize: bool | Sequence[bool] = False) -> int: ...
 async def mmr(
     relevance: object, vectors: object, k: int = 10, *, diversity: float = 0.3
 ) -> Keys: ...
@@ -595,6 +637,23 @@ async def open(
     read_only: bool = False,
     durability: str = "sync",
 ) -> Collection: ...
+async def optimize(
+    objective: Callable[..., Any],
+    parameters: Mapping[str, object],
+    *,
+    objectives: Sequence[str],
+    maximize: bool | Sequence[bool] = False,
+    population: int = 32,
+    generations: int = 25,
+    seed: int = 0,
+    crossover: float = 0.9,
+    crossover_index: float = 15.0,
+    mutation: float | None = None,
+    mutation_index: float = 20.0,
+    initial: Iterable[Mapping[str, object]] = (),
+    batch: bool = False,
+    progress: Progress = False,
+) -> Front: ...
 async def pareto_front(points: object, *, maximize: bool | Sequence[bool] = False) -> Keys: ...
 async def rating_of_dwell(seconds: float) -> float: ...
 async def read_qrels(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]: ...
