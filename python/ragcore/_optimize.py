@@ -21,6 +21,8 @@ class _Knob:
     """What a setting's number means to the objective: a value of a range or of a list."""
 
     __slots__ = ("core", "values")
+    #: What the extension is given: name, kind, bounds and the names of choices.
+    core: tuple[str, str, float, float, list[str]]
 
     def __init__(self, name: str, given: object) -> None:
         #: What stands for the numbers of a setting, or None if they stand for themselves.

@@ -23,6 +23,7 @@ from ragcore import (
     Evaluation,
     Filtered,
     Groundedness,
+    Front,
     Hits,
     Readability,
     Report,
@@ -418,6 +419,25 @@ class LexicalIndex:
     def __contains__(self, key: object) -> bool: ...
     def __await__(self) -> Generator[Any, None, LexicalIndex]: ...
 
+class ParetoArchive:
+    def __init__(
+        self,
+        objectives: int,
+        *,
+        maximize: bool | Sequence[bool] = False,
+        reference: object = None,
+        capacity: int = 100,
+        keep: str = "crowding",
+    ) -> None: ...
+    async def add(self, points: object, ids: object) -> Any: ...
+    async def merge(self, other: ParetoArchive | _plain.ParetoArchive) -> None: ...
+    @property
+    def points(self) -> Points: ...
+    @property
+    def ids(self) -> Keys: ...
+    def __len__(self) -> int: ...
+    def __await__(self) -> Generator[Any, None, ParetoArchive]: ...
+
 class Router:
     def __init__(
         self,
@@ -595,6 +615,14 @@ async def apgr(shares: object, qualities: object, *, weak: float, strong: float)
 async def alpha_ndcg(
     ranking: object, subtopics: Mapping[str, Iterable[str]], *, alpha: float = 0.5, k: int = 10
 ) -> float: ...
+async def chebyshev(
+    points: object,
+    *,
+    weights: object = None,
+    reference: object = None,
+    rho: float = 0.001,
+    maximize: bool | Sequence[bool] = False,
+) -> Points: ...
 async def compare_runs(
     a: object,
     b: object,
@@ -614,6 +642,16 @@ async def cpt(
     shares: object, qualities: object, *, weak: float, strong: float, gap: float | None = None
 ) -> float: ...
 async def crowding_distance(points: object) -> Points: ...
+async def distance_to_ideal(
+    points: object, *, weights: object = None, maximize: bool | Sequence[bool] = False
+) -> Points: ...
+async def epsilon_front(
+    points: object,
+    epsilon: object,
+    *,
+    kind: str = "additive",
+    maximize: bool | Sequence[bool] = False,
+) -> Keys: ...
 async def evaluate(
     run: object,
     qrels: object,
@@ -646,6 +684,10 @@ async def hypervolume(
     points: object, reference: object, *, maximize: bool | Sequence[bool] = False
 ) -> float: ...
 async def intra_list_distance(vectors: object) -> float: ...
+async def hypervolume_contributions(
+    points: object, reference: object, *, maximize: bool | Sequence[bool] = False
+) -> Points: ...
+async def knee(points: object, *, maximize: bool | Sequence[bool] = False) -> int: ...
 async def mmr(
     relevance: object, vectors: object, k: int = 10, *, diversity: float = 0.3
 ) -> Keys: ...
@@ -658,6 +700,23 @@ async def open(
     read_only: bool = False,
     durability: str = "sync",
 ) -> Collection: ...
+async def optimize(
+    objective: Callable[..., Any],
+    parameters: Mapping[str, object],
+    *,
+    objectives: Sequence[str],
+    maximize: bool | Sequence[bool] = False,
+    population: int = 32,
+    generations: int = 25,
+    seed: int = 0,
+    crossover: float = 0.9,
+    crossover_index: float = 15.0,
+    mutation: float | None = None,
+    mutation_index: float = 20.0,
+    initial: Iterable[Mapping[str, object]] = (),
+    batch: bool = False,
+    progress: Progress = False,
+) -> Front: ...
 async def pareto_front(points: object, *, maximize: bool | Sequence[bool] = False) -> Keys: ...
 async def pgr(quality: float, *, weak: float, strong: float) -> float: ...
 async def rating_of_dwell(seconds: float) -> float: ...

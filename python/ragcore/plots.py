@@ -202,10 +202,10 @@ def front(
     steps = pair[on][np.lexsort((pair[on][:, 1], pair[on][:, 0]))].tolist()
     path = _staircase(steps, flags[i], flags[j])
     behind = np.delete(pair, on, axis=0).tolist()
-    lines = [Line("front", [p[0] for p in path], [p[1] for p in path])]
-    lines.append(Line("on it", [p[0] for p in steps], [p[1] for p in steps], joined=False))
+    lines = [Line("front", [p[0] for p in path], [p[1] for p in path], dots=False)]
     if behind:
         lines.append(Line("others", [p[0] for p in behind], [p[1] for p in behind], joined=False))
+    lines.append(Line("on it", [p[0] for p in steps], [p[1] for p in steps], joined=False))
     if len(pair):
         bulge = pair[knee(pair, maximize=[flags[i], flags[j]])].tolist()
         lines.append(Line("knee", bulge[:1], bulge[1:], joined=False))

@@ -27,6 +27,8 @@ const SOURCES: &[&str] = &[
     "attribute",
     "bandit",
     "fronts",
+    "archive",
+    "optimize",
     "router",
     "evaluation",
     "calibration",
