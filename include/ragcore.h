@@ -49,8 +49,11 @@
 #define RAG_NUL_TERMINATED SIZE_MAX
 
 /* Names of options. */
+#define RAG_OPT_ADAPT "adapt"
+#define RAG_OPT_ALPHA "alpha"
 #define RAG_OPT_APPLICATION "application"
 #define RAG_OPT_B "b"
+#define RAG_OPT_BACKGROUND "background"
 #define RAG_OPT_BM25_WEIGHT "bm25_weight"
 #define RAG_OPT_C "c"
 #define RAG_OPT_CAPACITY "capacity"
@@ -109,6 +112,7 @@
 #define RAG_OPT_RESAMPLES "resamples"
 #define RAG_OPT_RHO "rho"
 #define RAG_OPT_RIDGE "ridge"
+#define RAG_OPT_SAFETY "safety"
 #define RAG_OPT_SEED "seed"
 #define RAG_OPT_SIGMA "sigma"
 #define RAG_OPT_STEER_MODE "steer_mode"
@@ -390,6 +394,32 @@ typedef struct {
 } rag_document;
 
 /**
+ * One dimension of a grid: `count` values, or with NULL and 0 everything from `low` to `high`.
+ */
+typedef struct {
+  /**
+   * Its name, NUL-terminated.
+   */
+  const char *name;
+  /**
+   * The values, or NULL for a range.
+   */
+  const double *values;
+  /**
+   * How many values.
+   */
+  size_t count;
+  /**
+   * The lower end of a range.
+   */
+  double low;
+  /**
+   * The upper end of a range.
+   */
+  double high;
+} rag_knob;
+
+/**
  * One choice. Its `id` is what the reward refers to.
  */
 typedef struct {
@@ -402,21 +432,35 @@ typedef struct {
    */
   size_t arm;
   /**
-   * The arm's value.
+   * The arm's value; for names and grids, the arm's index as a number.
    */
   double value;
-  /**
-   * The probability with which this arm was chosen, in (0, 1].
-   */
-  double propensity;
 } rag_choice;
+
+/**
+ * One of many choices to make.
+ */
+typedef struct {
+  /**
+   * Where to choose, NUL-terminated.
+   */
+  const char *domain;
+  /**
+   * What is known, or NULL.
+   */
+  const double *context;
+  /**
+   * Numbers of the context.
+   */
+  size_t context_count;
+} rag_bandit_query;
 
 /**
  * What is believed about one arm in one domain.
  */
 typedef struct {
   /**
-   * The arm's value.
+   * The arm's value; for names and grids, the arm's index as a number.
    */
   double value;
   /**
@@ -434,8 +478,8 @@ typedef struct {
 } rag_estimate;
 
 /**
- * A policy to be judged: the value that it would choose in `domain`, given a context of `n`
- * numbers (`NULL` and 0 if there was none). Must not leave by `longjmp` or an exception.
+ * A policy to be judged: the value (for names and grids the arm's index) that it would choose in
+ * `domain`, given a context of `n` numbers (`NULL` and 0 if there was none). Must not leave by `longjmp` or an exception.
  */
 typedef double (*rag_policy)(const char *domain, const double *context, size_t n, void *user);
 
@@ -456,7 +500,7 @@ typedef struct {
    */
   size_t context_count;
   /**
-   * The value chosen.
+   * The value chosen; for names and grids, the arm's index as a number.
    */
   double arm;
   /**
@@ -2282,7 +2326,8 @@ rag_status rag_collection_probabilities(const rag_collection *collection,
 /**
  * *Gives* a bandit over `n` values.
  *
- * Options: `policy`, `discount`, `seed`, `exploration`, `noise`, `propensity_draws`, `log_size`.
+ * Options: `policy`, `discount`, `adapt`, `seed`, `exploration`, `safety`, `noise`,
+ * `propensity_draws`, `log_size`.
  */
 rag_status rag_bandit_new(const double *arms,
                           size_t n,
@@ -2300,6 +2345,25 @@ rag_status rag_bandit_new_range(double low,
                                 rag_error **err);
 
 /**
+ * *Gives* a bandit over `n` names without an order. Options as for `rag_bandit_new`.
+ */
+rag_status rag_bandit_new_names(const char *const *names,
+                                size_t n,
+                                const rag_options *options,
+                                rag_bandit **out,
+                                rag_error **err);
+
+/**
+ * *Gives* a bandit over every combination of `n` knobs, the last one changing fastest. Options as
+ * for `rag_bandit_new`.
+ */
+rag_status rag_bandit_new_grid(const rag_knob *knobs,
+                               size_t n,
+                               const rag_options *options,
+                               rag_bandit **out,
+                               rag_error **err);
+
+/**
  * *Gives* the bandit in the file `path`.
  */
 rag_status rag_bandit_load(const char *path, rag_bandit **out, rag_error **err);
@@ -2315,12 +2379,22 @@ rag_status rag_bandit_save(const rag_bandit *bandit, const char *path, rag_error
 rag_status rag_bandit_free(rag_bandit *bandit);
 
 /**
- * Sets the guess of the best value in `domain`; what was learnt is kept.
+ * Sets the guess of the best value (among names, the index of one) in `domain`; what was learnt is
+ * kept.
  */
 rag_status rag_bandit_set_prior(rag_bandit *bandit,
                                 const char *domain,
                                 double value,
                                 rag_error **err);
+
+/**
+ * As `rag_bandit_set_prior`, with a value for each of the `n` dimensions of a grid.
+ */
+rag_status rag_bandit_set_prior_point(rag_bandit *bandit,
+                                      const char *domain,
+                                      const double *values,
+                                      size_t n,
+                                      rag_error **err);
 
 /**
  * Starts all draws and choice ids anew: for workers that load the same file.
@@ -2338,6 +2412,24 @@ rag_status rag_bandit_choose(rag_bandit *bandit,
                              rag_error **err);
 
 /**
+ * Makes `n` choices at once, all of them or none; `choices` has room for as many.
+ */
+rag_status rag_bandit_choose_many(rag_bandit *bandit,
+                                  const rag_bandit_query *queries,
+                                  size_t n,
+                                  rag_choice *choices,
+                                  rag_error **err);
+
+/**
+ * The probability in (0, 1] with which a choice was made that waits or is in the log: exact, but
+ * for `thompson` the share of `propensity_draws` draws that are like it.
+ */
+rag_status rag_bandit_propensity(const rag_bandit *bandit,
+                                 uint64_t id,
+                                 double *propensity,
+                                 rag_error **err);
+
+/**
  * Tells what a choice earned, about 0 to 1; late and out of order is fine.
  * `RAG_STATUS_NOT_FOUND` for an id that this bandit never gave, `RAG_STATUS_INVALID_ARGUMENT`
  * for one that was rewarded before.
@@ -2345,12 +2437,87 @@ rag_status rag_bandit_choose(rag_bandit *bandit,
 rag_status rag_bandit_reward(rag_bandit *bandit, uint64_t id, double reward, rag_error **err);
 
 /**
- * The value with the highest expected reward in `domain`.
+ * Tells what `n` choices earned, all of them or none.
+ */
+rag_status rag_bandit_reward_many(rag_bandit *bandit,
+                                  const uint64_t *ids,
+                                  const double *rewards,
+                                  size_t n,
+                                  rag_error **err);
+
+/**
+ * Tells what each of the `n` arms would have earned in the place of the choice `id`, where that is
+ * known.
+ */
+rag_status rag_bandit_reward_all(rag_bandit *bandit,
+                                 uint64_t id,
+                                 const double *rewards,
+                                 size_t n,
+                                 rag_error **err);
+
+/**
+ * The arms as numbers, in order: their values, or for names and grids their indices. With too
+ * little room only `count` is written.
+ */
+rag_status rag_bandit_values(const rag_bandit *bandit,
+                             double *out,
+                             size_t capacity,
+                             size_t *count,
+                             rag_error **err);
+
+/**
+ * The values of an arm, one for each dimension; none for a name. With too little room only
+ * `count` is written.
+ */
+rag_status rag_bandit_arm_values(const rag_bandit *bandit,
+                                 size_t arm,
+                                 double *out,
+                                 size_t capacity,
+                                 size_t *count,
+                                 rag_error **err);
+
+/**
+ * *Gives* the name of an arm, where arms are names.
+ */
+rag_status rag_bandit_arm_name(const rag_bandit *bandit,
+                               size_t arm,
+                               rag_string **out,
+                               rag_error **err);
+
+/**
+ * The arm of a name.
+ */
+rag_status rag_bandit_arm_named(const rag_bandit *bandit,
+                                const char *name,
+                                size_t *arm,
+                                rag_error **err);
+
+/**
+ * The arm nearest to one value for each of `n` dimensions.
+ */
+rag_status rag_bandit_arm_at(const rag_bandit *bandit,
+                             const double *values,
+                             size_t n,
+                             size_t *arm,
+                             rag_error **err);
+
+/**
+ * The value (for names and grids the arm's index) with the highest expected reward in `domain`.
  */
 rag_status rag_bandit_best(const rag_bandit *bandit,
                            const char *domain,
                            double *value,
                            rag_error **err);
+
+/**
+ * As `rag_bandit_best`, in a context of `context_count` numbers, or NULL for none.
+ */
+rag_status rag_bandit_best_in(const rag_bandit *bandit,
+                              const char *domain,
+                              const double *context,
+                              size_t context_count,
+                              double *value,
+                              rag_error **err);
 
 /**
  * *Gives* the domains with a prior or a choice, in alphabetical order.
@@ -2367,6 +2534,18 @@ rag_status rag_bandit_estimates(const rag_bandit *bandit,
                                 size_t capacity,
                                 size_t *count,
                                 rag_error **err);
+
+/**
+ * As `rag_bandit_estimates`, in a context of `context_count` numbers, or NULL for none.
+ */
+rag_status rag_bandit_estimates_in(const rag_bandit *bandit,
+                                   const char *domain,
+                                   const double *context,
+                                   size_t context_count,
+                                   rag_estimate *out,
+                                   size_t capacity,
+                                   size_t *count,
+                                   rag_error **err);
 
 /**
  * Choices that still wait for their reward.
@@ -2392,6 +2571,20 @@ rag_status rag_bandit_evaluate(const rag_bandit *bandit,
                                const char *method,
                                rag_value_estimate *estimate,
                                rag_error **err);
+
+/**
+ * *Gives* what `policy` would have earned beside what was earned, as JSON: a list of objects with
+ * `domain` (empty for all together, first), `count`, and `earned`, `value` and their `difference`,
+ * each a list of estimate, lower and upper end. Arguments as for `rag_bandit_evaluate`.
+ */
+rag_status rag_bandit_what_if(const rag_bandit *bandit,
+                              rag_policy policy,
+                              void *user,
+                              const rag_log_entry *log,
+                              size_t n,
+                              const char *method,
+                              rag_string **out,
+                              rag_error **err);
 
 /**
  * Takes in what `other` has learnt. The order of merging does not matter, and merging the same
