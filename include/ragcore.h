@@ -435,7 +435,7 @@ typedef struct {
    * The upper end of a range.
    */
   double high;
-} rag_knob;
+} rag_grid_dimension;
 
 /**
  * One choice. Its `id` is what the reward refers to.
@@ -572,11 +572,42 @@ typedef struct {
 } rag_what_if;
 
 /**
+ * Something that can be turned.
+ */
+typedef struct {
+  /**
+   * Its name, NUL-terminated.
+   */
+  const char *name;
+  /**
+   * `"real"` (any number between two), `"whole"` (any whole number between two) or `"choice"`
+   * (one of several things without an order).
+   */
+  const char *kind;
+  /**
+   * The least that it can be; of no account for a choice.
+   */
+  double low;
+  /**
+   * The greatest.
+   */
+  double high;
+  /**
+   * The names of the choices; of no account for others.
+   */
+  const char *const *choices;
+  /**
+   * How many there are.
+   */
+  size_t choice_count;
+} rag_knob;
+
+/**
  * Evaluates `n` settings: `settings` are rows of a number for each knob (an index for a choice),
  * `outcomes` has room for rows of a number for each objective and is to be filled. `false` ends
  * the search. Called on the calling thread; must not leave by `longjmp` or an exception.
  */
-typedef bool (*rag_evaluate)(const double *settings, size_t n, double *outcomes, void *user);
+typedef bool (*rag_evaluator)(const double *settings, size_t n, double *outcomes, void *user);
 
 /**
  * How a route is, as told by those who ask it.
@@ -2444,7 +2475,7 @@ rag_status rag_bandit_new_names(const char *const *names,
  * *Gives* a bandit over every combination of `n` knobs, the last one changing fastest. Options as
  * for `rag_bandit_new`.
  */
-rag_status rag_bandit_new_grid(const rag_knob *knobs,
+rag_status rag_bandit_new_grid(const rag_grid_dimension *knobs,
                                size_t n,
                                const rag_options *options,
                                rag_bandit **out,
@@ -2885,7 +2916,7 @@ rag_status rag_optimize(const rag_knob *knobs,
                         size_t maximize_count,
                         const double *initial,
                         size_t initial_count,
-                        rag_evaluate evaluate,
+                        rag_evaluator evaluate,
                         const rag_options *options,
                         rag_progress progress,
                         void *user,

@@ -1057,7 +1057,7 @@ public:
         detail::get<rag_bandit *>(rag_bandit_new_names, names.data(), names.size(), with.raw()));
   }
   /** Over every combination of up to three knobs. */
-  static bandit of_grid(span<rag_knob> knobs, const options &with = {}) {
+  static bandit of_grid(span<rag_grid_dimension> knobs, const options &with = {}) {
     return bandit(
         detail::get<rag_bandit *>(rag_bandit_new_grid, knobs.data(), knobs.size(), with.raw()));
   }

@@ -59,7 +59,7 @@ pub struct rag_bandit_query {
 /// One dimension of a grid: `count` values, or with NULL and 0 everything from `low` to `high`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct rag_knob {
+pub struct rag_grid_dimension {
     /// Its name, NUL-terminated.
     pub name: *const c_char,
     /// The values, or NULL for a range.
@@ -212,14 +212,14 @@ pub unsafe extern "C" fn rag_bandit_new_names(
 /// for `rag_bandit_new`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_bandit_new_grid(
-    knobs: *const rag_knob,
+    knobs: *const rag_grid_dimension,
     n: usize,
     options: *const rag_options,
     out: *mut *mut rag_bandit,
     err: *mut *mut rag_error,
 ) -> rag_status {
     guard(err, || {
-        let knob = |k: &rag_knob| -> Result<(String, Knob), Fail> {
+        let knob = |k: &rag_grid_dimension| -> Result<(String, Knob), Fail> {
             let knob = match k.values.is_null() && k.count == 0 {
                 true => Knob::Range(k.low, k.high),
                 false => Knob::Values(slice(k.values, k.count, "values")?.to_vec()),
@@ -682,7 +682,7 @@ pub unsafe extern "C" fn rag_bandit_what_if(
         fill(&compared, out, capacity, count, "out")?;
         match domains.is_null() {
             true => Ok(()),
-            false => give_texts(domains, found.iter().map(|w| w.domain.as_str()).collect()),
+            false => give_texts(domains, found.iter().map(|w| w.domain.as_str())),
         }
     })
 }

@@ -61,7 +61,7 @@ RUNNER(bandit_arms) {
   const json *names = json_need(inputs, "names"), *axes = json_need(inputs, "values");
   const json *prior = json_need(inputs, "prior");
   const char *texts[ROOM] = {0};
-  rag_knob knobs[ROOM] = {0};
+  rag_grid_dimension knobs[ROOM] = {0};
   double *values[ROOM] = {0}, *point = json_doubles(prior), none = 0.0;
   for (size_t i = 0; i < names->count; i++) {
     texts[i] = names->items[i].text;
@@ -69,7 +69,7 @@ RUNNER(bandit_arms) {
     values[i] = json_doubles(&axes->items[i]);
     /* An empty list is no range: its address is not NULL. */
     const double *list = axes->items[i].count == 0 ? &none : values[i];
-    knobs[i] = (rag_knob){texts[i], list, axes->items[i].count, 0.0, 0.0};
+    knobs[i] = (rag_grid_dimension){texts[i], list, axes->items[i].count, 0.0, 0.0};
   }
   rag_bandit *bandit = NULL;
   rag_status status = axes->count == 0

@@ -377,7 +377,7 @@ TEST(a_bandit_learns_keeps_and_tells) {
 TEST(a_bandit_chooses_among_names_and_grids_and_in_batches) {
   const char *names[] = {"small", "large"}, *twice[] = {"small", "small"};
   const double sizes[] = {5.0, 10.0, 20.0}, guess[] = {0.5, 10.0}, far[] = {0.5, 50.0};
-  const rag_knob knobs[] = {{"weight", NULL, 0, 0.0, 1.0}, {"k", sizes, 3, 0.0, 0.0}};
+  const rag_grid_dimension knobs[] = {{"weight", NULL, 0, 0.0, 1.0}, {"k", sizes, 3, 0.0, 0.0}};
   rag_options *options = NULL;
   rag_bandit *named = NULL, *grid = NULL;
   OK(rag_options_new(&options, &err));

@@ -293,7 +293,7 @@ static void bandit_and_router() {
   const char *names[] = {"a", "b"};
   CHECK(ragcore::bandit::of_names(names).choose("d").arm < 2);
   const double sizes[] = {5.0, 10.0};
-  const rag_knob knobs[] = {{"weight", nullptr, 0, 0.0, 1.0}, {"k", sizes, 2, 0.0, 0.0}};
+  const rag_grid_dimension knobs[] = {{"weight", nullptr, 0, 0.0, 1.0}, {"k", sizes, 2, 0.0, 0.0}};
   CHECK(ragcore::bandit::of_grid(knobs).choose("d").arm < 42);
   ragcore::router router({"cost", "quality"});
   router.add("small", {{"cost", 1.0}, {"quality", 0.5}});

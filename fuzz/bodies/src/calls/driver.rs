@@ -570,6 +570,61 @@ impl<'a> Driver<'a> {
         self.lend_or_null(words)
     }
 
+    /// Knobs as the header has them: name, kind, the ends, choices and how many.
+    pub(super) fn knobs(&mut self) -> Pointer {
+        let mut words = Vec::new();
+        for _ in 0..MOST {
+            words.extend([self.text().addr() as u64, self.text().addr() as u64]);
+            words.extend([self.number(), self.number()].map(f64::to_bits));
+            let choices = if self.choices.once_in(2) {
+                self.texts()
+            } else {
+                null_mut()
+            };
+            words.push(choices.addr() as u64);
+            let count = match choices.is_null() {
+                true => 0,
+                false => self.choices.below(MOST),
+            };
+            words.push(count as u64);
+        }
+        self.lend_or_null(words)
+    }
+
+    /// Dimensions of a grid: name, values and how many, the ends.
+    pub(super) fn dimensions(&mut self) -> Pointer {
+        let mut words = Vec::new();
+        for _ in 0..MOST {
+            words.push(self.text().addr() as u64);
+            words.extend(self.lent_doubles());
+            words.extend([self.number(), self.number()].map(f64::to_bits));
+        }
+        self.lend_or_null(words)
+    }
+
+    /// Queries of a bandit: domain, context and how long that is.
+    pub(super) fn bandit_queries(&mut self) -> Pointer {
+        let mut words = Vec::new();
+        for _ in 0..MOST {
+            words.push(self.text().addr() as u64);
+            words.extend(self.lent_doubles());
+        }
+        self.lend_or_null(words)
+    }
+
+    /// Where some numbers are and how many of them are meant, or nothing.
+    fn lent_doubles(&mut self) -> [u64; 2] {
+        if self.choices.once_in(2) {
+            return [0, 0];
+        }
+        let at = self.doubles();
+        let count = match at.is_null() {
+            true => 0,
+            false => self.choices.below(MOST),
+        };
+        [at.addr() as u64, count as u64]
+    }
+
     pub(super) fn output(&mut self) -> Pointer {
         match self.choices.once_in(24) {
             true => null_mut(),
@@ -593,6 +648,10 @@ impl<'a> Driver<'a> {
 
     pub(super) fn policy(&mut self) -> Pointer {
         self.callback(on_policy as *const c_void)
+    }
+
+    pub(super) fn evaluator(&mut self) -> Pointer {
+        self.callback(on_evaluate as *const c_void)
     }
 
     fn callback(&mut self, function: *const c_void) -> Pointer {
@@ -633,4 +692,12 @@ extern "C" fn on_policy(_: *const c_char, context: *const f64, n: usize, _: Poin
         // SAFETY: the library lends `n` numbers.
         _ => unsafe { *context },
     }
+}
+
+extern "C" fn on_evaluate(settings: *const f64, n: usize, outcomes: *mut f64, _: Pointer) -> bool {
+    if n > 0 {
+        // SAFETY: the library lends at least one number of each for each of `n` settings.
+        unsafe { (0..n).for_each(|i| *outcomes.add(i) = *settings.add(i)) };
+    }
+    !answer().is_multiple_of(8)
 }
