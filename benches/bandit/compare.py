@@ -87,7 +87,9 @@ def regrets(seeds: range, few: range, worlds: list[str]) -> None:
                 f"| {statistics.fmean(columns['worse']):.1f} | {statistics.median(columns['us']):.1f} |",
                 flush=True,
             )
-    delayed = [play(PLAYERS["ragcore, the default"](s, False), World("stationary", s), 50) for s in seeds]
+    delayed = [
+        play(PLAYERS["ragcore, the default"](s, False), World("stationary", s), 50) for s in seeds
+    ]
     print(
         f"| ragcore, the default, rewards 50 choices late | stationary "
         f"| {show([r['100'] for r in delayed])} | {show([r['1000'] for r in delayed])} | | | |"
@@ -101,7 +103,9 @@ def sharing(seeds: range) -> None:
     for shared in (0.0, 0.5, 1.0):
         make = PLAYERS["ragcore, the default"]
         runs = [play(make(s, True), World("contextual", s, shared)) for s in seeds]
-        print(f"| {shared:.0%} | {show([r['100'] for r in runs])} | {show([r['1000'] for r in runs])} |")
+        print(
+            f"| {shared:.0%} | {show([r['100'] for r in runs])} | {show([r['1000'] for r in runs])} |"
+        )
 
 
 def off_policy(logs: int) -> None:
