@@ -298,9 +298,7 @@ def logged(inputs: dict[str, Any]) -> list[dict[str, Any]]:
 @runner
 def bandit_evaluate(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
     bandit, value = rag.Bandit(numbers(inputs["arms"])), numbers(inputs["policy"])
-    return bandit.evaluate(
-        lambda d, c: value, logged(inputs), method=inputs["method"]
-    )._asdict()
+    return bandit.evaluate(lambda d, c: value, logged(inputs), method=inputs["method"])._asdict()
 
 
 @runner
