@@ -49,9 +49,12 @@
 #define RAG_NUL_TERMINATED SIZE_MAX
 
 /* Names of options. */
+#define RAG_OPT_ALWAYS "always"
 #define RAG_OPT_APPLICATION "application"
+#define RAG_OPT_AT "at"
 #define RAG_OPT_B "b"
 #define RAG_OPT_BM25_WEIGHT "bm25_weight"
+#define RAG_OPT_BUDGET "budget"
 #define RAG_OPT_C "c"
 #define RAG_OPT_DEVICE "device"
 #define RAG_OPT_DIM "dim"
@@ -62,6 +65,8 @@
 #define RAG_OPT_EXACT "exact"
 #define RAG_OPT_EXPLAIN "explain"
 #define RAG_OPT_EXPLORATION "exploration"
+#define RAG_OPT_EXPLORE "explore"
+#define RAG_OPT_FIRST_BACKOFF_S "first_backoff_s"
 #define RAG_OPT_FOLDS "folds"
 #define RAG_OPT_FORGET_LEARNT "forget_learnt"
 #define RAG_OPT_FUSION "fusion"
@@ -75,6 +80,7 @@
 #define RAG_OPT_LANGUAGE "language"
 #define RAG_OPT_LEVEL "level"
 #define RAG_OPT_LOG_SIZE "log_size"
+#define RAG_OPT_LONGEST_BACKOFF_S "longest_backoff_s"
 #define RAG_OPT_LOSS "loss"
 #define RAG_OPT_MAX_BATCH "max_batch"
 #define RAG_OPT_MAX_DOCUMENTS "max_documents"
@@ -105,6 +111,8 @@
 #define RAG_OPT_STEER_MODE "steer_mode"
 #define RAG_OPT_TEST "test"
 #define RAG_OPT_THREADS "threads"
+#define RAG_OPT_THRESHOLD "threshold"
+#define RAG_OPT_TRADE "trade"
 
 
 /**
@@ -477,6 +485,46 @@ typedef struct {
    */
   double high;
 } rag_value_estimate;
+
+/**
+ * How a route is, as told by those who ask it.
+ */
+typedef struct {
+  /**
+   * Failures in a row.
+   */
+  uint64_t failures;
+  /**
+   * When a failing route is tried next, in seconds since 1970; NaN for one that does not fail.
+   */
+  double tried_next;
+  /**
+   * Requests a minute that are allowed; 0 if there is no bound.
+   */
+  uint64_t per_minute;
+  /**
+   * Mean seconds until an answer, over the latest 256; NaN if none was told.
+   */
+  double latency_mean_s;
+  /**
+   * The 95th percentile of the same.
+   */
+  double latency_p95_s;
+} rag_route_health;
+
+/**
+ * A point of a curve of cost and quality.
+ */
+typedef struct {
+  /**
+   * The mean cost.
+   */
+  double cost;
+  /**
+   * The mean quality.
+   */
+  double quality;
+} rag_routing_point;
 
 /**
  * What became of the queries of a run and its judgements.
@@ -2442,13 +2490,21 @@ rag_status rag_hypervolume(const double *points,
 
 /**
  * *Gives* a router without routes. An objective called `"cost"` is minimised, all others are
- * maximised. `seed` decides the draws of exploring.
+ * maximised. `seed` decides the draws of exploring and tells workers apart.
+ *
+ * Options: `log_size`, `first_backoff_s`, `longest_backoff_s`.
  */
 rag_status rag_router_new(const char *const *objectives,
                           size_t n,
                           uint64_t seed,
+                          const rag_options *options,
                           rag_router **out,
                           rag_error **err);
+
+/**
+ * Starts the draws anew: workers that begin with copies of one router each need a seed.
+ */
+rag_status rag_router_reseed(rag_router *router, uint64_t seed, rag_error **err);
 
 /**
  * *Gives* the router in the file `path`.
@@ -2507,9 +2563,11 @@ rag_status rag_router_fit(rag_router *router,
  * *gives* the decision.
  *
  * `weights` says how much each of `weight_count` objectives counts; with none all count the
- * same. `budget` points to the most that the choice may be expected to cost, or is NULL.
- * Excluded routes are never chosen; none left is `RAG_STATUS_NOT_FOUND`. `explore` draws from
- * what is believed instead of taking its mean.
+ * same. Excluded routes are never chosen, nor those that fail or are at their limit; none left is `RAG_STATUS_NOT_FOUND`,
+ * or `RAG_STATUS_UPSTREAM` if some may be asked later.
+ *
+ * Options: `budget` (the most that the choice may be expected to cost), `explore` (draws from what is believed
+ * instead of taking its mean), `policy`, `always`, `threshold`, `trade`, `at`.
  */
 rag_status rag_router_route(rag_router *router,
                             const float *query,
@@ -2517,15 +2575,15 @@ rag_status rag_router_route(rag_router *router,
                             const char *const *objectives,
                             const double *weights,
                             size_t weight_count,
-                            const double *budget,
                             const char *const *exclude,
                             size_t exclude_count,
-                            bool explore,
+                            const rag_options *options,
                             rag_decision **out,
                             rag_error **err);
 
 /**
- * Tells `n` outcomes of a decision, all at once or one after another.
+ * Tells `n` outcomes of a decision, all at once or one after another, each objective once. An
+ * answer heals a route that failed before the decision.
  */
 rag_status rag_router_observe(rag_router *router,
                               uint64_t id,
@@ -2535,7 +2593,60 @@ rag_status rag_router_observe(rag_router *router,
                               rag_error **err);
 
 /**
- * Adds what `other` has learnt, in any order. Merge each worker's outcomes once.
+ * As `rag_router_observe`, with the seconds that the answer took.
+ */
+rag_status rag_router_answered(rag_router *router,
+                               uint64_t id,
+                               const char *const *objectives,
+                               const double *values,
+                               size_t n,
+                               double latency_s,
+                               rag_error **err);
+
+/**
+ * Tells that the route of a decision failed to answer: it is left out, and tried again after a
+ * wait that doubles with each failure in a row. `at` points to the time in seconds since 1970, or
+ * is NULL for now.
+ */
+rag_status rag_router_fail(rag_router *router, uint64_t id, const double *at, rag_error **err);
+
+/**
+ * Bounds the decisions for a route within a minute. `per_minute` points to the bound, or is NULL
+ * to lift it.
+ */
+rag_status rag_router_limit(rag_router *router,
+                            const char *name,
+                            const uint64_t *per_minute,
+                            rag_error **err);
+
+/**
+ * Failures, limit and latency of a route.
+ */
+rag_status rag_router_health(const rag_router *router,
+                             const char *name,
+                             rag_route_health *out,
+                             rag_error **err);
+
+/**
+ * *Gives* the decisions of which something was observed, by time, as JSON: a list of objects with `id`, `seed`,
+ * `at`, `name`, `vector`, `preference`, `outcomes`, `propensity` and `propensity_error`.
+ */
+rag_status rag_router_log(const rag_router *router,
+                          rag_string **out,
+                          rag_error **err);
+
+/**
+ * The probability with which the route of a decision that waits was chosen, and the standard
+ * error of that, which may be NULL.
+ */
+rag_status rag_router_propensity(const rag_router *router,
+                                 uint64_t id,
+                                 double *propensity,
+                                 double *error,
+                                 rag_error **err);
+
+/**
+ * Adds what `other` has learnt, in any order and any number of times.
  */
 rag_status rag_router_merge(rag_router *router, const rag_router *other, rag_error **err);
 
@@ -2564,9 +2675,76 @@ rag_status rag_decision_expected(const rag_decision *decision,
 rag_status rag_decision_front(const rag_decision *decision, rag_strings **out, rag_error **err);
 
 /**
+ * *Gives* the reasons of a decision: a few plain lines.
+ */
+rag_status rag_decision_why(const rag_decision *decision, rag_string **out, rag_error **err);
+
+/**
+ * *Gives* the reasons of a decision as JSON.
+ */
+rag_status rag_decision_why_json(const rag_decision *decision, rag_string **out, rag_error **err);
+
+/**
  * Frees a decision. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
 rag_status rag_decision_free(rag_decision *decision);
+
+/**
+ * Writes the non-decreasing concave hull of `n` points of cost and quality, by cost: what a router
+ * reaches (Hu et al., 2024). With too little room only `count` is written.
+ */
+rag_status rag_routing_curve(const double *costs,
+                             const double *qualities,
+                             size_t n,
+                             rag_routing_point *out,
+                             size_t capacity,
+                             size_t *count,
+                             rag_error **err);
+
+/**
+ * The average improvement in quality: the mean height of the hull of `n` points (Hu et al., 2024). `range` points to the lowest
+ * and the highest cost of what is compared, or is NULL for those of the points.
+ */
+rag_status rag_aiq(const double *costs,
+                   const double *qualities,
+                   size_t n,
+                   const double *range,
+                   double *out,
+                   rag_error **err);
+
+/**
+ * The performance gap recovered: 0 at the quality of the weak route, 1 at that of the strong (Ong et al., 2024).
+ */
+rag_status rag_pgr(double quality,
+                   double weak,
+                   double strong,
+                   double *out,
+                   rag_error **err);
+
+/**
+ * The mean gap recovered over all shares of queries for the strong route, from `n` points of one
+ * router (Ong et al., 2024).
+ */
+rag_status rag_apgr(const double *shares,
+                    const double *qualities,
+                    size_t n,
+                    double weak,
+                    double strong,
+                    double *out,
+                    rag_error **err);
+
+/**
+ * The smallest share of queries for the strong route that recovers `gap` of the gap; 0.5 is
+ * CPT(50%) (Ong et al., 2024).
+ */
+rag_status rag_cpt(const double *shares,
+                   const double *qualities,
+                   size_t n,
+                   double weak,
+                   double strong,
+                   double gap,
+                   double *out,
+                   rag_error **err);
 
 /**
  * *Gives* a run: for each of `n` queries its documents, best first.
