@@ -19,9 +19,10 @@ const WIDTHS: [usize; 3] = [8, 32, 128];
 const HOLD: f32 = 4.0;
 /// The names of the heads, in order.
 pub(super) const HEADS: [&str; 4] = ["nearest 8", "nearest 32", "nearest 128", "ridge"];
-/// A mixture before anything was held against it, and how many outcomes that belief is worth.
+/// A mixture before anything was held against it, and how firmly it is believed: as by so much of
+/// the squares of what the heads say, in units of a column.
 const MIXTURE: [f64; 4] = [0.0, 0.5, 0.0, 0.5];
-const MIXTURE_WEIGHT: f64 = 5.0;
+const MIXTURE_WEIGHT: f64 = 0.5;
 /// So many examples are left out, one at a time, to weigh the heads.
 const HELD_OUT: usize = 2_000;
 /// Fewer with very many routes.
@@ -359,8 +360,8 @@ impl Mixer {
     /// By coordinate descent, which ends at the one minimum of a convex bowl.
     fn solve(mut self) -> [f64; 4] {
         for i in 0..4 {
-            self.a[i][i] += MIXTURE_WEIGHT * 0.1;
-            self.b[i] += MIXTURE_WEIGHT * 0.1 * MIXTURE[i];
+            self.a[i][i] += MIXTURE_WEIGHT;
+            self.b[i] += MIXTURE_WEIGHT * MIXTURE[i];
         }
         let mut x = MIXTURE;
         for _ in 0..500 {
