@@ -27,9 +27,14 @@ const SOURCES: &[&str] = &[
     "attribute",
     "bandit",
     "fronts",
+    "archive",
+    "optimize",
     "router",
     "evaluation",
     "calibration",
+    "measures",
+    "domain",
+    "tuned",
 ];
 
 const CONVENTIONS: &str = "\
