@@ -50,15 +50,10 @@
 
 /* Names of options. */
 #define RAG_OPT_ADAPT "adapt"
-#define RAG_OPT_ALPHA "alpha"
 #define RAG_OPT_APPLICATION "application"
 #define RAG_OPT_B "b"
-#define RAG_OPT_BACKGROUND "background"
 #define RAG_OPT_BM25_WEIGHT "bm25_weight"
 #define RAG_OPT_C "c"
-#define RAG_OPT_CAPACITY "capacity"
-#define RAG_OPT_CROSSOVER "crossover"
-#define RAG_OPT_CROSSOVER_INDEX "crossover_index"
 #define RAG_OPT_DEVICE "device"
 #define RAG_OPT_DIM "dim"
 #define RAG_OPT_DISCOUNT "discount"
@@ -72,13 +67,11 @@
 #define RAG_OPT_FORGET_LEARNT "forget_learnt"
 #define RAG_OPT_FUSION "fusion"
 #define RAG_OPT_GAIN "gain"
-#define RAG_OPT_GENERATIONS "generations"
 #define RAG_OPT_HALF_LIFE "half_life"
 #define RAG_OPT_IGNORE_IDENTICAL_IDS "ignore_identical_ids"
 #define RAG_OPT_INTERVAL "interval"
 #define RAG_OPT_K "k"
 #define RAG_OPT_K1 "k1"
-#define RAG_OPT_KEEP "keep"
 #define RAG_OPT_KIND "kind"
 #define RAG_OPT_LANGUAGE "language"
 #define RAG_OPT_LEVEL "level"
@@ -96,8 +89,6 @@
 #define RAG_OPT_MIN_GRADE "min_grade"
 #define RAG_OPT_MIN_RELEVANCE "min_relevance"
 #define RAG_OPT_MODE "mode"
-#define RAG_OPT_MUTATION "mutation"
-#define RAG_OPT_MUTATION_INDEX "mutation_index"
 #define RAG_OPT_NAME "name"
 #define RAG_OPT_NEIGHBOURS "neighbours"
 #define RAG_OPT_NOISE "noise"
@@ -105,12 +96,10 @@
 #define RAG_OPT_OVERLAP "overlap"
 #define RAG_OPT_PER_USER "per_user"
 #define RAG_OPT_POLICY "policy"
-#define RAG_OPT_POPULATION "population"
 #define RAG_OPT_PRECISION "precision"
 #define RAG_OPT_PROPENSITY_DRAWS "propensity_draws"
 #define RAG_OPT_READ_ONLY "read_only"
 #define RAG_OPT_RESAMPLES "resamples"
-#define RAG_OPT_RHO "rho"
 #define RAG_OPT_RIDGE "ridge"
 #define RAG_OPT_SAFETY "safety"
 #define RAG_OPT_SEED "seed"
@@ -166,12 +155,6 @@ typedef struct rag_dense_index rag_dense_index;
 typedef struct rag_documents rag_documents;
 
 /**
- * Tells domains apart. Detecting may happen from many threads at once; learning and merging need
- * the detector for themselves.
- */
-typedef struct rag_domain_detector rag_domain_detector;
-
-/**
  * A model that turns texts into vectors. Never changes; usable from many threads.
  */
 typedef struct rag_embedder rag_embedder;
@@ -199,21 +182,11 @@ typedef struct rag_hits rag_hits;
 typedef struct rag_lexical_index rag_lexical_index;
 
 /**
- * What an optimisation found. Never changes; usable from many threads.
- */
-typedef struct rag_optimum rag_optimum;
-
-/**
  * Options for a call, by name (`RAG_OPT_...`). A call checks names, types and ranges: an option
  * that it does not have, or a value outside the range, is `RAG_STATUS_INVALID_ARGUMENT`. NULL
  * instead of a bag means all defaults. One bag may serve many calls, from many threads.
  */
 typedef struct rag_options rag_options;
-
-/**
- * The points so far that no other dominates, each with a number of the caller's.
- */
-typedef struct rag_pareto_archive rag_pareto_archive;
 
 /**
  * What is relevant to each query. Never changes; usable from many threads.
@@ -231,11 +204,6 @@ typedef struct rag_query rag_query;
  * threads.
  */
 typedef struct rag_rankings rag_rankings;
-
-/**
- * One number to pay a choice by, made of named parts. Never changes; usable from many threads.
- */
-typedef struct rag_reward rag_reward;
 
 /**
  * Routes, what is believed of their outcomes, and the choice between them. Choosing, observing
@@ -270,11 +238,6 @@ typedef struct rag_string rag_string;
  * A list of texts, some of which may be absent. Never changes; usable from many threads.
  */
 typedef struct rag_strings rag_strings;
-
-/**
- * What a tuned search found, and what was chosen for it. Never changes; usable from many threads.
- */
-typedef struct rag_tuned rag_tuned;
 
 /**
  * What a call came to: `RAG_STATUS_OK` or the kind of its error. Numbers are never reused.
@@ -443,7 +406,7 @@ typedef struct {
    * The upper end of a range.
    */
   double high;
-} rag_arm_knob;
+} rag_knob;
 
 /**
  * One choice. Its `id` is what the reward refers to.
@@ -558,42 +521,26 @@ typedef struct {
 } rag_value_estimate;
 
 /**
- * Something that can be turned.
+ * What a policy would have earned beside what was earned, on average.
  */
 typedef struct {
   /**
-   * Its name, NUL-terminated.
+   * Entries of the log.
    */
-  const char *name;
+  size_t count;
   /**
-   * `"real"` (any number between two), `"whole"` (any whole number between two) or `"choice"`
-   * (one of several things without an order).
+   * The mean of what was earned.
    */
-  const char *kind;
+  rag_value_estimate earned;
   /**
-   * The least that it can be; of no account for a choice.
+   * The mean of what the policy would have earned.
    */
-  double low;
+  rag_value_estimate value;
   /**
-   * The greatest.
+   * The second less the first, entry by entry.
    */
-  double high;
-  /**
-   * The names of the choices; of no account for others.
-   */
-  const char *const *choices;
-  /**
-   * How many there are.
-   */
-  size_t choice_count;
-} rag_knob;
-
-/**
- * Evaluates `n` settings: `settings` are rows of a number for each knob (an index for a choice),
- * `outcomes` has room for rows of a number for each objective and is to be filled. `false` ends
- * the search. Called on the calling thread; must not leave by `longjmp` or an exception.
- */
-typedef bool (*rag_evaluate)(const double *settings, size_t n, double *outcomes, void *user);
+  rag_value_estimate difference;
+} rag_what_if;
 
 /**
  * What became of the queries of a run and its judgements.
@@ -718,141 +665,6 @@ typedef struct {
    */
   double observed;
 } rag_calibration_bin;
-
-/**
- * How far an answer is grounded in its passages.
- */
-typedef struct {
-  /**
-   * The mean support of its sentences, in 0 to 1.
-   */
-  double score;
-  /**
-   * The share of sentences with a support of at least one half.
-   */
-  double coverage;
-  /**
-   * The share of the answer's words that the passages have.
-   */
-  double k_precision;
-} rag_grounded;
-
-/**
- * The support of one sentence of an answer.
- */
-typedef struct {
-  /**
-   * Where the sentence begins in the answer, in bytes.
-   */
-  size_t start;
-  /**
-   * Where it ends.
-   */
-  size_t end;
-  /**
-   * The passage that supports it best; `SIZE_MAX` without any.
-   */
-  size_t passage;
-  /**
-   * The cosine with that passage; NaN without an embedder.
-   */
-  double cosine;
-  /**
-   * The share of its words that three neighbouring sentences of that passage have in this order.
-   */
-  double rouge_l;
-  /**
-   * Whether that passage lacks a number or a name of the sentence.
-   */
-  bool differs;
-  /**
-   * The larger of the two, at most 0.3 if it differs.
-   */
-  double score;
-} rag_sentence_support;
-
-/**
- * How easily an English text reads.
- */
-typedef struct {
-  /**
-   * The school grade at which it is read with ease (Flesch and Kincaid).
-   */
-  double grade;
-  /**
-   * Flesch's reading ease: the higher the easier.
-   */
-  double ease;
-  /**
-   * Words of a sentence on average.
-   */
-  double words_per_sentence;
-  /**
-   * Syllables of a word on average.
-   */
-  double syllables_per_word;
-  /**
-   * Sentences with words.
-   */
-  size_t sentences;
-  /**
-   * Words.
-   */
-  size_t words;
-  /**
-   * Syllables.
-   */
-  size_t syllables;
-} rag_reading;
-
-/**
- * What a text was found to be.
- */
-typedef struct {
-  /**
-   * The place of the likeliest domain among those of `rag_domain_detector_domains`; `SIZE_MAX` if
-   * the text is likelier to belong to none of them.
-   */
-  size_t domain;
-  /**
-   * How likely that is.
-   */
-  double probability;
-  /**
-   * How likely it is none of them.
-   */
-  double none;
-} rag_detection;
-
-/**
- * What a bandit chose for a search.
- */
-typedef struct {
-  /**
-   * What a late `rag_bandit_reward` refers to.
-   */
-  uint64_t id;
-  /**
-   * The index of the arm.
-   */
-  size_t arm;
-  /**
-   * The share of BM25 that it sets; NaN if it sets none.
-   */
-  double bm25_weight;
-  /**
-   * The hits that it sets; 0 if it sets none.
-   */
-  size_t k;
-  /**
-   * The diversity that it sets; NaN if it sets none.
-   */
-  double diversity;
-  /**
-   * How likely the question is of no domain; NaN if no detector was asked.
-   */
-  double none;
-} rag_tuned_choice;
 
 /**
  * The call did what was asked.
@@ -2556,7 +2368,7 @@ rag_status rag_bandit_new_names(const char *const *names,
  * *Gives* a bandit over every combination of `n` knobs, the last one changing fastest. Options as
  * for `rag_bandit_new`.
  */
-rag_status rag_bandit_new_grid(const rag_arm_knob *knobs,
+rag_status rag_bandit_new_grid(const rag_knob *knobs,
                                size_t n,
                                const rag_options *options,
                                rag_bandit **out,
@@ -2772,9 +2584,10 @@ rag_status rag_bandit_evaluate(const rag_bandit *bandit,
                                rag_error **err);
 
 /**
- * *Gives* what `policy` would have earned beside what was earned, as JSON: a list of objects with
- * `domain` (empty for all together, first), `count`, and `earned`, `value` and their `difference`,
- * each a list of estimate, lower and upper end. Arguments as for `rag_bandit_evaluate`.
+ * What `policy` would have earned beside what was earned: over all of the log, then for each of
+ * its domains in alphabetical order. Arguments as for `rag_bandit_evaluate`. With too little room
+ * only `count` is written; *gives* the names of the domains, the first one empty, unless `domains`
+ * is NULL.
  */
 rag_status rag_bandit_what_if(const rag_bandit *bandit,
                               rag_policy policy,
@@ -2782,7 +2595,10 @@ rag_status rag_bandit_what_if(const rag_bandit *bandit,
                               const rag_log_entry *log,
                               size_t n,
                               const char *method,
-                              rag_string **out,
+                              rag_what_if *out,
+                              size_t capacity,
+                              size_t *count,
+                              rag_strings **domains,
                               rag_error **err);
 
 /**
@@ -2840,195 +2656,6 @@ rag_status rag_hypervolume(const double *points,
                            size_t maximize_count,
                            double *volume,
                            rag_error **err);
-
-/**
- * Writes the volume that each of the `n` points alone dominates to `contributions`: what
- * `rag_hypervolume` would lose without it.
- */
-rag_status rag_hypervolume_contributions(const double *points,
-                                         size_t n,
-                                         size_t d,
-                                         const double *reference,
-                                         const bool *maximize,
-                                         size_t maximize_count,
-                                         double *contributions,
-                                         rag_error **err);
-
-/**
- * Writes the indices, ascending, of a part of the front that stands for all of it: one point for
- * each box that is `epsilon` wide, a number for each of the `d` or one for all (Laumanns et al.,
- * 2002). `kind` is `"additive"` or `"multiplicative"`, or NULL for the first. With too little
- * room only `count` is written.
- */
-rag_status rag_epsilon_front(const double *points,
-                             size_t n,
-                             size_t d,
-                             const double *epsilon,
-                             size_t epsilon_count,
-                             const char *kind,
-                             const bool *maximize,
-                             size_t maximize_count,
-                             size_t *out,
-                             size_t capacity,
-                             size_t *count,
-                             rag_error **err);
-
-/**
- * The index of the knee of the front: the point that bulges farthest towards the ideal (Das,
- * 1999).
- */
-rag_status rag_knee(const double *points,
-                    size_t n,
-                    size_t d,
-                    const bool *maximize,
-                    size_t maximize_count,
-                    size_t *index,
-                    rag_error **err);
-
-/**
- * Writes how far each of the `n` points is from the ideal, columns scaled to their range on the
- * front and times `weights`: a number for each of the `d`, or one for all, or none.
- */
-rag_status rag_distance_to_ideal(const double *points,
-                                 size_t n,
-                                 size_t d,
-                                 const double *weights,
-                                 size_t weight_count,
-                                 const bool *maximize,
-                                 size_t maximize_count,
-                                 double *distances,
-                                 rag_error **err);
-
-/**
- * Writes the augmented Chebyshev score of each of the `n` points; the least is the best (Steuer
- * and Choo, 1983). `weights` are as for `rag_distance_to_ideal`; `reference` lends the `d`
- * numbers that are wished for, or none to take the ideal. Options: `rho`.
- */
-rag_status rag_chebyshev(const double *points,
-                         size_t n,
-                         size_t d,
-                         const double *weights,
-                         size_t weight_count,
-                         const double *reference,
-                         size_t reference_count,
-                         const bool *maximize,
-                         size_t maximize_count,
-                         const rag_options *options,
-                         double *scores,
-                         rag_error **err);
-
-/**
- * *Gives* an empty archive for points of `d` numbers.
- *
- * `maximize` is as for `rag_pareto_front`. `reference` lends `d` numbers to measure volume from,
- * or none. Options: `capacity`, `keep` (`"crowding"`, `"volume"`).
- */
-rag_status rag_pareto_archive_new(size_t d,
-                                  const bool *maximize,
-                                  size_t maximize_count,
-                                  const double *reference,
-                                  size_t reference_count,
-                                  const rag_options *options,
-                                  rag_pareto_archive **out,
-                                  rag_error **err);
-
-/**
- * Frees an archive. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
- */
-rag_status rag_pareto_archive_free(rag_pareto_archive *archive);
-
-/**
- * Offers a point of `d` numbers and tells whether it is `kept`, which may be NULL.
- */
-rag_status rag_pareto_archive_insert(rag_pareto_archive *archive,
-                                     const double *point,
-                                     size_t d,
-                                     uint64_t id,
-                                     bool *kept,
-                                     rag_error **err);
-
-/**
- * Offers what `other` holds, which must be of the same objectives and stays as it is.
- */
-rag_status rag_pareto_archive_merge(rag_pareto_archive *archive,
-                                    const rag_pareto_archive *other,
-                                    rag_error **err);
-
-/**
- * Writes the numbers of the points, those that came first first. With too little room only
- * `count` is written.
- */
-rag_status rag_pareto_archive_ids(const rag_pareto_archive *archive,
-                                  uint64_t *out,
-                                  size_t capacity,
-                                  size_t *count,
-                                  rag_error **err);
-
-/**
- * Writes the points, rows of `d` numbers as they were given, in the order of
- * `rag_pareto_archive_ids`. `count` is of numbers; with too little room only it is written.
- */
-rag_status rag_pareto_archive_points(const rag_pareto_archive *archive,
-                                     double *out,
-                                     size_t capacity,
-                                     size_t *count,
-                                     rag_error **err);
-
-/**
- * *Gives* the front of all settings that were tried by NSGA-II (Deb et al., 2002).
- *
- * `objectives` lends `objective_count` names, `maximize` is as for `rag_pareto_front`, `initial`
- * lends settings to begin with, rows of a number for each knob. `evaluate` gets `user`, and so
- * does `progress`, which may be NULL and is told of settings after each generation. A NaN is
- * `RAG_STATUS_INVALID_ARGUMENT` and says where; an end by `evaluate` is `RAG_STATUS_INTERRUPTED`.
- *
- * Options: `population`, `generations`, `seed`, `crossover`, `crossover_index`, `mutation`,
- * `mutation_index`.
- */
-rag_status rag_optimize(const rag_knob *knobs,
-                        size_t knob_count,
-                        const char *const *objectives,
-                        size_t objective_count,
-                        const bool *maximize,
-                        size_t maximize_count,
-                        const double *initial,
-                        size_t initial_count,
-                        rag_evaluate evaluate,
-                        const rag_options *options,
-                        rag_progress progress,
-                        void *user,
-                        rag_optimum **out,
-                        rag_error **err);
-
-/**
- * Frees an optimum. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
- */
-rag_status rag_optimum_free(rag_optimum *optimum);
-
-/**
- * Writes the settings of the front, rows of a number for each knob. `count` is of numbers; with
- * too little room only it is written.
- */
-rag_status rag_optimum_settings(const rag_optimum *optimum,
-                                double *out,
-                                size_t capacity,
-                                size_t *count,
-                                rag_error **err);
-
-/**
- * Writes what the settings of the front gave, rows of a number for each objective. `count` is of
- * numbers; with too little room only it is written.
- */
-rag_status rag_optimum_points(const rag_optimum *optimum,
-                              double *out,
-                              size_t capacity,
-                              size_t *count,
-                              rag_error **err);
-
-/**
- * How many settings were evaluated.
- */
-rag_status rag_optimum_evaluations(const rag_optimum *optimum, size_t *count, rag_error **err);
 
 /**
  * *Gives* a router without routes. An objective called `"cost"` is minimised, all others are
@@ -3394,254 +3021,6 @@ rag_status rag_calibration_load(const char *path, rag_calibration **out, rag_err
  * Frees a calibration. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
 rag_status rag_calibration_free(rag_calibration *calibration);
-
-/**
- * Measures how far an answer of `length` bytes (or `RAG_NUL_TERMINATED`) is grounded in `n`
- * passages, by its words and, unless `embedder` is NULL, by cosines. `lengths` may be NULL for
- * passages that end with NUL.
- *
- * `sentences` (NULL with a capacity of 0 for none) receives the support of each sentence, `count`
- * their number; with too little room only these two numbers are written.
- */
-rag_status rag_groundedness(const char *answer,
-                            size_t length,
-                            const char *const *passages,
-                            const size_t *lengths,
-                            size_t n,
-                            const rag_embedder *embedder,
-                            rag_grounded *found,
-                            rag_sentence_support *sentences,
-                            size_t capacity,
-                            size_t *count,
-                            rag_error **err);
-
-/**
- * Measures how easily an English text of `length` bytes (or `RAG_NUL_TERMINATED`) reads.
- */
-rag_status rag_readability(const char *text, size_t length, rag_reading *found, rag_error **err);
-
-/**
- * Measures novelty and variety of a ranking of `n` ids by the subtopics of `documents` (alpha-nDCG).
- *
- * The subtopics of document `i` are those from `offsets[i]` to the next offset, or to `count` for
- * the last. Options: `alpha`, `k`.
- */
-rag_status rag_alpha_ndcg(const char *const *ranking,
-                          size_t n,
-                          const char *const *documents,
-                          const size_t *offsets,
-                          size_t document_count,
-                          const char *const *subtopics,
-                          size_t count,
-                          const rag_options *options,
-                          double *value,
-                          rag_error **err);
-
-/**
- * Measures how unlike each other `n` vectors are: the mean of 1 - cosine over all pairs.
- */
-rag_status rag_intra_list_distance(const float *vectors,
-                                   size_t n,
-                                   size_t dim,
-                                   double *value,
-                                   rag_error **err);
-
-/**
- * *Gives* a reward of `n` parts with weights (the usual ones for 0). A part with a limit is spent and
- * counts as `1 - spent / limit`; one called `cost` always has one.
- */
-rag_status rag_reward_new(const char *const *parts,
-                          const double *weights,
-                          size_t n,
-                          const char *const *limited,
-                          const double *limits,
-                          size_t limit_count,
-                          rag_reward **out,
-                          rag_error **err);
-
-/**
- * The reward, in 0 to 1, of `n` parts that were measured; the others are left out.
- */
-rag_status rag_reward_of(const rag_reward *reward,
-                         const char *const *parts,
-                         const double *values,
-                         size_t n,
-                         double *value,
-                         rag_error **err);
-
-/**
- * Frees a reward. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
- */
-rag_status rag_reward_free(rag_reward *reward);
-
-/**
- * *Gives* a detector that knows no domain yet. Options: `background`.
- */
-rag_status rag_domain_detector_new(const rag_options *options,
-                                   rag_domain_detector **out,
-                                   rag_error **err);
-
-/**
- * Learns a domain from `n` texts, or from a single line that describes it, besides what it has.
- * `lengths` may be NULL for texts that end with NUL.
- */
-rag_status rag_domain_detector_learn_texts(rag_domain_detector *detector,
-                                           const rag_embedder *embedder,
-                                           const char *domain,
-                                           const char *const *texts,
-                                           const size_t *lengths,
-                                           size_t n,
-                                           rag_error **err);
-
-/**
- * Learns `count` domains at once from vectors of `dim` floats, all or nothing. The vectors of domain
- * `i` are the rows from `offsets[i]` to the next offset, or to `n` for the last.
- */
-rag_status rag_domain_detector_learn(rag_domain_detector *detector,
-                                     const char *const *domains,
-                                     const size_t *offsets,
-                                     size_t count,
-                                     const float *vectors,
-                                     size_t n,
-                                     size_t dim,
-                                     rag_error **err);
-
-/**
- * Which domain each of `n` vectors of `dim` floats belongs to. `probabilities` (which may be NULL)
- * receives a row for each vector: how likely each domain is, in their order.
- */
-rag_status rag_domain_detector_detect(const rag_domain_detector *detector,
-                                      const float *vectors,
-                                      size_t n,
-                                      size_t dim,
-                                      rag_detection *out,
-                                      double *probabilities,
-                                      rag_error **err);
-
-/**
- * As `rag_domain_detector_detect` for `n` texts, which are embedded together. `lengths` may be NULL
- * for texts that end with NUL.
- */
-rag_status rag_domain_detector_detect_texts(const rag_domain_detector *detector,
-                                            const rag_embedder *embedder,
-                                            const char *const *texts,
-                                            const size_t *lengths,
-                                            size_t n,
-                                            rag_detection *out,
-                                            double *probabilities,
-                                            rag_error **err);
-
-/**
- * *Gives* the domains in alphabetical order.
- */
-rag_status rag_domain_detector_domains(const rag_domain_detector *detector,
-                                       rag_strings **out,
-                                       rag_error **err);
-
-/**
- * Adds what `other` has learnt from other examples; it stays.
- */
-rag_status rag_domain_detector_merge(rag_domain_detector *detector,
-                                     const rag_domain_detector *other,
-                                     rag_error **err);
-
-/**
- * Writes the detector as bytes to `out`. With too little room only `count` is written.
- */
-rag_status rag_domain_detector_to_bytes(const rag_domain_detector *detector,
-                                        uint8_t *out,
-                                        size_t capacity,
-                                        size_t *count,
-                                        rag_error **err);
-
-/**
- * *Gives* the detector that `rag_domain_detector_to_bytes` wrote. `RAG_STATUS_CORRUPT` for other
- * bytes.
- */
-rag_status rag_domain_detector_from_bytes(const uint8_t *bytes,
-                                          size_t n,
-                                          rag_domain_detector **out,
-                                          rag_error **err);
-
-/**
- * Writes the detector to the file `path`: the old file or the new, never a part.
- */
-rag_status rag_domain_detector_save(const rag_domain_detector *detector,
-                                    const char *path,
-                                    rag_error **err);
-
-/**
- * *Gives* the detector in the file `path`.
- */
-rag_status rag_domain_detector_load(const char *path, rag_domain_detector **out, rag_error **err);
-
-/**
- * Frees a detector. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
- */
-rag_status rag_domain_detector_free(rag_domain_detector *detector);
-
-/**
- * Asks `n` questions with the share of BM25 that `bandit` chooses for each, and *gives* `n` handles
- * at `tuned`; on failure none. The domain is named by `domain`, or else found by `detector`, or
- * `"general"` if both are NULL. The arms of the bandit are shares in 0 to 1, or a grid of `weight`,
- * `k` and `diversity`. The bandit is used for moments only; a call that meets another one is
- * `RAG_STATUS_BUSY`.
- */
-rag_status rag_collection_search_tuned(const rag_collection *collection,
-                                       const rag_query *const *queries,
-                                       size_t n,
-                                       rag_bandit *bandit,
-                                       const char *domain,
-                                       const rag_domain_detector *detector,
-                                       rag_tuned **tuned,
-                                       rag_error **err);
-
-/**
- * *Gives* the hits, best first.
- */
-rag_status rag_tuned_hits(const rag_tuned *tuned, rag_hits **out, rag_error **err);
-
-/**
- * What was chosen.
- */
-rag_status rag_tuned_get_choice(const rag_tuned *tuned, rag_tuned_choice *choice, rag_error **err);
-
-/**
- * *Gives* the domain in which it was chosen.
- */
-rag_status rag_tuned_domain(const rag_tuned *tuned, rag_string **out, rag_error **err);
-
-/**
- * Frees a tuned search. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
- */
-rag_status rag_tuned_free(rag_tuned *tuned);
-
-/**
- * Tells the bandit what the hits were worth, about 0 to 1. `RAG_STATUS_NOT_FOUND` for a bandit that
- * did not choose for them, `RAG_STATUS_INVALID_ARGUMENT` for a second time and for hits of another
- * collection.
- */
-rag_status rag_collection_reward(const rag_collection *collection,
-                                 rag_bandit *bandit,
-                                 const rag_tuned *tuned,
-                                 double reward,
-                                 rag_error **err);
-
-/**
- * Tells the bandit how relevant `n` documents are to the question, with a grade each: what every arm
- * would have earned in nDCG. `rewards` (NULL with a capacity of 0 for none) receives that, by arm,
- * and `count` their number.
- */
-rag_status rag_collection_reward_relevant(const rag_collection *collection,
-                                          rag_bandit *bandit,
-                                          const rag_tuned *tuned,
-                                          const char *const *ids,
-                                          const double *grades,
-                                          size_t n,
-                                          double *rewards,
-                                          size_t capacity,
-                                          size_t *count,
-                                          rag_error **err);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -1051,6 +1051,16 @@ public:
       : handle_(detail::get<rag_bandit *>(rag_bandit_new, arms.data(), arms.size(), with.raw())) {}
   bandit(double low, double high, const options &with = {})
       : handle_(detail::get<rag_bandit *>(rag_bandit_new_range, low, high, with.raw())) {}
+  /** Over names without an order. */
+  static bandit of_names(span<const char *> names, const options &with = {}) {
+    return bandit(
+        detail::get<rag_bandit *>(rag_bandit_new_names, names.data(), names.size(), with.raw()));
+  }
+  /** Over every combination of up to three knobs. */
+  static bandit of_grid(span<rag_knob> knobs, const options &with = {}) {
+    return bandit(
+        detail::get<rag_bandit *>(rag_bandit_new_grid, knobs.data(), knobs.size(), with.raw()));
+  }
   static bandit load(const std::string &path) {
     return bandit(detail::get<rag_bandit *>(rag_bandit_load, path.c_str()));
   }
@@ -1066,8 +1076,17 @@ public:
     detail::call(rag_bandit_reward, handle_.raw(), id, reward);
   }
   void reward(const rag_choice &choice, double reward) { this->reward(choice.id, reward); }
-  double best(const std::string &domain) const {
-    return detail::get<double>(rag_bandit_best, raw(), domain.c_str());
+  /** What every arm would have earned in the place of the one chosen. */
+  void reward_all(const rag_choice &choice, span<double> rewards) {
+    detail::call(rag_bandit_reward_all, handle_.raw(), choice.id, rewards.data(), rewards.size());
+  }
+  /** With what probability a choice was made that waits or is in the log. */
+  double propensity(const rag_choice &choice) const {
+    return detail::get<double>(rag_bandit_propensity, raw(), choice.id);
+  }
+  double best(const std::string &domain, span<double> context = {}) const {
+    return detail::get<double>(rag_bandit_best_in, raw(), domain.c_str(), context.data(),
+                               context.size());
   }
   texts domains() const { return detail::take(detail::get<rag_strings *>(rag_bandit_domains, raw())); }
   std::vector<rag_estimate> estimates(const std::string &domain) const {

@@ -1,4 +1,4 @@
-"""Slow truth for fronts, ranks, crowding, volumes, bandit curves, policy values and routing.
+"""Slow truth for fronts, ranks, crowding, volumes and routing.
 
 Standard library only. Run from anywhere: it writes ../<operation>.json beside this folder.
 """
@@ -152,109 +152,6 @@ def point_cases():
     write("hypervolume", "exact volume between the points and the reference", volumes)
 
 
-# ---- bandit -------------------------------------------------------------------------------
-
-BASES, CURVATURE, LEVEL, LEVEL_SD, LENGTH = 6, 0.85, 0.5, 0.5, 0.4
-
-
-def solve(a, b):
-    """Gauss and Jordan with row exchange."""
-    n = len(a)
-    m = [row[:] + [x] for row, x in zip(a, b)]
-    for c in range(n):
-        p = max(range(c, n), key=lambda r: abs(m[r][c]))
-        m[c], m[p] = m[p], m[c]
-        m[c] = [x / m[c][c] for x in m[c]]
-        for r in range(n):
-            if r != c:
-                m[r] = [x - m[r][c] * y for x, y in zip(m[r], m[c])]
-    return [row[n] for row in m]
-
-
-def curve(arms, rows, guess=None, noise=None):
-    """Mean and standard deviation at each arm after rows of (arm index, reward)."""
-    low, high = min(arms), max(arms)
-    place = lambda v: v if low >= 0 and high <= 1 else ((v - low) / (high - low) if high > low else 0.5)
-    at = [place(v) for v in arms]
-    prior = [LEVEL - (CURVATURE * (u - place(guess)) ** 2 if guess is not None else 0.0) for u in at]
-    amplitude = 0.15 if guess is not None else 0.3
-    phi = [[math.cos(j * math.pi * u) for j in range(BASES)] for u in at]
-    density = lambda w: math.sqrt(2 * math.pi) * LENGTH * math.exp(-0.5 * (LENGTH * w) ** 2)
-    variances = [LEVEL_SD**2] + [2 * amplitude**2 * density(j * math.pi) for j in range(1, BASES)]
-
-    def posterior(variance):
-        p = [[sum(phi[k][i] * phi[k][j] for k, _ in rows) / variance + (1 / variances[i] if i == j else 0.0)
-              for j in range(BASES)] for i in range(BASES)]
-        b = [sum(phi[k][i] * (y - prior[k]) for k, y in rows) / variance for i in range(BASES)]
-        return p, solve(p, b)
-
-    dot = lambda x, y: sum(a * b for a, b in zip(x, y))
-    variance = (noise if noise is not None else 0.1) ** 2
-    p, mean = posterior(variance)
-    if noise is None and rows:
-        for _ in range(2):
-            rest = sum((y - prior[k] - dot(phi[k], mean)) ** 2 + dot(phi[k], solve(p, phi[k])) for k, y in rows)
-            variance = (10 * 0.1**2 + rest) / (10 + len(rows))
-            p, mean = posterior(variance)
-    return ([prior[k] + dot(phi[k], mean) for k in range(len(arms))],
-            [math.sqrt(dot(phi[k], solve(p, phi[k]))) for k in range(len(arms))])
-
-
-def bandit_cases():
-    eleven = [i / 10 for i in range(11)]
-    setups = [("nothing seen, no prior", eleven, [], None, None), ("nothing seen, a prior", eleven, [], 0.7, None),
-              ("given noise", eleven, [(3, 0.8), (7, 0.4), (5, 0.6), (3, 0.7)], 0.4, 0.2),
-              ("estimated noise", eleven, [(3, 0.8), (7, 0.4), (5, 0.6), (3, 0.1), (10, 1.0)], 0.4, None),
-              ("no prior", eleven, [(0, 0.2), (10, 0.9), (5, 0.5)], None, None),
-              ("arms outside 0..1", [10.0, 20.0, 50.0], [(0, 0.1), (2, 0.9), (1, 0.3), (2, 0.8)], 20.0, None),
-              ("unsorted arms", [0.9, 0.1, 0.5], [(0, 1.0), (1, 0.0)], 0.5, 0.1),
-              ("one arm", [3.0], [(0, 1.0), (0, 0.5)], None, None),
-              ("rewards beyond 0..1", eleven, [(2, 5.0), (4, -3.0), (6, 2.0)], 0.2, None),
-              ("many rewards", eleven, [(rng.randrange(11), round(rng.random(), 3)) for _ in range(200)], 0.5, None)]
-    cases = []
-    for name, arms, rows, guess, noise in setups:
-        mean, sd = curve(arms, rows, guess, noise)
-        inputs = {"arms": arms, "prior": math.nan if guess is None else guess,
-                  "chosen": [k for k, _ in rows], "rewards": [y for _, y in rows]}
-        options = {} if noise is None else {"noise": noise}
-        cases.append(case(name, inputs, {"mean": mean, "sd": sd}, options=options, tolerance=1e-8))
-    write("bandit_estimates", "posterior mean and standard deviation at each arm; prior nan is none; chosen are arm indices", cases)
-
-    cases = []
-    logs = {"two arms": ([0.0, 1.0], [(0, 0.2, 0.5), (1, 0.6, 0.5), (1, 0.8, 0.5), (0, 0.4, 0.5)], 1.0),
-            "rare agreement": (eleven, [(5, 0.5, 0.9), (5, 0.6, 0.9), (6, 0.9, 0.02), (4, 0.4, 0.08)], 0.6),
-            "between two arms": (eleven, [(2, 0.1, 0.3), (3, 0.2, 0.6), (3, 0.4, 0.6)], 0.32),
-            "one entry": ([0.0, 1.0], [(1, 0.5, 0.25)], 1.0),
-            "no agreement": ([0.0, 1.0], [(1, 0.5, 0.25), (1, 0.7, 0.5)], 0.0)}
-    for name, (arms, log, wanted) in logs.items():
-        target = min(range(len(arms)), key=lambda k: (abs(arms[k] - wanted), k))
-        model = curve(arms, [(k, y) for k, y, _ in log])[0][target]
-        n = len(log)
-        weights = [1 / p if k == target else 0.0 for k, _, p in log]
-        for method in ("ips", "snips", "dr", "switch-dr"):
-            inputs = {"arms": arms, "logged": [k for k, _, _ in log], "rewards": [y for _, y, _ in log],
-                      "propensities": [p for _, _, p in log], "policy": wanted, "method": method}
-            if method == "snips" and not any(weights):
-                cases.append(case(f"{name}, {method}", inputs, error="invalid_argument"))
-                continue
-            if method == "ips":
-                terms = [w * y for w, (_, y, _) in zip(weights, log)]
-                value = sum(terms) / n
-            elif method == "snips":
-                value = sum(w * y for w, (_, y, _) in zip(weights, log)) / sum(weights)
-                terms = [n * w / sum(weights) * (y - value) + value for w, (_, y, _) in zip(weights, log)]
-            else:
-                used = [0.0 if method == "switch-dr" and w > 10 else w for w in weights]
-                terms = [model + w * (y - model) for w, (_, y, _) in zip(used, log)]
-                value = sum(terms) / n
-            half = math.inf if n < 2 else 1.959963984540054 * math.sqrt(sum((t - value) ** 2 for t in terms) / (n - 1) / n)
-            cases.append(case(f"{name}, {method}", inputs, {"value": value, "low": value - half, "high": value + half}, tolerance=1e-8))
-    bad = {"arms": [0.0, 1.0], "logged": [0], "rewards": [0.5], "propensities": [0.0], "policy": 0.0, "method": "ips"}
-    cases.append(case("a propensity of zero", bad, error="invalid_argument"))
-    cases.append(case("an empty log", bad | {"logged": [], "rewards": [], "propensities": []}, error="invalid_argument"))
-    write("bandit_evaluate", "value of a policy that always picks one value; domain \"d\", no prior; logged are arm indices", cases)
-
-
 # ---- router -------------------------------------------------------------------------------
 
 def chosen(values, minimize, weights, budget):
@@ -295,5 +192,4 @@ def router_cases():
 
 
 point_cases()
-bandit_cases()
 router_cases()

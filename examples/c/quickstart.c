@@ -322,10 +322,12 @@ static double tune(const rag_collection *collection, const corpus *passages) {
     MUST(rag_bandit_choose(bandit, "this folder", NULL, 0, &choice, &err));
     rag_hits *hits = ask(collection, question, 10, NULL, choice.value, -1.0, 0.0);
     double reward = reciprocal_rank(hits, passages->ids.items[at]);
+    double propensity = 0.0;
+    MUST(rag_bandit_propensity(bandit, choice.id, &propensity, &err));
     MUST(rag_bandit_reward(bandit, choice.id, reward, &err));
     MUST(rag_bandit_best(bandit, "this folder", &best, &err));
     printf("round %zu: tried %.2f (chosen with probability %.3f), reward %.2f, best now %.2f\n",
-           round + 1, choice.value, choice.propensity, reward, best);
+           round + 1, choice.value, propensity, reward, best);
     rag_hits_free(hits);
     free(question);
   }

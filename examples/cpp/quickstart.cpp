@@ -119,7 +119,7 @@ static double tune(const ragcore::collection &collection, const ragcore::batch &
     double reward = reciprocal_rank(hits, passages.ids[at]);
     bandit.reward(choice, reward);
     std::printf("round %zu: tried %.2f (chosen with probability %.3f), reward %.2f, best now %.2f\n",
-                round + 1, choice.value, choice.propensity, reward, bandit.best("this folder"));
+                round + 1, choice.value, bandit.propensity(choice), reward, bandit.best("this folder"));
   }
   return bandit.best("this folder");
 }

@@ -14,7 +14,7 @@ the weights (:class:`Bandit`), and a Pareto front chooses between models (:class
 
 from . import errors
 from ._attribute import AttributeModel
-from ._bandit import Bandit, Choice, Estimate, ValueEstimate
+from ._bandit import Bandit, Choice, Estimate, ValueEstimate, WhatIf
 from ._calibration import Calibration, CalibrationBin, CalibrationReport
 from ._chunking import Chunk, Chunker
 from ._collection import Collection, Report, open
@@ -157,6 +157,7 @@ __all__ = [
     "Unsupported",
     "Upstream",
     "ValueEstimate",
+    "WhatIf",
     "__version__",
     "alpha_ndcg",
     "chebyshev",

@@ -53,10 +53,11 @@ from ragcore import (
     Taste,
     TasteAt,
     ValueEstimate,
+    WhatIf,
 )
 
 from ._arrays import Keys, Points, Vectors
-from ._bandit import Policy
+from ._bandit import Arms, Policy
 from ._progress import Progress
 from ._steering import Dials
 '''

@@ -228,40 +228,85 @@ def mmr(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str,
     return {"order": rag.mmr(relevance, vectors, inputs["k"], **options)}
 
 
-@runner
-def bandit_estimates(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
-    prior = numbers(inputs["prior"])
-    bandit = rag.Bandit(
-        numbers(inputs["arms"]),
-        priors=None if math.isnan(prior) else {"d": prior},
+def random_bandit(arms: Any, prior: Any, options: dict[str, Any]) -> rag.Bandit:
+    """One that chooses at random, so that any arm can be rewarded."""
+    return rag.Bandit(
+        arms,
+        priors=None if prior is None else {"d": prior},
         policy="epsilon_greedy",
         exploration=1.0,
         seed=0,
         **{name: numbers(value) for name, value in options.items()},
     )
+
+
+def believed(bandit: rag.Bandit) -> dict[str, Any]:
+    found = bandit.estimates("d")
+    return {"mean": [e.mean for e in found], "sd": [e.sd for e in found]}
+
+
+def taught(bandit: rag.Bandit, inputs: dict[str, Any]) -> dict[str, Any]:
     for arm, reward in zip(inputs["chosen"], numbers(inputs["rewards"]), strict=True):
         while (choice := bandit.choose("d")).arm != arm:
             pass
         bandit.reward(choice, reward)
     if not inputs["chosen"]:
         bandit.choose("d")
-    found = bandit.estimates("d")
-    return {"mean": [e.mean for e in found], "sd": [e.sd for e in found]}
+    return believed(bandit)
+
+
+def prior_of(inputs: dict[str, Any]) -> float | None:
+    prior = numbers(inputs["prior"])
+    return None if math.isnan(prior) else prior
 
 
 @runner
-def bandit_evaluate(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+def bandit_estimates(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    return taught(random_bandit(numbers(inputs["arms"]), prior_of(inputs), options), inputs)
+
+
+@runner
+def bandit_arms(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    names, values, prior = inputs["names"], numbers(inputs["values"]), inputs["prior"]
+    if values:
+        knobs = dict(zip(names, values, strict=True))
+        guess = dict(zip(names, prior, strict=True)) if prior else None
+        return taught(random_bandit(knobs, guess, options), inputs)
+    guess = names[int(prior[0])] if prior else None
+    return taught(random_bandit(names, guess, options), inputs)
+
+
+@runner
+def bandit_reward_all(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    bandit = random_bandit(numbers(inputs["arms"]), prior_of(inputs), options)
+    for rewards in inputs["rewards"]:
+        bandit.reward_all(bandit.choose("d"), numbers(rewards))
+    return believed(bandit)
+
+
+def logged(inputs: dict[str, Any]) -> list[dict[str, Any]]:
     arms = numbers(inputs["arms"])
     rows = zip(
         inputs["logged"], numbers(inputs["rewards"]), numbers(inputs["propensities"]), strict=True
     )
-    log = [
+    return [
         {"domain": "d", "context": None, "arm": arms[arm], "reward": r, "propensity": p}
         for arm, r, p in rows
     ]
-    value = numbers(inputs["policy"])
-    found = rag.Bandit(arms).evaluate(lambda d, c: value, log, method=inputs["method"])
-    return found._asdict()
+
+
+@runner
+def bandit_evaluate(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    bandit, value = rag.Bandit(numbers(inputs["arms"])), numbers(inputs["policy"])
+    return bandit.evaluate(lambda d, c: value, logged(inputs), method=inputs["method"])._asdict()
+
+
+@runner
+def bandit_what_if(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    bandit, value = rag.Bandit(numbers(inputs["arms"])), numbers(inputs["policy"])
+    found = bandit.what_if(lambda d, c: value, logged(inputs), method=inputs["method"])
+    assert [w.domain for w in found] == [None, "d"]
+    return {name: getattr(found[1], name) for name in ("count", "earned", "value", "difference")}
 
 
 @runner

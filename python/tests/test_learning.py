@@ -34,6 +34,44 @@ def test_a_bandit_learns_and_tells() -> None:
         made.reward(choice, 0.5)
 
 
+def test_arms_are_names_or_knobs() -> None:
+    named = rag.Bandit(["short", "long"], priors={"d": "long"}, seed=1, safety=0.5)
+    choice = named.choose("d")
+    assert choice.value in named.values == ["short", "long"]
+    assert 0 < choice.propensity <= 1 and pickle.loads(pickle.dumps(choice)) == choice
+    named.reward(choice, 0.5)
+    assert named.log[0]["arm"] == choice.value and named.best("d") in named.values
+    with pytest.raises(rag.NotFound, match="huge"):
+        named.set_prior("d", "huge")
+    grid = rag.Bandit({"weight": (0.0, 1.0), "k": [5, 10]}, priors={"d": {"weight": 0.5, "k": 10}})
+    assert len(grid.values) == 42 and set(grid.best("d")) == {"weight", "k"}
+    copy = pickle.loads(pickle.dumps(grid))
+    assert copy.values == grid.values and copy.best("d") == grid.best("d") == {
+        "weight": 0.5,
+        "k": 10,
+    }
+    with pytest.raises(rag.InvalidArgument, match="keys weight, k"):
+        grid.set_prior("d", {"weight": 0.5})
+    assert grid.estimates("d")[0].value == {"weight": 0.0, "k": 5.0}
+
+
+def test_batches_contexts_and_full_information() -> None:
+    made = rag.Bandit([0.0, 0.5, 1.0], seed=2)
+    choices = made.choose_many(["a", ("b", [1.0, 0.5])])
+    with pytest.raises(rag.InvalidArgument, match="2 numbers"):
+        made.choose("a", context=[1.0])
+    with pytest.raises(rag.InvalidArgument, match="twice"):
+        made.reward_many([(choices[0], 0.5), (choices[0].id, 0.5)])
+    assert made.outstanding == 2
+    made.reward_many([(choices[1], 0.5), (choices[0].id, 0.5)])
+    made.reward_all(made.choose("b", context=[0.0, 0.0]), [0.1, 0.2, 0.9])
+    assert made.best("b", context=[0.1, 0.1]) in (0.0, 0.5, 1.0)
+    found = made.what_if(lambda domain, context: 1.0)
+    assert [w.domain for w in found] == [None, "a", "b"] and found[0].count == 3
+    assert found[1].difference.value == pytest.approx(found[1].value.value - found[1].earned.value)
+    assert made.what_if(made)[0].count == 3
+
+
 def test_policies_are_evaluated_and_their_exceptions_arrive() -> None:
     made = bandit()
     always = made.evaluate(lambda domain, context: 1.0)

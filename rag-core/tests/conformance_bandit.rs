@@ -1,7 +1,10 @@
 //! Runs the cases in `conformance/` that belong to the bandit.
 
 use rag_core::Result;
-use rag_core::bandit::{Arms, Bandit, BanditOptions, Evaluation, LogEntry, Policy};
+use rag_core::bandit::{
+    Arms, Bandit, BanditOptions, Estimate, Evaluation, Knob, LogEntry, Policy, ValueEstimate,
+};
+use rag_core::options::OptionValue;
 use serde_json::Value;
 
 fn number(v: &Value) -> f64 {
@@ -74,35 +77,110 @@ fn teach(bandit: &mut Bandit, arms: &[usize], rewards: &[f64]) -> Result<()> {
     Ok(())
 }
 
+/// Options that choose at random, so that any arm can be rewarded, and the case's own.
+fn random(options: &Value) -> Result<BanditOptions> {
+    let mut random = BanditOptions::default()
+        .policy(Policy::EpsilonGreedy)
+        .exploration(Some(1.0))
+        .seed(Some(0));
+    for (name, value) in options.as_object().expect("an object") {
+        let value = match value.as_bool() {
+            Some(value) => OptionValue::Bool(value),
+            None => number(value).into(),
+        };
+        random.set(name, &value)?;
+    }
+    Ok(random)
+}
+
+fn believed(found: &[Estimate]) -> Vec<(&'static str, Vec<f64>)> {
+    vec![
+        ("mean", found.iter().map(|e| e.mean).collect()),
+        ("sd", found.iter().map(|e| e.sd).collect()),
+    ]
+}
+
 #[test]
 fn estimates() {
     run("bandit_estimates", |inputs, options| {
-        let mut random = BanditOptions::default()
-            .policy(Policy::EpsilonGreedy)
-            .exploration(Some(1.0))
-            .seed(Some(0));
-        if let Some(noise) = options.get("noise") {
-            random.set("noise", &number(noise).into())?;
-        }
-        let mut bandit = Bandit::new(Arms::Values(numbers(&inputs["arms"])), &random)?;
+        let arms = Arms::Values(numbers(&inputs["arms"]));
+        let mut bandit = Bandit::new(arms, &random(options)?)?;
         let prior = number(&inputs["prior"]);
         if !prior.is_nan() {
             bandit.set_prior("d", prior)?;
         }
-        teach(
-            &mut bandit,
-            &indices(&inputs["chosen"]),
-            &numbers(&inputs["rewards"]),
-        )?;
-        if inputs["chosen"] == serde_json::json!([]) {
-            bandit.choose("d", None)?;
-        }
-        let found = bandit.estimates("d")?;
-        Ok(vec![
-            ("mean", found.iter().map(|e| e.mean).collect()),
-            ("sd", found.iter().map(|e| e.sd).collect()),
-        ])
+        taught(&mut bandit, inputs)
     });
+}
+
+fn taught(bandit: &mut Bandit, inputs: &Value) -> Result<Vec<(&'static str, Vec<f64>)>> {
+    teach(
+        bandit,
+        &indices(&inputs["chosen"]),
+        &numbers(&inputs["rewards"]),
+    )?;
+    if inputs["chosen"] == serde_json::json!([]) {
+        bandit.choose("d", None)?;
+    }
+    Ok(believed(&bandit.estimates("d")?))
+}
+
+#[test]
+fn names_and_grids() {
+    run("bandit_arms", |inputs, options| {
+        let names = inputs["names"].as_array().expect("names");
+        let names = names.iter().map(|n| n.as_str().expect("a name").to_owned());
+        let values = inputs["values"].as_array().expect("values");
+        let arms = match values.is_empty() {
+            true => Arms::Names(names.collect()),
+            false => Arms::Grid(
+                names
+                    .zip(values)
+                    .map(|(name, values)| (name, Knob::Values(numbers(values))))
+                    .collect(),
+            ),
+        };
+        let mut bandit = Bandit::new(arms, &random(options)?)?;
+        let prior = numbers(&inputs["prior"]);
+        if !prior.is_empty() {
+            bandit.set_prior_point("d", &prior)?;
+        }
+        taught(&mut bandit, inputs)
+    });
+}
+
+#[test]
+fn every_arms_reward() {
+    run("bandit_reward_all", |inputs, options| {
+        let arms = Arms::Values(numbers(&inputs["arms"]));
+        let mut bandit = Bandit::new(arms, &random(options)?)?;
+        let prior = number(&inputs["prior"]);
+        if !prior.is_nan() {
+            bandit.set_prior("d", prior)?;
+        }
+        for rewards in inputs["rewards"].as_array().expect("rounds") {
+            let choice = bandit.choose("d", None)?;
+            bandit.reward_all(choice.id, &numbers(rewards))?;
+        }
+        Ok(believed(&bandit.estimates("d")?))
+    });
+}
+
+fn logged(inputs: &Value, arms: &[f64]) -> Vec<LogEntry> {
+    let logged = indices(&inputs["logged"]).into_iter();
+    let rest = numbers(&inputs["rewards"])
+        .into_iter()
+        .zip(numbers(&inputs["propensities"]));
+    logged
+        .zip(rest)
+        .map(|(arm, (reward, propensity))| LogEntry {
+            domain: "d".into(),
+            context: None,
+            arm: arms[arm],
+            reward,
+            propensity,
+        })
+        .collect()
 }
 
 #[test]
@@ -110,20 +188,7 @@ fn values_of_policies() {
     run("bandit_evaluate", |inputs, _| {
         let arms = numbers(&inputs["arms"]);
         let bandit = Bandit::new(Arms::Values(arms.clone()), &BanditOptions::default())?;
-        let logged = indices(&inputs["logged"]).into_iter();
-        let rest = numbers(&inputs["rewards"])
-            .into_iter()
-            .zip(numbers(&inputs["propensities"]));
-        let log: Vec<LogEntry> = logged
-            .zip(rest)
-            .map(|(arm, (reward, propensity))| LogEntry {
-                domain: "d".into(),
-                context: None,
-                arm: arms[arm],
-                reward,
-                propensity,
-            })
-            .collect();
+        let log = logged(inputs, &arms);
         let wanted = number(&inputs["policy"]);
         let method = Evaluation::parse("method", inputs["method"].as_str().expect("text"))?;
         let found = bandit.evaluate(&|_, _| wanted, Some(&log), method)?;
@@ -131,6 +196,28 @@ fn values_of_policies() {
             ("value", vec![found.value]),
             ("low", vec![found.low]),
             ("high", vec![found.high]),
+        ])
+    });
+}
+
+#[test]
+fn policies_beside_what_was_earned() {
+    run("bandit_what_if", |inputs, _| {
+        let arms = numbers(&inputs["arms"]);
+        let bandit = Bandit::new(Arms::Values(arms.clone()), &BanditOptions::default())?;
+        let log = logged(inputs, &arms);
+        let wanted = number(&inputs["policy"]);
+        let method = Evaluation::parse("method", inputs["method"].as_str().expect("text"))?;
+        let found = bandit.what_if(&|_, _| wanted, Some(&log), method)?;
+        let names: Vec<&str> = found.iter().map(|w| w.domain.as_str()).collect();
+        assert_eq!(names, ["", "d"]);
+        assert_eq!(found[0].difference, found[1].difference);
+        let ends = |v: &ValueEstimate| vec![v.value, v.low, v.high];
+        Ok(vec![
+            ("count", vec![found[1].count as f64]),
+            ("earned", ends(&found[1].earned)),
+            ("value", ends(&found[1].value)),
+            ("difference", ends(&found[1].difference)),
         ])
     });
 }

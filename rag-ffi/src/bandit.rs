@@ -7,7 +7,9 @@ use crate::handle::{self, noun};
 use crate::options::{apply, rag_options};
 use crate::status::rag_status;
 use crate::strings::{give_text, give_texts, rag_string, rag_strings};
-use rag_core::bandit::{Arms, Bandit, BanditOptions, Choice, Evaluation, Knob, LogEntry};
+use rag_core::bandit::{
+    Arms, Bandit, BanditOptions, Choice, Evaluation, Knob, LogEntry, ValueEstimate, WhatIf,
+};
 use rag_core::options::{OptionField, OptionValue};
 use serde_json::json;
 use std::ffi::{c_char, c_void};
@@ -94,6 +96,30 @@ pub struct rag_value_estimate {
     pub low: f64,
     /// The upper end of the interval.
     pub high: f64,
+}
+
+impl From<ValueEstimate> for rag_value_estimate {
+    fn from(v: ValueEstimate) -> Self {
+        Self {
+            value: v.value,
+            low: v.low,
+            high: v.high,
+        }
+    }
+}
+
+/// What a policy would have earned beside what was earned, on average.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct rag_what_if {
+    /// Entries of the log.
+    pub count: usize,
+    /// The mean of what was earned.
+    pub earned: rag_value_estimate,
+    /// The mean of what the policy would have earned.
+    pub value: rag_value_estimate,
+    /// The second less the first, entry by entry.
+    pub difference: rag_value_estimate,
 }
 
 /// A rewarded choice, as it stands in a log.
@@ -616,18 +642,14 @@ pub unsafe extern "C" fn rag_bandit_evaluate(
         let found = handle::with(bandit, "bandit", |b| {
             Ok(b.evaluate(&judged, log.as_deref(), method)?)
         })?;
-        let found = rag_value_estimate {
-            value: found.value,
-            low: found.low,
-            high: found.high,
-        };
-        convert::put(estimate, found, "estimate")
+        convert::put(estimate, found.into(), "estimate")
     })
 }
 
-/// *Gives* what `policy` would have earned beside what was earned, as JSON: a list of objects with
-/// `domain` (empty for all together, first), `count`, and `earned`, `value` and their `difference`,
-/// each a list of estimate, lower and upper end. Arguments as for `rag_bandit_evaluate`.
+/// What `policy` would have earned beside what was earned: over all of the log, then for each of
+/// its domains in alphabetical order. Arguments as for `rag_bandit_evaluate`. With too little room
+/// only `count` is written; *gives* the names of the domains, the first one empty, unless `domains`
+/// is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_bandit_what_if(
     bandit: *const rag_bandit,
@@ -636,11 +658,13 @@ pub unsafe extern "C" fn rag_bandit_what_if(
     log: *const rag_log_entry,
     n: usize,
     method: *const c_char,
-    out: *mut *mut rag_string,
+    out: *mut rag_what_if,
+    capacity: usize,
+    count: *mut usize,
+    domains: *mut *mut rag_strings,
     err: *mut *mut rag_error,
 ) -> rag_status {
     guard(err, || {
-        writable(out, "out")?;
         let call = policy.ok_or(Fail::Null("policy"))?;
         let method = self::method(method)?;
         let log = own_or_entries(log, n)?;
@@ -648,15 +672,18 @@ pub unsafe extern "C" fn rag_bandit_what_if(
         let found = handle::with(bandit, "bandit", |b| {
             Ok(b.what_if(&judged, log.as_deref(), method)?)
         })?;
-        let ends = |v: &rag_core::bandit::ValueEstimate| json!([v.value, v.low, v.high]);
-        let found = found.iter().map(|w| {
-            json!({
-                "domain": w.domain, "count": w.count, "earned": ends(&w.earned),
-                "value": ends(&w.value), "difference": ends(&w.difference),
-            })
-        });
-        let found: Vec<_> = found.collect();
-        give_text(out, serde_json::Value::from(found).to_string())
+        let compared = |w: &WhatIf| rag_what_if {
+            count: w.count,
+            earned: w.earned.into(),
+            value: w.value.into(),
+            difference: w.difference.into(),
+        };
+        let compared: Vec<_> = found.iter().map(compared).collect();
+        fill(&compared, out, capacity, count, "out")?;
+        match domains.is_null() {
+            true => Ok(()),
+            false => give_texts(domains, found.iter().map(|w| w.domain.as_str()).collect()),
+        }
     })
 }
 

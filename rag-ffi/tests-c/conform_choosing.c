@@ -1,40 +1,108 @@
 /* Bandit, fronts and routing. */
 #include "conformance.h"
 
-RUNNER(bandit_estimates) {
-  (void)options;
-  /* Chosen at random until the wanted arm comes up: the way to reward any arm. */
+/* Options that choose at random, so that any arm can be rewarded, and the case's own. */
+static rag_options *random_options(const json *options, rag_error **err) {
   rag_options *bag = options_of(options, err);
   rag_options_set_str(bag, RAG_OPT_POLICY, "epsilon_greedy", NULL);
   rag_options_set_f64(bag, RAG_OPT_EXPLORATION, 1.0, NULL);
   rag_options_set_u64(bag, RAG_OPT_SEED, 0, NULL);
-  const json *arms = json_need(inputs, "arms"), *chosen = json_need(inputs, "chosen");
-  double *values = json_doubles(arms), *rewards = json_doubles(json_need(inputs, "rewards"));
-  double prior = json_number(json_need(inputs, "prior"));
-  rag_bandit *bandit = NULL;
+  return bag;
+}
+
+/* Chosen at random until the wanted arm comes up: the way to reward any arm. */
+static rag_status taught(rag_bandit *bandit, const json *inputs, rag_error **err) {
+  const json *chosen = json_need(inputs, "chosen");
+  double *rewards = json_doubles(json_need(inputs, "rewards"));
   rag_choice choice;
-  rag_status status = rag_bandit_new(values, arms->count, bag, &bandit, err);
-  if (!isnan(prior)) STEP(status, rag_bandit_set_prior(bandit, "d", prior, err));
+  rag_status status = RAG_STATUS_OK;
   for (size_t i = 0; i < chosen->count && status == RAG_STATUS_OK;) {
     STEP(status, rag_bandit_choose(bandit, "d", NULL, 0, &choice, err));
     if (status != RAG_STATUS_OK || choice.arm != chosen->items[i].whole) continue;
     STEP(status, rag_bandit_reward(bandit, choice.id, rewards[i++], err));
   }
   if (chosen->count == 0) STEP(status, rag_bandit_choose(bandit, "d", NULL, 0, &choice, err));
-  rag_estimate *found = calloc(arms->count + 1, sizeof *found);
-  size_t count = 0;
-  STEP(status, rag_bandit_estimates(bandit, "d", found, arms->count, &count, err));
-  if (status == RAG_STATUS_OK && got->want != NULL) {
-    double *column = calloc(count + 1, sizeof *column);
-    for (size_t i = 0; i < count; i++) column[i] = found[i].mean;
-    expect_doubles(got, "mean", column, count);
-    for (size_t i = 0; i < count; i++) column[i] = found[i].sd;
-    expect_doubles(got, "sd", column, count);
-    free(column);
-  }
-  free(found);
-  free(values);
   free(rewards);
+  return status;
+}
+
+static rag_status believed(rag_bandit *bandit, outcome *got, rag_error **err) {
+  enum { ROOM = 64 };
+  rag_estimate found[ROOM];
+  double column[ROOM];
+  size_t count = 0;
+  rag_status status = rag_bandit_estimates(bandit, "d", found, ROOM, &count, err);
+  if (status != RAG_STATUS_OK || got->want == NULL) return status;
+  for (size_t i = 0; i < count; i++) column[i] = found[i].mean;
+  expect_doubles(got, "mean", column, count);
+  for (size_t i = 0; i < count; i++) column[i] = found[i].sd;
+  expect_doubles(got, "sd", column, count);
+  return status;
+}
+
+RUNNER(bandit_estimates) {
+  rag_options *bag = random_options(options, err);
+  const json *arms = json_need(inputs, "arms");
+  double *values = json_doubles(arms), prior = json_number(json_need(inputs, "prior"));
+  rag_bandit *bandit = NULL;
+  rag_status status = rag_bandit_new(values, arms->count, bag, &bandit, err);
+  if (!isnan(prior)) STEP(status, rag_bandit_set_prior(bandit, "d", prior, err));
+  STEP(status, taught(bandit, inputs, err));
+  STEP(status, believed(bandit, got, err));
+  free(values);
+  rag_bandit_free(bandit);
+  rag_options_free(bag);
+  return status;
+}
+
+RUNNER(bandit_arms) {
+  enum { ROOM = 8 };
+  rag_options *bag = random_options(options, err);
+  const json *names = json_need(inputs, "names"), *axes = json_need(inputs, "values");
+  const json *prior = json_need(inputs, "prior");
+  const char *texts[ROOM] = {0};
+  rag_knob knobs[ROOM] = {0};
+  double *values[ROOM] = {0}, *point = json_doubles(prior), none = 0.0;
+  for (size_t i = 0; i < names->count; i++) {
+    texts[i] = names->items[i].text;
+    if (axes->count == 0) continue;
+    values[i] = json_doubles(&axes->items[i]);
+    /* An empty list is no range: its address is not NULL. */
+    const double *list = axes->items[i].count == 0 ? &none : values[i];
+    knobs[i] = (rag_knob){texts[i], list, axes->items[i].count, 0.0, 0.0};
+  }
+  rag_bandit *bandit = NULL;
+  rag_status status = axes->count == 0
+                          ? rag_bandit_new_names(texts, names->count, bag, &bandit, err)
+                          : rag_bandit_new_grid(knobs, names->count, bag, &bandit, err);
+  if (prior->count > 0)
+    STEP(status, rag_bandit_set_prior_point(bandit, "d", point, prior->count, err));
+  STEP(status, taught(bandit, inputs, err));
+  STEP(status, believed(bandit, got, err));
+  for (size_t i = 0; i < ROOM; i++) free(values[i]);
+  free(point);
+  rag_bandit_free(bandit);
+  rag_options_free(bag);
+  return status;
+}
+
+RUNNER(bandit_reward_all) {
+  rag_options *bag = random_options(options, err);
+  const json *arms = json_need(inputs, "arms"), *rounds = json_need(inputs, "rewards");
+  double *values = json_doubles(arms), prior = json_number(json_need(inputs, "prior"));
+  rag_bandit *bandit = NULL;
+  rag_choice choice;
+  rag_status status = rag_bandit_new(values, arms->count, bag, &bandit, err);
+  if (!isnan(prior)) STEP(status, rag_bandit_set_prior(bandit, "d", prior, err));
+  for (size_t i = 0; i < rounds->count; i++) {
+    double *rewards = json_doubles(&rounds->items[i]);
+    STEP(status, rag_bandit_choose(bandit, "d", NULL, 0, &choice, err));
+    STEP(status,
+         rag_bandit_reward_all(bandit, choice.id, rewards, rounds->items[i].count, err));
+    free(rewards);
+  }
+  STEP(status, believed(bandit, got, err));
+  free(values);
   rag_bandit_free(bandit);
   rag_options_free(bag);
   return status;
@@ -45,20 +113,29 @@ static double always(const char *domain, const double *context, size_t n, void *
   return *(const double *)user;
 }
 
+/* The log of a case; the caller frees it. */
+static rag_log_entry *logged(const json *inputs, const double *values) {
+  const json *arms = json_need(inputs, "logged");
+  double *rewards = json_doubles(json_need(inputs, "rewards"));
+  double *propensities = json_doubles(json_need(inputs, "propensities"));
+  rag_log_entry *log = calloc(arms->count + 1, sizeof *log);
+  for (size_t i = 0; i < arms->count; i++)
+    log[i] = (rag_log_entry){"d", NULL, 0, values[arms->items[i].whole], rewards[i],
+                             propensities[i]};
+  free(rewards);
+  free(propensities);
+  return log;
+}
+
 RUNNER(bandit_evaluate) {
   (void)options;
-  const json *arms = json_need(inputs, "arms"), *logged = json_need(inputs, "logged");
-  double *values = json_doubles(arms), *rewards = json_doubles(json_need(inputs, "rewards"));
-  double *propensities = json_doubles(json_need(inputs, "propensities"));
-  double policy = json_number(json_need(inputs, "policy"));
-  rag_log_entry *log = calloc(logged->count + 1, sizeof *log);
-  for (size_t i = 0; i < logged->count; i++)
-    log[i] = (rag_log_entry){"d", NULL, 0, values[logged->items[i].whole], rewards[i],
-                             propensities[i]};
+  const json *arms = json_need(inputs, "arms");
+  double *values = json_doubles(arms), policy = json_number(json_need(inputs, "policy"));
+  rag_log_entry *log = logged(inputs, values);
   rag_bandit *bandit = NULL;
   rag_value_estimate found;
   rag_status status = rag_bandit_new(values, arms->count, NULL, &bandit, err);
-  STEP(status, rag_bandit_evaluate(bandit, always, &policy, log, logged->count,
+  STEP(status, rag_bandit_evaluate(bandit, always, &policy, log, json_need(inputs, "logged")->count,
                                    json_need(inputs, "method")->text, &found, err));
   if (status == RAG_STATUS_OK && got->want != NULL) {
     expect_number(got, "value", found.value);
@@ -68,8 +145,38 @@ RUNNER(bandit_evaluate) {
   rag_bandit_free(bandit);
   free(log);
   free(values);
-  free(rewards);
-  free(propensities);
+  return status;
+}
+
+static void expect_ends(outcome *got, const char *field, rag_value_estimate found) {
+  const double ends[] = {found.value, found.low, found.high};
+  expect_doubles(got, field, ends, 3);
+}
+
+RUNNER(bandit_what_if) {
+  (void)options;
+  const json *arms = json_need(inputs, "arms");
+  double *values = json_doubles(arms), policy = json_number(json_need(inputs, "policy"));
+  rag_log_entry *log = logged(inputs, values);
+  rag_bandit *bandit = NULL;
+  rag_what_if found[2];
+  rag_strings *domains = NULL;
+  size_t count = 0;
+  rag_status status = rag_bandit_new(values, arms->count, NULL, &bandit, err);
+  STEP(status, rag_bandit_what_if(bandit, always, &policy, log, json_need(inputs, "logged")->count,
+                                  json_need(inputs, "method")->text, found, 2, &count, &domains,
+                                  err));
+  if (status == RAG_STATUS_OK && got->want != NULL) {
+    got->wrong |= count != 2 || rag_strings_len(domains) != 2;
+    expect_number(got, "count", (double)found[1].count);
+    expect_ends(got, "earned", found[1].earned);
+    expect_ends(got, "value", found[1].value);
+    expect_ends(got, "difference", found[0].difference);
+  }
+  rag_strings_free(domains);
+  rag_bandit_free(bandit);
+  free(log);
+  free(values);
   return status;
 }
 

@@ -6,8 +6,11 @@ static const struct {
   runner run;
 } runners[] = {
     {"alpha_ndcg", run_alpha_ndcg},
+    {"bandit_arms", run_bandit_arms},
     {"bandit_estimates", run_bandit_estimates},
     {"bandit_evaluate", run_bandit_evaluate},
+    {"bandit_reward_all", run_bandit_reward_all},
+    {"bandit_what_if", run_bandit_what_if},
     {"calibrate", run_calibrate},
     {"chebyshev", run_chebyshev},
     {"chunking", run_chunking},

@@ -52,8 +52,11 @@ void expect_texts(outcome *got, const char *field, const rag_strings *values);
   rag_status run_##name(const json *inputs, const json *options, outcome *got, rag_error **err)
 
 RUNNER(alpha_ndcg);
+RUNNER(bandit_arms);
 RUNNER(bandit_estimates);
 RUNNER(bandit_evaluate);
+RUNNER(bandit_reward_all);
+RUNNER(bandit_what_if);
 RUNNER(calibrate);
 RUNNER(chebyshev);
 RUNNER(chunking);

@@ -374,6 +374,59 @@ TEST(a_bandit_learns_keeps_and_tells) {
   rag_bandit_free(copy);
 }
 
+TEST(a_bandit_chooses_among_names_and_grids_and_in_batches) {
+  const char *names[] = {"small", "large"}, *twice[] = {"small", "small"};
+  const double sizes[] = {5.0, 10.0, 20.0}, guess[] = {0.5, 10.0}, far[] = {0.5, 50.0};
+  const rag_knob knobs[] = {{"weight", NULL, 0, 0.0, 1.0}, {"k", sizes, 3, 0.0, 0.0}};
+  rag_options *options = NULL;
+  rag_bandit *named = NULL, *grid = NULL;
+  OK(rag_options_new(&options, &err));
+  OK(rag_options_set_u64(options, RAG_OPT_SEED, 3, &err));
+  OK(rag_options_set_f64(options, RAG_OPT_SAFETY, 0.5, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_bandit_new_names(twice, 2, options, &named, &err));
+  OK(rag_bandit_new_names(names, 2, options, &named, &err));
+  OK(rag_bandit_new_grid(knobs, 2, options, &grid, &err));
+  rag_string *name = NULL;
+  size_t arm = 9, count = 0;
+  OK(rag_bandit_arm_named(named, "large", &arm, &err));
+  OK(rag_bandit_arm_name(named, arm, &name, &err));
+  CHECK(arm == 1 && strcmp(rag_string_data(name), "large") == 0);
+  FAILS(RAG_STATUS_NOT_FOUND, rag_bandit_arm_named(named, "huge", &arm, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_bandit_set_prior_point(grid, "d", far, 2, &err));
+  OK(rag_bandit_set_prior_point(grid, "d", guess, 2, &err));
+  double point[2], values[100];
+  OK(rag_bandit_arm_at(grid, guess, 2, &arm, &err));
+  OK(rag_bandit_arm_values(grid, arm, point, 2, &count, &err));
+  CHECK(count == 2 && point[0] == 0.5 && point[1] == 10.0);
+  OK(rag_bandit_values(grid, values, 100, &count, &err));
+  CHECK(count == 63 && values[62] == 62.0);
+  /* All or nothing: the second domain has no name. */
+  const double context[] = {0.1, -0.2};
+  const rag_bandit_query good[] = {{"d", context, 2}, {"e", NULL, 0}};
+  const rag_bandit_query bad[] = {{"d", context, 2}, {"", NULL, 0}};
+  rag_choice choices[2];
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_bandit_choose_many(grid, bad, 2, choices, &err));
+  OK(rag_bandit_choose_many(grid, good, 2, choices, &err));
+  OK(rag_bandit_outstanding(grid, &count, &err));
+  CHECK(count == 2);
+  double odds = 0.0;
+  OK(rag_bandit_propensity(grid, choices[0].id, &odds, &err));
+  CHECK(odds > 0.0 && odds <= 1.0);
+  const uint64_t ids[] = {choices[0].id, choices[1].id}, same[] = {choices[0].id, choices[0].id};
+  const double rewards[] = {0.5, 0.25};
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_bandit_reward_many(grid, same, rewards, 2, &err));
+  OK(rag_bandit_reward_many(grid, ids, rewards, 2, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_bandit_reward_all(grid, ids[0], rewards, 2, &err));
+  double best = -1.0;
+  OK(rag_bandit_best_in(grid, "d", context, 2, &best, &err));
+  CHECK(best >= 0.0 && best < 63.0);
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_bandit_best_in(grid, "d", context, 1, &best, &err));
+  rag_string_free(name);
+  rag_options_free(options);
+  rag_bandit_free(named);
+  rag_bandit_free(grid);
+}
+
 TEST(a_router_chooses_learns_and_is_kept) {
   const char *objectives[] = {"cost", "quality"}, *routes[] = {"small", "large"};
   const double small[] = {1.0, 0.5}, large[] = {9.0, 0.9}, weights[] = {0.0, 1.0}, budget = 2.0;
@@ -492,6 +545,7 @@ int main(void) {
   RUN(the_noise_filter_drops_the_outlier);
   RUN(the_noise_filter_counts_a_loud_voter_once);
   RUN(a_bandit_learns_keeps_and_tells);
+  RUN(a_bandit_chooses_among_names_and_grids_and_in_batches);
   RUN(a_router_chooses_learns_and_is_kept);
   RUN(fronts_of_points);
   RUN(fronts_are_kept_and_searched);

@@ -286,6 +286,15 @@ static void bandit_and_router() {
   }
   CHECK(bandit.best("d") == 0.5 && bandit.estimates("d").size() == 3);
   THROWS("not_found", bandit.reward(1, 0.5));
+  const double rewards[] = {0.1, 0.9, 0.1};
+  auto choice = bandit.choose("d");
+  CHECK(bandit.propensity(choice) > 0.0 && bandit.propensity(choice) <= 1.0);
+  bandit.reward_all(choice, rewards);
+  const char *names[] = {"a", "b"};
+  CHECK(ragcore::bandit::of_names(names).choose("d").arm < 2);
+  const double sizes[] = {5.0, 10.0};
+  const rag_knob knobs[] = {{"weight", nullptr, 0, 0.0, 1.0}, {"k", sizes, 2, 0.0, 0.0}};
+  CHECK(ragcore::bandit::of_grid(knobs).choose("d").arm < 42);
   ragcore::router router({"cost", "quality"});
   router.add("small", {{"cost", 1.0}, {"quality", 0.5}});
   router.add("large", {{"cost", 9.0}, {"quality", 0.9}});

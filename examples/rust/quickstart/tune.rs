@@ -41,7 +41,7 @@ pub fn bandit(collection: &Collection) -> Result<Option<f64>> {
              reward {reward:.2}, best now {:.2}",
             round + 1,
             choice.value,
-            choice.propensity,
+            bandit.propensity(choice.id)?,
             rank.map_or_else(|| "not at all".to_owned(), |r| format!("at rank {r}")),
             bandit.best(DOMAIN)?
         );

@@ -202,9 +202,10 @@ struct Notes {
     /// Expected squared residuals, and of how many rewards.
     rest: f64,
     count: f64,
-    /// Squares about the domain's mean, and the sum of rewards.
+    /// Squares about the domain's mean, and the sum of so many rewards.
     within: f64,
     total: f64,
+    levels: f64,
     /// Domains with rewards.
     domains: f64,
 }
@@ -215,6 +216,7 @@ impl Notes {
         self.count += sign * other.count;
         self.within += sign * other.within;
         self.total += sign * other.total;
+        self.levels += sign * other.levels;
         self.domains += sign * other.domains;
     }
 }
@@ -236,8 +238,8 @@ impl Shared {
     fn renew(&mut self, options: &BanditOptions) {
         let n = &self.notes;
         let free = n.count - n.domains;
-        let mean = if n.count > 0.0 {
-            n.total / n.count
+        let mean = if n.levels > 0.0 {
+            n.total / n.levels
         } else {
             0.5
         };
@@ -261,7 +263,7 @@ impl Shared {
     pub fn numbers(&self) -> Vec<f64> {
         let n = &self.notes;
         let head = [self.variance, self.unit, self.level];
-        let notes = [n.rest, n.count, n.within, n.total, n.domains];
+        let notes = [n.rest, n.count, n.within, n.total, n.levels, n.domains];
         let all = head
             .iter()
             .chain(&notes)
@@ -273,7 +275,7 @@ impl Shared {
     pub fn from_numbers(axes: usize, features: usize, numbers: &[f64]) -> Option<Self> {
         let mut shared = Self::new(axes, features);
         let n = shared.pull.len();
-        if numbers.len() != 8 + n * n + n || numbers.iter().any(|x| !x.is_finite()) {
+        if numbers.len() != 9 + n * n + n || numbers.iter().any(|x| !x.is_finite()) {
             return None;
         }
         (shared.variance, shared.unit, shared.level) = (numbers[0], numbers[1], numbers[2]);
@@ -282,9 +284,10 @@ impl Shared {
             count: numbers[4],
             within: numbers[5],
             total: numbers[6],
-            domains: numbers[7],
+            levels: numbers[7],
+            domains: numbers[8],
         };
-        let (shift, pull) = numbers[8..].split_at(n * n);
+        let (shift, pull) = numbers[9..].split_at(n * n);
         shared.shift.copy_from_slice(shift);
         shared.pull.copy_from_slice(pull);
         (shared.variance > 0.0 && shared.unit > 0.0).then_some(shared)
@@ -502,7 +505,7 @@ impl Domain {
             let mut sums = Sums::new(size);
             for (phi, y) in &mut rows {
                 phi.iter_mut().zip(&middle).for_each(|(p, x)| *p -= x);
-                sums.record(phi, *y - level, free / arms);
+                sums.record_difference(phi, *y - level, free / arms);
             }
             sums.record(&middle, level, 1.0);
             self.total.sums[m].add(&sums, 1.0);
@@ -558,8 +561,9 @@ impl Domain {
         if sums.count > 0.0 {
             notes.rest = sums.rest(self.belief());
             notes.count = sums.count;
-            notes.total = sums.total;
-            notes.within = (sums.squares - sums.total * sums.total / sums.count).max(0.0);
+            (notes.total, notes.levels) = (sums.total, sums.levels);
+            let level = sums.total * sums.total / sums.levels.max(1e-300);
+            notes.within = (sums.squares - level).max(0.0);
             notes.domains = 1.0;
         }
         shared.notes.add(&self.notes, -1.0);
@@ -718,7 +722,7 @@ impl Domain {
     /// What is told to the others, for a saved bandit.
     pub fn said(&self) -> Vec<f64> {
         let n = &self.notes;
-        let notes = [n.rest, n.count, n.within, n.total, n.domains];
+        let notes = [n.rest, n.count, n.within, n.total, n.levels, n.domains];
         notes
             .iter()
             .chain(&self.shift)
@@ -736,7 +740,7 @@ impl Domain {
         beliefs: Vec<Posterior>,
     ) -> bool {
         let n = self.shift.len();
-        let sound = said.len() == 5 + n + self.pull.len() && said.iter().all(|x| x.is_finite());
+        let sound = said.len() == 6 + n + self.pull.len() && said.iter().all(|x| x.is_finite());
         if !sound {
             return false;
         }
@@ -745,10 +749,11 @@ impl Domain {
             count: said[1],
             within: said[2],
             total: said[3],
-            domains: said[4],
+            levels: said[4],
+            domains: said[5],
         };
-        self.shift.copy_from_slice(&said[5..5 + n]);
-        self.pull.copy_from_slice(&said[5 + n..]);
+        self.shift.copy_from_slice(&said[6..6 + n]);
+        self.pull.copy_from_slice(&said[6 + n..]);
         self.curve.key = None;
         self.make_prior(frame, shared);
         self.beliefs = beliefs;

@@ -14,10 +14,12 @@ pub(super) struct Sums {
     pub gram: Vec<f64>,
     /// `sum w phi y`.
     pub moment: Vec<f64>,
-    /// `sum w`, `sum w y` and `sum w y^2`.
+    /// `sum w`, and `sum w y^2`.
     pub count: f64,
-    pub total: f64,
     pub squares: f64,
+    /// `sum w` and `sum w y` of the observations that tell the level, not only differences.
+    pub levels: f64,
+    pub total: f64,
 }
 
 impl Sums {
@@ -48,16 +50,25 @@ impl Sums {
             }
         }
         self.count += weight;
-        self.total += weight * y;
         self.squares += weight * y * y;
+        self.levels += weight;
+        self.total += weight * y;
+    }
+
+    /// Records a difference: it tells nothing about the level.
+    pub fn record_difference(&mut self, phi: &[f64], y: f64, weight: f64) {
+        self.record(phi, y, weight);
+        self.levels -= weight;
+        self.total -= weight * y;
     }
 
     pub fn scale(&mut self, by: f64) {
         let all = self.gram.iter_mut().chain(&mut self.moment);
         all.for_each(|x| *x *= by);
         self.count *= by;
-        self.total *= by;
         self.squares *= by;
+        self.levels *= by;
+        self.total *= by;
     }
 
     pub fn add(&mut self, other: &Sums, weight: f64) {
@@ -66,8 +77,9 @@ impl Sums {
         let pairs = self.moment.iter_mut().zip(&other.moment);
         pairs.for_each(|(x, y)| *x += weight * y);
         self.count += weight * other.count;
-        self.total += weight * other.total;
         self.squares += weight * other.squares;
+        self.levels += weight * other.levels;
+        self.total += weight * other.total;
     }
 
     /// The same sums with coefficients behind the old ones that nothing was observed about.

@@ -14,6 +14,8 @@ mod evaluate;
 mod gauss;
 mod history;
 mod merge;
+#[cfg(test)]
+mod more_tests;
 mod reward;
 mod saved;
 mod shape;

@@ -252,7 +252,7 @@ fn write_part(to: &mut Writer, part: &Part) {
     for sums in &part.sums {
         to.reals(&sums.gram);
         to.reals(&sums.moment);
-        to.reals(&[sums.count, sums.total, sums.squares]);
+        to.reals(&[sums.count, sums.squares, sums.levels, sums.total]);
     }
     to.reals(&part.evidence);
     to.reals(&[part.alarm, part.since]);
@@ -268,13 +268,14 @@ fn read_part(from: &mut Reader<'_>, mut part: Part) -> Read<Part> {
     for sums in &mut part.sums {
         let n = sums.size();
         let (gram, moment) = (reals(from, n * n)?, reals(from, n)?);
-        let rest = reals(from, 3)?;
+        let rest = reals(from, 4)?;
         *sums = Sums {
             gram,
             moment,
             count: rest[0],
-            total: rest[1],
-            squares: rest[2],
+            squares: rest[1],
+            levels: rest[2],
+            total: rest[3],
         };
         let diagonal = (0..n).all(|i| sums.gram[i * n + i] >= 0.0);
         let counts = sums.count >= 0.0 && sums.squares >= 0.0;
