@@ -1335,6 +1335,10 @@ public:
     return detail::get<double>(rag_decision_expected, raw(), objective.c_str());
   }
   texts front() const { return detail::take(detail::get<rag_strings *>(rag_decision_front, raw())); }
+  std::string why() const { return detail::take(detail::get<rag_string *>(rag_decision_why, raw())); }
+  std::string why_json() const {
+    return detail::take(detail::get<rag_string *>(rag_decision_why_json, raw()));
+  }
   const rag_decision *raw() const noexcept { return handle_.raw(); }
 
 private:
@@ -1345,16 +1349,15 @@ private:
 struct route_request {
   span<float> query{};
   std::map<std::string, double> preference{};
-  std::optional<double> budget{};
   texts exclude{};
-  bool explore = false;
+  options with{};
 };
 
 /** Which model or way to ask; rag_router. */
 class router {
 public:
-  explicit router(const texts &objectives, std::uint64_t seed = 0)
-      : handle_(make(objectives, seed)) {}
+  explicit router(const texts &objectives, std::uint64_t seed = 0, const options &with = {})
+      : handle_(make(objectives, seed, with)) {}
   static router load(const std::string &path) {
     return router(detail::get<rag_router *>(rag_router_load, path.c_str()));
   }
@@ -1372,23 +1375,39 @@ public:
     for (const std::string &name : asked.exclude) excluded.push_back(name.c_str());
     return decision(detail::get<rag_decision *>(
         rag_router_route, handle_.raw(), asked.query.data(), asked.query.size(), weights.names.data(),
-        weights.strengths.data(), asked.preference.size(), asked.budget ? &*asked.budget : nullptr,
-        excluded.data(), excluded.size(), asked.explore));
+        weights.strengths.data(), asked.preference.size(), excluded.data(), excluded.size(),
+        asked.with.raw()));
   }
   void observe(std::uint64_t id, const std::map<std::string, double> &outcomes) {
     detail::split_dials split(outcomes);
     detail::call(rag_router_observe, handle_.raw(), id, split.names.data(), split.strengths.data(),
                  outcomes.size());
   }
+  void answered(std::uint64_t id, const std::map<std::string, double> &outcomes, double latency_s) {
+    detail::split_dials split(outcomes);
+    detail::call(rag_router_answered, handle_.raw(), id, split.names.data(), split.strengths.data(),
+                 outcomes.size(), latency_s);
+  }
+  void fail(std::uint64_t id, std::optional<double> at = {}) {
+    detail::call(rag_router_fail, handle_.raw(), id, at ? &*at : nullptr);
+  }
+  void limit(const std::string &name, std::optional<std::uint64_t> per_minute) {
+    detail::call(rag_router_limit, handle_.raw(), name.c_str(), per_minute ? &*per_minute : nullptr);
+  }
+  rag_route_health health(const std::string &name) const {
+    return detail::get<rag_route_health>(rag_router_health, raw(), name.c_str());
+  }
+  std::string log() const { return detail::take(detail::get<rag_string *>(rag_router_log, raw())); }
+  void reseed(std::uint64_t seed) { detail::call(rag_router_reseed, handle_.raw(), seed); }
   void merge(const router &other) { detail::call(rag_router_merge, handle_.raw(), other.raw()); }
   const rag_router *raw() const noexcept { return handle_.raw(); }
 
 private:
   explicit router(rag_router *raw) : handle_(raw) {}
-  static rag_router *make(const texts &objectives, std::uint64_t seed) {
+  static rag_router *make(const texts &objectives, std::uint64_t seed, const options &with) {
     std::vector<const char *> names;
     for (const std::string &name : objectives) names.push_back(name.c_str());
-    return detail::get<rag_router *>(rag_router_new, names.data(), names.size(), seed);
+    return detail::get<rag_router *>(rag_router_new, names.data(), names.size(), seed, with.raw());
   }
   detail::handle<rag_router, rag_router_free> handle_;
 };

@@ -261,7 +261,7 @@ def optimize_cases():
     first = cases[0]["inputs"]
     for name, change in (
         ("an outcome of nan", {"outcomes": [["nan", 1.0]] * 9}), ("bounds the wrong way round", {"knobs": [whole("k", 2, 1)]}),
-        ("nothing to choose from", {"knobs": [choice("k")]}), ("a name twice", {"objectives": ["cost", "cost"]}),
+        ("nothing to choose from", {"knobs": [choice("k")], "settings": [], "outcomes": [], "initial": []}), ("a name twice", {"objectives": ["cost", "cost"]}),
         ("initial outside", {"initial": [[77.0]]}), ("no population", {"population": 0}),
     ):
         cases.append(case(name, first | change, error="invalid_argument"))

@@ -351,7 +351,7 @@ static void route(const rag_collection *collection, const corpus *passages, cons
   static const double wish[] = {0.1, 0.9};
   rag_router *router = NULL;
   rag_decision *decision = NULL;
-  MUST(rag_router_new(objectives, 2, 7, &router, &err));
+  MUST(rag_router_new(objectives, 2, 7, NULL, &router, &err));
   heading("Routing: three ways of searching, measured on questions with a known answer");
   for (size_t way = 0; way < 3; way++) {
     double outcome[2] = {0.0, 0.0};
@@ -368,7 +368,7 @@ static void route(const rag_collection *collection, const corpus *passages, cons
     printf("%-16s %9.3f ms   quality %.3f\n", ways[way].name, outcome[0], outcome[1]);
     MUST(rag_router_add(router, ways[way].name, objectives, outcome, 2, &err));
   }
-  MUST(rag_router_route(router, NULL, 0, objectives, wish, 2, NULL, NULL, 0, false, &decision, &err));
+  MUST(rag_router_route(router, NULL, 0, objectives, wish, 2, NULL, 0, NULL, &decision, &err));
   printf("\"%s\" goes to: %s\n", question, rag_decision_name(decision));
   rag_decision_free(decision);
   rag_router_free(router);

@@ -58,7 +58,19 @@ from ._measures import (
 from ._optimize import Front, optimize
 from ._ranking import fuse, mmr
 from ._reward import Reward
-from ._routing import Decision, Router
+from ._routing import (
+    Considered,
+    Decision,
+    RouteHealth,
+    Router,
+    Spoken,
+    Why,
+    aiq,
+    apgr,
+    cpt,
+    pgr,
+    routing_curve,
+)
 from ._steering import (
     CurvePoint,
     DialChange,
@@ -109,6 +121,7 @@ __all__ = [
     "Collection",
     "CollectionSteering",
     "Comparison",
+    "Considered",
     "Corrupt",
     "CurvePoint",
     "Decision",
@@ -145,6 +158,9 @@ __all__ = [
     "Readability",
     "Report",
     "RetrainReport",
+    "RouteHealth",
+    "Router",
+    "Spoken",
     "Reward",
     "Router",
     "SentenceSupport",
@@ -157,11 +173,15 @@ __all__ = [
     "Unsupported",
     "Upstream",
     "ValueEstimate",
+    "Why",
     "WhatIf",
     "__version__",
+    "aiq",
+    "apgr",
     "alpha_ndcg",
     "chebyshev",
     "compare_runs",
+    "cpt",
     "crowding_distance",
     "distance_to_ideal",
     "epsilon_front",
@@ -179,9 +199,11 @@ __all__ = [
     "open",
     "optimize",
     "pareto_front",
+    "pgr",
     "rating_of_dwell",
     "read_qrels",
     "read_run",
+    "routing_curve",
     "readability",
 ]
 

@@ -21,14 +21,15 @@ WIDTH, HEIGHT = 640, 400
 
 @dataclass(frozen=True)
 class Line:
-    """Points that belong together; not ``joined``, they stay points. ``band`` holds what lies below
-    and above each.
+    """Points that belong together, as a line (``joined``), as points (``dots``) or both; ``band``
+    holds what lies below and above each.
     """
 
     name: str
     x: Sequence[float]
     y: Sequence[float]
     joined: bool = True
+    dots: bool = True
     band: tuple[Sequence[float], Sequence[float]] | None = None
 
 
@@ -91,9 +92,11 @@ def _matplotlib(chart: Lines | Grid) -> Any:
     figure, axes = plt.subplots(figsize=(WIDTH / 100, HEIGHT / 100), layout="constrained")
     if isinstance(chart, Lines):
         for line, colour in zip(chart.lines, _colours(len(chart.lines)), strict=True):
-            how = {"marker": "o", "markersize": 3} if line.joined else {"marker": "o"}
-            style = "-" if line.joined else "none"
-            axes.plot(line.x, line.y, label=line.name, color=colour, linestyle=style, **how)
+            marker, size = "o" if line.dots else "none", 3 if line.joined else 6
+            axes.plot(
+                line.x, line.y, label=line.name, color=colour, marker=marker, markersize=size,
+                linestyle="-" if line.joined else "none",
+            )  # fmt: skip
             if line.band is not None:
                 axes.fill_between(line.x, *line.band, color=colour, alpha=0.15, linewidth=0)
         if chart.mark is not None:
@@ -129,7 +132,7 @@ def _plotly(chart: Lines | Grid) -> Any:
         for line, colour in zip(chart.lines, _colours(len(chart.lines)), strict=True):
             figure.add_scatter(
                 x=list(line.x), y=list(line.y), name=line.name, line={"color": colour},
-                mode="lines+markers" if line.joined else "markers",
+                mode="+".join(["lines"] * line.joined + ["markers"] * line.dots),
             )  # fmt: skip
             if line.band is not None:
                 figure.add_scatter(
@@ -207,8 +210,9 @@ def _svg_lines(chart: Lines) -> str:
             parts.append(_stroke(left + wide + 12, at, left + wide + 32, at, colour, width=2))
         else:
             points = [*points, (left + wide + 22, at)]
+        dots = points if line.dots else []
         parts += [
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" fill="{colour}"/>' for x, y in points
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" fill="{colour}"/>' for x, y in dots
         ]
         parts.append(_text(left + wide + 38, at + 4, _short(line.name, 16), "start"))
     return "".join(parts) + _labels(chart, left + wide / 2, top + high / 2)

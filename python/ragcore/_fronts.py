@@ -87,7 +87,7 @@ def epsilon_front(
 
     >>> import ragcore as rag
     >>> rag.epsilon_front([[0, 1], [0.01, 0.99], [0.5, 0.5], [1, 0]], 0.1).tolist()
-    [0, 2, 3]
+    [1, 2, 3]
     """
     widths = _each(epsilon, "epsilon")
     return _core.epsilon_front(table(points, "points"), widths, _flags(maximize), kind=kind)

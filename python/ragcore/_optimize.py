@@ -21,6 +21,8 @@ class _Knob:
     """What a setting's number means to the objective: a value of a range or of a list."""
 
     __slots__ = ("core", "values")
+    #: What the extension is given: name, kind, bounds and the names of choices.
+    core: tuple[str, str, float, float, list[str]]
 
     def __init__(self, name: str, given: object) -> None:
         #: What stands for the numbers of a setting, or None if they stand for themselves.
@@ -112,10 +114,10 @@ class Front:
         return pd.DataFrame([{**p, **dict(zip(names, v, strict=True))} for p, v in rows])
 
     def plot(self, **options: Any) -> Any:
-        """Two objectives against each other: :func:`ragcore.plots.plot_front`."""
+        """Two objectives against each other: :func:`ragcore.plots.front`."""
         from . import plots
 
-        return plots.plot_front(self, **options)
+        return plots.front(self, **options)
 
     def __len__(self) -> int:
         return len(self.parameters)

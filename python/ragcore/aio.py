@@ -45,9 +45,12 @@ __all__ = [
     "Router",
     "Steering",
     "SteeringVector",
+    "aiq",
+    "apgr",
     "alpha_ndcg",
     "chebyshev",
     "compare_runs",
+    "cpt",
     "crowding_distance",
     "distance_to_ideal",
     "epsilon_front",
@@ -64,9 +67,11 @@ __all__ = [
     "open",
     "optimize",
     "pareto_front",
+    "pgr",
     "rating_of_dwell",
     "read_qrels",
     "read_run",
+    "routing_curve",
     "readability",
 ]
 
@@ -247,6 +252,11 @@ pareto_front: Any = _function(_plain.pareto_front)
 nondominated_sort: Any = _function(_plain.nondominated_sort)
 crowding_distance: Any = _function(_plain.crowding_distance)
 hypervolume: Any = _function(_plain.hypervolume)
+routing_curve: Any = _function(_plain.routing_curve)
+aiq: Any = _function(_plain.aiq)
+pgr: Any = _function(_plain.pgr)
+apgr: Any = _function(_plain.apgr)
+cpt: Any = _function(_plain.cpt)
 hypervolume_contributions: Any = _function(_plain.hypervolume_contributions)
 epsilon_front: Any = _function(_plain.epsilon_front)
 knee: Any = _function(_plain.knee)

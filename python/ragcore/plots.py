@@ -1,4 +1,5 @@
-"""Pictures of what dials do, of where users go, of what bandits believe, and of fronts.
+"""Pictures of what dials do, of where users go, of what bandits believe, of fronts, and of what
+routers reach.
 
 Each function gives a Matplotlib figure if Matplotlib is installed, else one of Plotly, else an
 :class:`Svg` that notebooks show and that can be saved; ``backend`` asks for one of them.
@@ -15,7 +16,7 @@ Each function gives a Matplotlib figure if Matplotlib is installed, else one of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -27,10 +28,11 @@ from ._charts import Grid, Line, Lines, Svg, draw
 from ._dials import CollectionSteering
 from ._fronts import knee, pareto_front
 from ._optimize import Front
+from ._routing import routing_curve
 from ._steering import Steering
 from .errors import InvalidArgument
 
-__all__ = ["Svg", "cross_talk", "drift", "gain", "plot_bandit", "plot_front"]
+__all__ = ["Svg", "bandit", "cross_talk", "drift", "front", "gain", "routing"]
 
 #: Strengths at which a dial is measured.
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
@@ -113,7 +115,32 @@ def drift(
     return draw(chart, backend)
 
 
-def plot_bandit(
+def routing(
+    routers: Mapping[str, tuple[object, object]],
+    *,
+    routes: Mapping[str, tuple[float, float]] | None = None,
+    backend: str = "auto",
+) -> Any:
+    """What routers reach for what they cost: the hull of each one's points, a line a router.
+
+    ``routers`` maps names to costs and qualities, (n,) each: one point a setting, means over the
+    same queries. ``routes`` maps the routes to what each costs and earns when it gets everything;
+    they are dots, and a router is worth something above the line through the best of them.
+    """
+    lines = []
+    for name, (costs, qualities) in routers.items():
+        hull = routing_curve(costs, qualities)
+        lines.append(Line(name, [cost for cost, _ in hull], [quality for _, quality in hull]))
+    if routes:
+        alone = list(routes.values())
+        hull = routing_curve([cost for cost, _ in alone], [quality for _, quality in alone])
+        lines.append(Line("lots, at best", [c for c, _ in hull], [q for _, q in hull]))
+        dots = Line("one route", [c for c, _ in alone], [q for _, q in alone], joined=False)
+        lines.append(dots)
+    return draw(Lines("What routers reach", "mean cost", "mean quality", lines), backend)
+
+
+def bandit(
     bandit: Bandit,
     domains: Iterable[str] | None = None,
     *,
@@ -147,7 +174,7 @@ def _on_a_line(value: object) -> float:
     return value
 
 
-def plot_front(
+def front(
     front: Front | object,
     *,
     x: str | int = 0,
@@ -175,10 +202,10 @@ def plot_front(
     steps = pair[on][np.lexsort((pair[on][:, 1], pair[on][:, 0]))].tolist()
     path = _staircase(steps, flags[i], flags[j])
     behind = np.delete(pair, on, axis=0).tolist()
-    lines = [Line("front", [p[0] for p in path], [p[1] for p in path])]
-    lines.append(Line("on it", [p[0] for p in steps], [p[1] for p in steps], joined=False))
+    lines = [Line("front", [p[0] for p in path], [p[1] for p in path], dots=False)]
     if behind:
         lines.append(Line("others", [p[0] for p in behind], [p[1] for p in behind], joined=False))
+    lines.append(Line("on it", [p[0] for p in steps], [p[1] for p in steps], joined=False))
     if len(pair):
         bulge = pair[knee(pair, maximize=[flags[i], flags[j]])].tolist()
         lines.append(Line("knee", bulge[:1], bulge[1:], joined=False))

@@ -50,6 +50,7 @@ from ragcore import (
     Readability,
     Report,
     RetrainReport,
+    RouteHealth,
     Taste,
     TasteAt,
     ValueEstimate,

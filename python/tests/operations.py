@@ -426,6 +426,66 @@ def route(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[st
     return {"name": decision.name, "front": decision.front, "expected": expected}
 
 
+@runner
+def route_policy(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    objectives = inputs["objectives"]
+    router = rag.Router(objectives)
+    for name, row in zip(inputs["names"], numbers(inputs["priors"]), strict=True):
+        router.add(name, **dict(zip(objectives, row, strict=True)))
+    preference = dict(zip(objectives, numbers(inputs["weights"]), strict=True))
+    decision = router.route(preference=preference, exclude=inputs["exclude"], **options)
+    expected = [decision.expected[objective] for objective in objectives]
+    return {"name": decision.name, "expected": expected}
+
+
+@runner
+def route_health(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    router = rag.Router(["cost"], **options)
+    for name, cost, limit in zip(inputs["names"], inputs["costs"], inputs["limits"], strict=True):
+        router.add(name, cost=cost)
+        router.limit(name, limit or None)
+    made: list[tuple[rag.Decision, float]] = []
+    names = []
+    for kind, value in zip(inputs["kinds"], inputs["values"], strict=True):
+        if kind == 0:
+            try:
+                made.append((router.route(at=value), value))
+                names.append(made[-1][0].name)
+            except rag.Upstream:
+                names.append("")
+            continue
+        decision, at = made[int(value)]
+        if kind == 1:
+            router.fail(decision, at=at)
+        else:
+            router.observe(decision, latency_s=0.1)
+    return {"names": names}
+
+
+@runner
+def routing_curve(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    hull = rag.routing_curve(numbers(inputs["costs"]), numbers(inputs["qualities"]))
+    return {"costs": [cost for cost, _ in hull], "qualities": [quality for _, quality in hull]}
+
+
+@runner
+def aiq(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    span = numbers(inputs["range"])
+    costs, qualities = numbers(inputs["costs"]), numbers(inputs["qualities"])
+    return {"aiq": rag.aiq(costs, qualities, range=(span[0], span[1]) if span else None)}
+
+
+@runner
+def gap_recovered(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    shares, qualities = numbers(inputs["shares"]), numbers(inputs["qualities"])
+    ends = {"weak": inputs["weak"], "strong": inputs["strong"]}
+    return {
+        "apgr": rag.apgr(shares, qualities, **ends),
+        "cpt": rag.cpt(shares, qualities, **ends, gap=inputs["gap"]),
+        "pgr": rag.pgr(numbers(inputs["quality"]), **ends),
+    }
+
+
 def batch(inputs: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """The documents that the inputs with this prefix describe."""
     metadata = inputs.get(prefix + "metadata")

@@ -166,8 +166,8 @@ def test_a_front_is_drawn() -> None:
     text = "".join(ET.fromstring(picture.text).itertext())
     assert "quality against cost" in text and "knee" in text and "more is better" in text
     rows = np.random.default_rng(3).random((30, 3))
-    other = plots.plot_front(rows, x=1, y="b", names=["a", "c", "b"], maximize=True, backend="svg")
+    other = plots.front(rows, x=1, y="b", names=["a", "c", "b"], maximize=True, backend="svg")
     assert "others" in other.text and ET.fromstring(other.text) is not None
-    assert plots.plot_front(np.zeros((0, 2)), backend="svg").text
+    assert plots.front(np.zeros((0, 2)), backend="svg").text
     with pytest.raises(rag.InvalidArgument, match="no objective"):
-        plots.plot_front(rows, x="speed", backend="svg")
+        plots.front(rows, x="speed", backend="svg")

@@ -197,6 +197,40 @@ def test_routers_learn_from_texts_and_vectors() -> None:
         router.fit(questions, {"small": [1.0]})  # type: ignore[dict-item]
 
 
+def test_a_router_says_why_and_is_told_of_failures() -> None:
+    router = rag.Router(("cost", "quality"), first_backoff_s=2.0)
+    router.add("small", cost=1.0, quality=0.5)
+    router.add("large", cost=9.0, quality=0.9)
+    best = {"quality": 1.0}
+    decision = router.route(preference=best, at=100.0)
+    assert decision.name == "large" and "large: expected cost 9" in str(decision.why)
+    assert {r.name: r.standing for r in decision.why.routes} == {
+        "large": "chosen",
+        "small": "on_front",
+    }
+    assert decision.why.spoken[0].objective == "cost" and decision.why.weights["quality"] == 1.0
+    router.fail(decision, at=100.0)
+    assert router.health("large").tried_next == 102.0
+    second = router.route(preference=best, at=101.0)
+    assert second.name == "small" and second.why.routes[0].until == 102.0
+    router.limit("small", 1)
+    router.limit("small", None)
+    router.fail(second, at=101.0)
+    with pytest.raises(rag.Upstream, match=r'"large" fails and is tried again in 1\.0 s'):
+        router.route(at=101.0)
+    probe = router.route(preference=best, at=102.0, explore=True)
+    propensity, error = router.propensity(probe)
+    assert 0 < propensity <= 1 and error < 0.05
+    router.observe(probe, quality=0.8, latency_s=0.5)
+    assert router.health(probe.name).latency_mean_s == 0.5
+    [entry] = router.log
+    assert entry["name"] == probe.name and entry["outcomes"] == {"quality": 0.8}
+    assert router.route(policy="random", at=200.0).name in router.routes
+    assert router.route(policy="cascade", threshold=0.4, at=300.0).name == "small"
+    with pytest.raises(rag.InvalidArgument, match="policy must be one of"):
+        router.route(policy="best")
+
+
 def test_a_dial_without_a_measurable_effect_is_learnt_with_a_warning() -> None:
     noise = np.random.default_rng(5).normal(size=(12, 8)).astype(np.float32)
     col = rag.open(dim=8)

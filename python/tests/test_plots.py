@@ -73,14 +73,14 @@ def test_gain_has_a_line_for_each_dial_and_a_point_for_each_strength(steering, d
 def test_a_bandit_has_a_line_and_a_band_for_each_domain() -> None:
     bandit = rag.Bandit([0.5, 0.0, 1.0], priors={"a": 0.5, "b & c": 1.0}, seed=1)
     bandit.reward(bandit.choose("a"), 0.5)
-    root = parsed(plots.plot_bandit(bandit, label="weight", backend="svg"))
+    root = parsed(plots.bandit(bandit, label="weight", backend="svg"))
     assert (count(root, "polyline"), count(root, "polygon"), count(root, "circle")) == (2, 2, 6)
     told = " ".join(root.itertext())
     assert "b & c" in told and "weight" in told
-    root = parsed(plots.plot_bandit(bandit, ["a"], backend="svg"))
+    root = parsed(plots.bandit(bandit, ["a"], backend="svg"))
     assert count(root, "polygon") == 1
     with pytest.raises(rag.NotFound):
-        plots.plot_bandit(bandit, ["nowhere"], backend="svg")
+        plots.bandit(bandit, ["nowhere"], backend="svg")
 
 
 def test_cross_talk_has_a_cell_for_each_pair(steering, documents) -> None:
@@ -94,6 +94,20 @@ def test_drift_has_a_point_for_each_rating(steering) -> None:
     assert (count(root, "polyline"), count(root, "circle")) == (3, 36)
     with pytest.raises(rag.InvalidArgument, match="no ratings of the user 'bob'"):
         plots.drift(steering, "bob", backend="svg")
+
+
+def test_routing_has_a_hull_for_each_router_and_a_dot_for_each_route() -> None:
+    routers = {"ours": ([1.0, 2.0, 4.0], [0.5, 0.8, 0.9]), "theirs": ([1.0, 4.0], [0.5, 0.8])}
+    routes = {"small": (1.0, 0.5), "middle": (3.0, 0.6), "large": (4.0, 0.85)}
+    root = parsed(plots.routing(routers, routes=routes, backend="svg"))
+    # Hulls of 3 and 2 points, that of the routes of 2, and 3 dots with one in the legend.
+    assert (count(root, "polyline"), count(root, "circle")) == (3, 3 + 2 + 2 + 3 + 1)
+    assert "one route" in " ".join(root.itertext())
+    for circle in root.iter("{http://www.w3.org/2000/svg}circle"):
+        assert 0 <= float(circle.get("cx", "")) <= _charts.WIDTH
+        assert 0 <= float(circle.get("cy", "")) <= _charts.HEIGHT
+    with pytest.raises(rag.InvalidArgument):
+        plots.routing({"none": ([], [])}, backend="svg")
 
 
 def test_everything_stays_within_the_picture(steering, documents, tmp_path: Path) -> None:
@@ -157,6 +171,17 @@ def test_the_notebook_runs_from_pairs_to_a_personal_search() -> None:
     assert friendly.ids == ["reset your password, friendly"]
     assert [hit.metadata["topic"] in {"space", "chess"} for hit in names["hits"]][:4] == [True] * 4
     assert shown[-1] == (True, 0)
+
+
+def test_the_notebook_runs_from_logs_to_a_routed_service() -> None:
+    names, shown = played("routing.ipynb")
+    span = names["span"]
+    reached = {name: rag.aiq(*points, range=span) for name, points in names["routers"].items()}
+    assert reached["learned"] > rag.aiq(*names["alone"], range=span) + 0.02
+    third = names["third"]
+    assert names["chosen"][-third:].count("coder") < names["chosen"][:third].count("coder")
+    assert names["probe"].name == names["first"].name
+    assert shown[-1] == 242
 
 
 def test_the_notebook_of_tuning_runs() -> None:

@@ -1,10 +1,12 @@
 //! Runs the cases in `conformance/` that belong to routing, and known volumes where present.
 
 use rag_core::Progress;
+use rag_core::options::OptionValue;
 use rag_core::routing::{
     ArchiveOptions, ChebyshevOptions, Epsilon, Keep, Knob, OptimizeOptions, ParetoArchive,
-    RouteOptions, Router, chebyshev, crowding_distance, distance_to_ideal, epsilon_front,
-    hypervolume, hypervolume_contributions, knee, nondominated_sort, optimize, pareto_front,
+    RouteOptions, Router, RouterOptions, aiq, apgr, chebyshev, cpt, crowding_distance,
+    distance_to_ideal, epsilon_front, hypervolume, hypervolume_contributions, knee,
+    nondominated_sort, optimize, pareto_front, pgr, routing_curve,
 };
 use rag_core::{ErrorKind, Result};
 use serde_json::{Value, json};
@@ -77,6 +79,27 @@ fn written(x: f64) -> Value {
 }
 
 fn run(operation: &str, body: impl Fn(&Value) -> Result<Value>) {
+    run_with(operation, |inputs, _| body(inputs));
+}
+
+/// An option as a case writes it.
+fn option(value: &Value) -> OptionValue {
+    match value {
+        Value::String(text) => OptionValue::Str(text.clone()),
+        Value::Bool(flag) => OptionValue::Bool(*flag),
+        number => OptionValue::F64(number.as_f64().expect("a number")),
+    }
+}
+
+/// The options of a case, set by name.
+fn set(options: &Value, mut with: impl FnMut(&str, &OptionValue) -> Result<()>) -> Result<()> {
+    for (name, value) in options.as_object().expect("options") {
+        with(name, &option(value))?;
+    }
+    Ok(())
+}
+
+fn run_with(operation: &str, body: impl Fn(&Value, &Value) -> Result<Value>) {
     let path = root().join("conformance").join(format!("{operation}.json"));
     let text = std::fs::read_to_string(&path).expect("the case file");
     let file: Value = serde_json::from_str(&text).expect("JSON");
@@ -85,7 +108,7 @@ fn run(operation: &str, body: impl Fn(&Value) -> Result<Value>) {
     for case in cases {
         let name = case["name"].as_str().expect("a name");
         let tolerance = case["tolerance"].as_f64().expect("a tolerance");
-        match (body(&case["inputs"]), case.get("error")) {
+        match (body(&case["inputs"], &case["options"]), case.get("error")) {
             (Err(e), Some(kind)) => assert_eq!(e.kind().name(), kind, "{operation}: {name}"),
             (Ok(got), None) => assert!(
                 agree(&got, &case["want"], tolerance),
@@ -245,6 +268,93 @@ fn routes() {
         let decision = router.route(None, &options)?;
         let expected: Vec<f64> = objectives.iter().map(|o| decision.expected[*o]).collect();
         Ok(json!({ "name": decision.name, "front": decision.front, "expected": expected }))
+    });
+}
+
+#[test]
+fn policies() {
+    run_with("route_policy", |inputs, options| {
+        let objectives = texts(&inputs["objectives"]);
+        let mut router = Router::new(&objectives, 0)?;
+        let rows = inputs["priors"].as_array().expect("rows");
+        for (name, row) in texts(&inputs["names"]).into_iter().zip(rows) {
+            let priors: Vec<(&str, f64)> = objectives.iter().copied().zip(numbers(row)).collect();
+            router.add(name, &priors)?;
+        }
+        let mut asked = RouteOptions::default();
+        set(options, |name, value| asked.settings.set(name, value))?;
+        for (objective, weight) in objectives.iter().zip(numbers(&inputs["weights"])) {
+            asked = asked.prefer(objective, weight);
+        }
+        for name in texts(&inputs["exclude"]) {
+            asked = asked.exclude(name);
+        }
+        let decision = router.route(None, &asked)?;
+        let expected: Vec<f64> = objectives.iter().map(|o| decision.expected[*o]).collect();
+        Ok(json!({ "name": decision.name, "expected": expected }))
+    });
+}
+
+#[test]
+fn routes_that_fail_or_have_limits() {
+    run_with("route_health", |inputs, options| {
+        let mut settings = RouterOptions::default();
+        set(options, |name, value| settings.set(name, value))?;
+        let mut router = Router::with_options(&["cost"], 0, &settings)?;
+        let costs = numbers(&inputs["costs"]);
+        let limits = numbers(&inputs["limits"]);
+        for ((name, cost), limit) in texts(&inputs["names"]).into_iter().zip(costs).zip(limits) {
+            router.add(name, &[("cost", cost)])?;
+            router.limit(name, (limit > 0.0).then_some(limit as u64))?;
+        }
+        let (mut made, mut names) = (Vec::new(), Vec::new());
+        let kinds = numbers(&inputs["kinds"]);
+        for (kind, value) in kinds.into_iter().zip(numbers(&inputs["values"])) {
+            if kind > 0.0 {
+                let (id, at): (u64, f64) = made[value as usize];
+                match kind {
+                    1.0 => router.fail(id, Some(at))?,
+                    _ => router.answered(id, &[], Some(0.1))?,
+                }
+                continue;
+            }
+            match router.route(None, &RouteOptions::default().at(value)) {
+                Ok(decision) => {
+                    made.push((decision.id, value));
+                    names.push(decision.name);
+                }
+                Err(e) if e.kind() == ErrorKind::Upstream => names.push(String::new()),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(json!({ "names": names }))
+    });
+}
+
+#[test]
+fn figures() {
+    run("routing_curve", |inputs| {
+        let hull = routing_curve(&numbers(&inputs["costs"]), &numbers(&inputs["qualities"]))?;
+        let (costs, qualities): (Vec<f64>, Vec<f64>) = hull.into_iter().unzip();
+        Ok(json!({ "costs": costs, "qualities": qualities }))
+    });
+    run("aiq", |inputs| {
+        let range = match numbers(&inputs["range"])[..] {
+            [low, high] => Some((low, high)),
+            _ => None,
+        };
+        let (costs, qualities) = (numbers(&inputs["costs"]), numbers(&inputs["qualities"]));
+        Ok(json!({ "aiq": aiq(&costs, &qualities, range)? }))
+    });
+    run("gap_recovered", |inputs| {
+        let (shares, qualities) = (numbers(&inputs["shares"]), numbers(&inputs["qualities"]));
+        let of = |name: &str| number(&inputs[name]);
+        let (weak, strong) = (of("weak"), of("strong"));
+        Ok(json!({
+            "apgr": apgr(&shares, &qualities, weak, strong)?,
+            "cpt": cpt(&shares, &qualities, weak, strong, Some(of("gap")))?,
+            "pgr": pgr(of("quality"), weak, strong)?,
+        }))
     });
 }
 

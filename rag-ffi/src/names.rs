@@ -13,10 +13,13 @@ macro_rules! option_names {
 option_names! {
     RAG_OPT_ADAPT = "adapt";
     RAG_OPT_ALPHA = "alpha";
+    RAG_OPT_ALWAYS = "always";
     RAG_OPT_APPLICATION = "application";
+    RAG_OPT_AT = "at";
     RAG_OPT_B = "b";
     RAG_OPT_BACKGROUND = "background";
     RAG_OPT_BM25_WEIGHT = "bm25_weight";
+    RAG_OPT_BUDGET = "budget";
     RAG_OPT_C = "c";
     RAG_OPT_CAPACITY = "capacity";
     RAG_OPT_CROSSOVER = "crossover";
@@ -30,6 +33,8 @@ option_names! {
     RAG_OPT_EXACT = "exact";
     RAG_OPT_EXPLAIN = "explain";
     RAG_OPT_EXPLORATION = "exploration";
+    RAG_OPT_EXPLORE = "explore";
+    RAG_OPT_FIRST_BACKOFF_S = "first_backoff_s";
     RAG_OPT_FOLDS = "folds";
     RAG_OPT_FORGET_LEARNT = "forget_learnt";
     RAG_OPT_FUSION = "fusion";
@@ -45,6 +50,7 @@ option_names! {
     RAG_OPT_LANGUAGE = "language";
     RAG_OPT_LEVEL = "level";
     RAG_OPT_LOG_SIZE = "log_size";
+    RAG_OPT_LONGEST_BACKOFF_S = "longest_backoff_s";
     RAG_OPT_LOSS = "loss";
     RAG_OPT_MAX_BATCH = "max_batch";
     RAG_OPT_MAX_DOCUMENTS = "max_documents";
@@ -80,6 +86,8 @@ option_names! {
     RAG_OPT_STEER_MODE = "steer_mode";
     RAG_OPT_TEST = "test";
     RAG_OPT_THREADS = "threads";
+    RAG_OPT_THRESHOLD = "threshold";
+    RAG_OPT_TRADE = "trade";
 }
 
 #[cfg(test)]
@@ -95,7 +103,9 @@ mod tests {
     use rag_core::retrieval::diversity::MmrOptions;
     use rag_core::retrieval::fusion::FuseOptions;
     use rag_core::retrieval::lexical::LexicalOptions;
-    use rag_core::routing::{ArchiveOptions, ChebyshevOptions, OptimizeOptions};
+    use rag_core::routing::{
+        ArchiveOptions, ChebyshevOptions, OptimizeOptions, RouteSettings, RouterOptions,
+    };
     use rag_core::steering::{
         ApplyOptions, CalibrateOptions, FilterOptions, LearnOptions, RetrainOptions,
     };
@@ -126,6 +136,8 @@ mod tests {
             OptimizeOptions::NAMES,
             ReembedOptions::NAMES,
             RetrainOptions::NAMES,
+            RouteSettings::NAMES,
+            RouterOptions::NAMES,
             SearchOptions::NAMES,
         ];
         let wanted: BTreeSet<&str> = tables.into_iter().flatten().copied().collect();

@@ -450,7 +450,6 @@ RUNNER(optimize) {
 }
 
 RUNNER(route) {
-  (void)options;
   const json *objectives = json_need(inputs, "objectives"), *names = json_need(inputs, "names");
   const char **targets = json_texts(objectives);
   double *weights = json_doubles(json_need(inputs, "weights"));
@@ -458,14 +457,16 @@ RUNNER(route) {
   size_t n = objectives->count;
   rag_router *router = NULL;
   rag_decision *decision = NULL;
-  rag_status status = rag_router_new(targets, n, 0, &router, err);
+  rag_status status = rag_router_new(targets, n, 0, NULL, &router, err);
   for (size_t i = 0; i < names->count; i++) {
     double *priors = json_doubles(&json_need(inputs, "priors")->items[i]);
     STEP(status, rag_router_add(router, names->items[i].text, targets, priors, n, err));
     free(priors);
   }
-  STEP(status, rag_router_route(router, NULL, 0, targets, weights, n, &budget, NULL, 0, false,
-                                &decision, err));
+  rag_options *bag = options_of(options, err);
+  rag_options_set_f64(bag, RAG_OPT_BUDGET, budget, NULL);
+  STEP(status, rag_router_route(router, NULL, 0, targets, weights, n, NULL, 0, bag, &decision, err));
+  rag_options_free(bag);
   if (status == RAG_STATUS_OK && got->want != NULL) {
     expect_text(got, "name", rag_decision_name(decision));
     double *expected = calloc(n + 1, sizeof *expected);

@@ -5,6 +5,7 @@ static const struct {
   const char *operation;
   runner run;
 } runners[] = {
+    {"aiq", run_aiq},
     {"alpha_ndcg", run_alpha_ndcg},
     {"bandit_arms", run_bandit_arms},
     {"bandit_estimates", run_bandit_estimates},
@@ -27,6 +28,7 @@ static const struct {
     {"evaluate", run_evaluate},
     {"filter_feedback", run_filter_feedback},
     {"filter_match", run_filter_match},
+    {"gap_recovered", run_gap_recovered},
     {"groundedness", run_groundedness},
     {"hypervolume", run_hypervolume},
     {"hypervolume_contributions", run_hypervolume_contributions},
@@ -41,6 +43,9 @@ static const struct {
     {"readability", run_readability},
     {"reward", run_reward},
     {"route", run_route},
+    {"route_health", run_route_health},
+    {"route_policy", run_route_policy},
+    {"routing_curve", run_routing_curve},
     {"rrf_fuse", run_rrf_fuse},
     {"steering_apply", run_steering_apply},
     {"steering_arithmetic", run_steering_arithmetic},

@@ -51,6 +51,7 @@ void expect_texts(outcome *got, const char *field, const rag_strings *values);
 #define RUNNER(name)                                                                               \
   rag_status run_##name(const json *inputs, const json *options, outcome *got, rag_error **err)
 
+RUNNER(aiq);
 RUNNER(alpha_ndcg);
 RUNNER(bandit_arms);
 RUNNER(bandit_estimates);
@@ -73,6 +74,7 @@ RUNNER(epsilon_front);
 RUNNER(evaluate);
 RUNNER(filter_feedback);
 RUNNER(filter_match);
+RUNNER(gap_recovered);
 RUNNER(groundedness);
 RUNNER(hypervolume);
 RUNNER(hypervolume_contributions);
@@ -87,6 +89,9 @@ RUNNER(pareto_front);
 RUNNER(readability);
 RUNNER(reward);
 RUNNER(route);
+RUNNER(route_health);
+RUNNER(route_policy);
+RUNNER(routing_curve);
 RUNNER(rrf_fuse);
 RUNNER(steering_apply);
 RUNNER(steering_arithmetic);

@@ -433,13 +433,14 @@ TEST(a_router_chooses_learns_and_is_kept) {
   rag_router *router = NULL, *copy = NULL;
   rag_decision *decision = NULL;
   rag_strings *front = NULL;
+  rag_options *cheap = NULL;
   uint64_t id = 0;
   double cost = 0.0;
-  OK(rag_router_new(objectives, 2, 0, &router, &err));
+  OK(rag_router_new(objectives, 2, 0, NULL, &router, &err));
   OK(rag_router_add(router, "small", objectives, small, 2, &err));
   OK(rag_router_add(router, "large", objectives, large, 2, &err));
   FAILS(RAG_STATUS_ALREADY_EXISTS, rag_router_add(router, "large", objectives, large, 2, &err));
-  OK(rag_router_route(router, NULL, 0, objectives, weights, 2, NULL, NULL, 0, false, &decision, &err));
+  OK(rag_router_route(router, NULL, 0, objectives, weights, 2, NULL, 0, NULL, &decision, &err));
   CHECK_STR(rag_decision_name(decision), "large");
   OK(rag_decision_id(decision, &id, &err));
   OK(rag_decision_front(decision, &front, &err));
@@ -450,12 +451,15 @@ TEST(a_router_chooses_learns_and_is_kept) {
   OK(rag_router_observe(router, id, objectives, large, 2, &err));
   FAILS(RAG_STATUS_NOT_FOUND, rag_router_observe(router, id, objectives, large, 2, &err));
   rag_decision_free(decision);
-  OK(rag_router_route(router, NULL, 0, objectives, weights, 2, &budget, NULL, 0, false, &decision, &err));
+  OK(rag_options_new(&cheap, &err));
+  OK(rag_options_set_f64(cheap, RAG_OPT_BUDGET, budget, &err));
+  OK(rag_router_route(router, NULL, 0, objectives, weights, 2, NULL, 0, cheap, &decision, &err));
+  rag_options_free(cheap);
   CHECK_STR(rag_decision_name(decision), "small");
   rag_decision_free(decision);
   decision = NULL;
-  FAILS(RAG_STATUS_NOT_FOUND, rag_router_route(router, NULL, 0, NULL, NULL, 0, NULL, routes, 2, false,
-                                               &decision, &err));
+  FAILS(RAG_STATUS_NOT_FOUND, rag_router_route(router, NULL, 0, NULL, NULL, 0, routes, 2, NULL, &decision,
+                                               &err));
   const float queries[] = {1, 0, 0, 1};
   const char *of[] = {"small", "large"}, *what[] = {"quality", "quality"};
   const double outcomes[] = {0.9, 0.1, 0.2, (double)NAN};
@@ -472,6 +476,66 @@ TEST(a_router_chooses_learns_and_is_kept) {
   rag_strings_free(front);
   rag_router_free(router);
   rag_router_free(copy);
+}
+
+TEST(a_router_tells_why_and_is_told_of_failures) {
+  const char *objectives[] = {"cost", "quality"};
+  const double small[] = {1.0, 0.5}, large[] = {9.0, 0.9}, best[] = {0.0, 1.0}, at = 100.0;
+  const uint64_t one = 1, none = 0;
+  rag_router *router = NULL;
+  rag_decision *decision = NULL;
+  rag_options *with = NULL, *when = NULL;
+  rag_string *told = NULL;
+  rag_route_health health = {0};
+  uint64_t id = 0;
+  double propensity = 0.0, error = 1.0;
+  OK(rag_options_new(&with, &err));
+  OK(rag_options_set_f64(with, RAG_OPT_FIRST_BACKOFF_S, 2.0, &err));
+  OK(rag_router_new(objectives, 2, 0, with, &router, &err));
+  OK(rag_router_add(router, "small", objectives, small, 2, &err));
+  OK(rag_router_add(router, "large", objectives, large, 2, &err));
+  OK(rag_options_new(&when, &err));
+  OK(rag_options_set_f64(when, RAG_OPT_AT, at, &err));
+  OK(rag_router_route(router, NULL, 0, objectives, best, 2, NULL, 0, when, &decision, &err));
+  OK(rag_decision_id(decision, &id, &err));
+  OK(rag_decision_why(decision, &told, &err));
+  CHECK(strstr(rag_string_data(told), "large: expected cost 9") != NULL);
+  rag_string_free(told);
+  OK(rag_decision_why_json(decision, &told, &err));
+  CHECK(strstr(rag_string_data(told), "\"standing\":\"on_front\"") != NULL);
+  rag_string_free(told);
+  rag_decision_free(decision);
+  OK(rag_router_propensity(router, id, &propensity, &error, &err));
+  CHECK(propensity == 1.0 && error == 0.0);
+  OK(rag_router_fail(router, id, &at, &err));
+  FAILS(RAG_STATUS_NOT_FOUND, rag_router_fail(router, id, &at, &err));
+  OK(rag_router_health(router, "large", &health, &err));
+  CHECK(health.failures == 1 && health.tried_next == 102.0 && isnan(health.latency_mean_s));
+  OK(rag_router_route(router, NULL, 0, objectives, best, 2, NULL, 0, when, &decision, &err));
+  CHECK_STR(rag_decision_name(decision), "small");
+  OK(rag_decision_id(decision, &id, &err));
+  OK(rag_router_answered(router, id, objectives, small, 2, 0.25, &err));
+  OK(rag_router_health(router, "small", &health, &err));
+  CHECK(health.latency_mean_s == 0.25 && health.latency_p95_s == 0.25);
+  OK(rag_router_log(router, &told, &err));
+  CHECK(strstr(rag_string_data(told), "\"propensity\":1.0") != NULL);
+  rag_string_free(told);
+  rag_decision_free(decision);
+  OK(rag_router_limit(router, "small", &one, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_router_limit(router, "small", &none, &err));
+  OK(rag_router_route(router, NULL, 0, NULL, NULL, 0, NULL, 0, when, &decision, &err));
+  rag_decision_free(decision);
+  decision = NULL;
+  FAILS(RAG_STATUS_UPSTREAM,
+        rag_router_route(router, NULL, 0, NULL, NULL, 0, NULL, 0, when, &decision, &err));
+  OK(rag_router_limit(router, "small", NULL, &err));
+  OK(rag_router_reseed(router, 5, &err));
+  OK(rag_options_set_str(when, RAG_OPT_POLICY, "best", &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT,
+        rag_router_route(router, NULL, 0, NULL, NULL, 0, NULL, 0, when, &decision, &err));
+  rag_options_free(with);
+  rag_options_free(when);
+  rag_router_free(router);
 }
 
 TEST(fronts_of_points) {
@@ -547,6 +611,7 @@ int main(void) {
   RUN(a_bandit_learns_keeps_and_tells);
   RUN(a_bandit_chooses_among_names_and_grids_and_in_batches);
   RUN(a_router_chooses_learns_and_is_kept);
+  RUN(a_router_tells_why_and_is_told_of_failures);
   RUN(fronts_of_points);
   RUN(fronts_are_kept_and_searched);
   return FINISH();

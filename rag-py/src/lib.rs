@@ -78,7 +78,7 @@ mod _core {
     #[pymodule_export]
     use ranking::{fuse, mmr};
     #[pymodule_export]
-    use routing::Router;
+    use routing::{Router, Why, aiq, apgr, cpt, pgr, routing_curve};
     #[pymodule_export]
     use steering::{Steering, SteeringVector, filter_feedback};
     #[pymodule_export]

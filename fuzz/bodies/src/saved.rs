@@ -5,7 +5,7 @@ use rag_core::bandit::Bandit;
 use rag_core::calibration::Calibration;
 use rag_core::domain::DomainDetector;
 use rag_core::evaluation::{Qrels, Run};
-use rag_core::routing::Router;
+use rag_core::routing::{RouteOptions, Router};
 use rag_core::steering::Steering;
 
 pub(crate) fn run(data: &[u8]) {
@@ -29,7 +29,8 @@ pub(crate) fn run(data: &[u8]) {
         }
         assert!(DomainDetector::from_bytes(&detector.to_bytes()).is_ok());
     }
-    if let Ok(router) = Router::from_bytes(data) {
+    if let Ok(mut router) = Router::from_bytes(data) {
+        let _ = router.route(None, &RouteOptions::default().at(8.0));
         assert!(Router::from_bytes(&router.to_bytes()).is_ok());
     }
     if let Ok(steering) = Steering::from_bytes(data) {

@@ -133,7 +133,7 @@ fn router(driver: &mut Driver<'_>) {
     // SAFETY: as above; two objectives.
     unsafe {
         let router = given(driver, "rag_router", |out| {
-            rag_router_new(objectives, 2, 1, out, NONE)
+            rag_router_new(objectives, 2, 1, NONE, out, NONE)
         });
         for (route, at) in [(c"k", 0), (c"c", 1)] {
             done(rag_router_add(
@@ -155,9 +155,8 @@ fn router(driver: &mut Driver<'_>) {
                 lend(&values),
                 2,
                 NONE,
-                NONE,
                 0,
-                false,
+                NONE,
                 out,
                 NONE,
             )

@@ -28,7 +28,7 @@ option_enum! {
 /// ```
 /// use rag_core::routing::{Epsilon, epsilon_front};
 /// let points = [0.0, 1.0, 0.01, 0.99, 0.5, 0.5, 1.0, 0.0];
-/// assert_eq!(epsilon_front(&points, 2, &[0.1], Epsilon::Additive, &[])?, [0, 2, 3]);
+/// assert_eq!(epsilon_front(&points, 2, &[0.1], Epsilon::Additive, &[])?, [1, 2, 3]);
 /// # Ok::<(), rag_core::Error>(())
 /// ```
 pub fn epsilon_front(

@@ -79,7 +79,7 @@ impl Points {
 }
 
 /// Sorts by the upper half, least digit first.
-fn radix(pairs: &mut Vec<u64>) {
+pub(super) fn radix(pairs: &mut Vec<u64>) {
     let mut counts = vec![[0u32; BUCKETS]; 3];
     let digit = |p: u64, pass: u32| (p >> (32 + pass * DIGIT)) as usize & (BUCKETS - 1);
     for p in pairs.iter() {

@@ -13,8 +13,8 @@ use super::tiles::Columns;
 use crate::error::Result;
 
 /// Up to so many points, and so many pairs, comparing all by tiles is faster than splitting.
-const TILED: usize = 1 << 14;
-const TILED_PAIRS: usize = 1 << 27;
+const TILED: usize = 1 << 15;
+const TILED_PAIRS: usize = 1 << 28;
 
 /// For each point the front it is on: 0 for the Pareto front, 1 for the front of the rest, ...
 ///

@@ -5,6 +5,7 @@
 //! point are the intersection of one such set a column, found by the rank of the point: a cache
 //! line a column for all comparisons with the tile. (Bit sets in order of ranks: Burlacu, 2022.)
 
+use super::order::radix;
 use super::points::Points;
 use std::ops::Range;
 
@@ -20,7 +21,14 @@ pub(super) struct Columns {
     ranks: Vec<Vec<u32>>,
     distinct: Vec<usize>,
     len: usize,
+    /// The rows such that neighbours have like ranks in all columns, and their ranks in that
+    /// order: what is looked up for one is then near for the next.
+    order: Vec<u32>,
+    ordered: Vec<Vec<u32>>,
 }
+
+/// Bits of each rank by which rows are brought into order.
+const COARSE: u32 = 4;
 
 impl Columns {
     pub fn new(points: &Points, rows: impl Iterator<Item = u32>, columns: Range<usize>) -> Self {
@@ -28,11 +36,30 @@ impl Columns {
         let mut data = Vec::with_capacity(rows.size_hint().0 * d);
         rows.for_each(|i| data.extend_from_slice(&points.row(i as usize)[columns.clone()]));
         let part = Points { data, d };
-        let (ranks, distinct) = (0..d).map(|column| part.ranks(column)).unzip();
+        let (ranks, distinct): (Vec<Vec<u32>>, Vec<usize>) =
+            (0..d).map(|column| part.ranks(column)).unzip();
+        let mut keys = vec![0u64; part.len()];
+        // The bits of all columns in turn (Morton, 1966), of as many columns as a word holds.
+        for bit in 0..COARSE {
+            for (ranks, distinct) in ranks.iter().zip(&distinct).take(8) {
+                let scale = (u64::from(u32::MAX) + 1) / *distinct as u64;
+                for (key, rank) in keys.iter_mut().zip(ranks) {
+                    *key = *key << 1 | (u64::from(*rank) * scale) >> (31 - bit) & 1;
+                }
+            }
+        }
+        let mut keyed: Vec<u64> = (0..).zip(&keys).map(|(i, key)| key << 32 | i).collect();
+        radix(&mut keyed);
+        let order: Vec<u32> = keyed.into_iter().map(|key| key as u32).collect();
+        let ordered = |ranks: &Vec<u32>| order.iter().map(|i| ranks[*i as usize]).collect();
+        let ordered = ranks.iter().map(ordered).collect();
+        let len = part.len();
         Self {
             ranks,
             distinct,
-            len: part.len(),
+            len,
+            order,
+            ordered,
         }
     }
 
@@ -45,45 +72,52 @@ impl Columns {
                 .sum::<u64>()
         };
         // Those that cover come first, and most others are thrown out by few.
+        let mut first: Vec<u32> = (0..self.len as u32).collect();
+        first.sort_by_cached_key(|i| sum(*i));
+        let mut alive = vec![true; self.len];
         let mut left: Vec<u32> = (0..self.len as u32).collect();
-        left.sort_by_cached_key(|i| sum(*i));
-        let mut alive = vec![false; self.len];
+        let mut taken = vec![false; self.len];
         let mut tile = Tile::default();
-        while !left.is_empty() {
-            let mut rest = left.split_off(left.len().min(TILE));
-            tile.fill(self, &left);
-            let mut bit = 0;
-            tile.each(self, &left, |i, mut by| {
+        let mut first = first.into_iter();
+        loop {
+            let members: Vec<u32> = first
+                .by_ref()
+                .filter(|i| alive[*i as usize])
+                .take(TILE)
+                .collect();
+            if members.is_empty() {
+                return alive;
+            }
+            members.iter().for_each(|i| taken[*i as usize] = true);
+            tile.fill(self, &members);
+            for (bit, i) in members.iter().enumerate() {
+                let mut by = tile.covering(self, *i);
                 by[bit / 64] &= !(1 << (bit % 64));
-                alive[i as usize] = by == [0; WORDS];
-                bit += 1;
+                alive[*i as usize] = by == [0; WORDS];
+            }
+            left.retain(|at| !taken[self.order[*at as usize] as usize]);
+            let mut next = Vec::with_capacity(left.len());
+            tile.each(self, &left, |at, by| match by == [0; WORDS] {
+                true => next.push(at),
+                false => alive[self.order[at as usize] as usize] = false,
             });
-            left.clear();
-            tile.each(self, &rest, |i, by| {
-                if by == [0; WORDS] {
-                    left.push(i);
-                }
-            });
-            rest.clear();
+            left = next;
         }
-        alive
     }
 
     /// Whether none of the first `count` rows covers it, for each of the others.
     pub fn free(&self, count: usize) -> Vec<bool> {
         let mut free = vec![true; self.len - count];
-        let mut left: Vec<u32> = (count as u32..self.len as u32).collect();
+        let mut left: Vec<u32> = (0..self.len as u32).collect();
+        left.retain(|at| self.order[*at as usize] as usize >= count);
         let mut tile = Tile::default();
         for start in (0..count).step_by(TILE) {
             let members: Vec<u32> = (start as u32..count.min(start + TILE) as u32).collect();
             tile.fill(self, &members);
             let mut next = Vec::with_capacity(left.len());
-            tile.each(self, &left, |i, by| {
-                if by == [0; WORDS] {
-                    next.push(i);
-                } else {
-                    free[i as usize - count] = false;
-                }
+            tile.each(self, &left, |at, by| match by == [0; WORDS] {
+                true => next.push(at),
+                false => free[self.order[at as usize] as usize - count] = false,
             });
             left = next;
         }
@@ -92,14 +126,23 @@ impl Columns {
 
     /// Raises the rank of each row above those that cover it, which come before it.
     pub fn settle(&self, ranks: &mut [u32]) {
-        let mut tile = Tile::default();
+        let mut places = vec![0; self.len];
+        for (at, i) in (0..).zip(&self.order) {
+            places[*i as usize] = at;
+        }
+        let mut settling = Settling::new(self, ranks);
         for start in (0..self.len).step_by(TILE) {
             let end = self.len.min(start + TILE);
             let mut members: Vec<u32> = (start as u32..end as u32).collect();
-            tile.fill(self, &members);
-            tile.each(self, &members, |i, by| {
-                let (word, bit) = ((i as usize - start) / 64, (i as usize - start) % 64);
-                let mut rank = ranks[i as usize];
+            let mut known: Vec<u32> = places[start..end]
+                .iter()
+                .map(|at| settling.ranks[*at as usize])
+                .collect();
+            settling.tile.fill(self, &members);
+            for i in 0..members.len() {
+                let (word, bit) = (i / 64, i % 64);
+                let by = settling.tile.covering(self, members[i]);
+                let mut rank = known[i];
                 for (w, set) in by.iter().enumerate().take(word + 1) {
                     let mut set = if w == word {
                         set & ((1 << bit) - 1)
@@ -107,40 +150,71 @@ impl Columns {
                         *set
                     };
                     while set != 0 {
-                        rank = rank.max(ranks[start + w * 64 + set.trailing_zeros() as usize] + 1);
+                        rank = rank.max(known[w * 64 + set.trailing_zeros() as usize] + 1);
                         set &= set - 1;
                     }
                 }
-                ranks[i as usize] = rank;
-            });
-            self.raise(&mut tile, &mut members, end, ranks);
+                known[i] = rank;
+                settling.ranks[places[start + i] as usize] = rank;
+            }
+            settling.raise(&mut members, |i| known[i as usize - start], end);
         }
+        settling.tell(ranks);
     }
 
     /// Raises the ranks of the rows from `count` on above those of the first `count` that cover
     /// them.
     pub fn raise_from(&self, count: usize, ranks: &mut [u32]) {
-        let mut tile = Tile::default();
+        let mut settling = Settling::new(self, ranks);
         for start in (0..count).step_by(TILE) {
             let mut members: Vec<u32> = (start as u32..count.min(start + TILE) as u32).collect();
-            self.raise(&mut tile, &mut members, count, ranks);
+            settling.raise(&mut members, |i| ranks[i as usize], count);
+        }
+        settling.tell(ranks);
+    }
+}
+
+/// Ranks in the order of [`Columns`], in which they are raised.
+struct Settling<'a> {
+    columns: &'a Columns,
+    ranks: Vec<u32>,
+    tile: Tile,
+}
+
+impl<'a> Settling<'a> {
+    fn new(columns: &'a Columns, ranks: &[u32]) -> Self {
+        let ordered = columns.order.iter().map(|i| ranks[*i as usize]);
+        Self {
+            columns,
+            ranks: ordered.collect(),
+            tile: Tile::default(),
         }
     }
 
-    /// Raises the ranks of the rows from `from` on above those of the members that cover them.
-    fn raise(&self, tile: &mut Tile, members: &mut [u32], from: usize, ranks: &mut [u32]) {
+    fn tell(&self, ranks: &mut [u32]) {
+        for (i, rank) in self.columns.order.iter().zip(&self.ranks) {
+            ranks[*i as usize] = *rank;
+        }
+    }
+
+    /// Raises the ranks of the rows from `from` on above those of the members, which are `settled`,
+    /// that cover them.
+    fn raise(&mut self, members: &mut [u32], settled: impl Fn(u32) -> u32, from: usize) {
         // The highest rank has the lowest bit.
-        members.sort_by_key(|i| std::cmp::Reverse(ranks[*i as usize]));
-        tile.fill(self, members);
-        let most = ranks[members[0] as usize];
-        let open: Vec<u32> = (from as u32..self.len as u32)
-            .filter(|i| ranks[*i as usize] <= most)
+        members.sort_by_key(|i| std::cmp::Reverse(settled(*i)));
+        let above: Vec<u32> = members.iter().map(|i| settled(*i) + 1).collect();
+        self.tile.fill(self.columns, members);
+        let each = (0..).zip(self.columns.order.iter().zip(&self.ranks));
+        let is_open = |i: u32, rank: u32| i as usize >= from && rank < above[0];
+        let open: Vec<u32> = each
+            .filter_map(|(at, (i, rank))| is_open(*i, *rank).then_some(at))
             .collect();
-        tile.each(self, &open, |i, by| {
+        let ranks = &mut self.ranks;
+        self.tile.each(self.columns, &open, |at, by| {
             if let Some(word) = by.iter().position(|set| *set != 0) {
-                let member = members[word * 64 + by[word].trailing_zeros() as usize];
-                let above = ranks[member as usize] + 1;
-                ranks[i as usize] = ranks[i as usize].max(above);
+                let above = above[word * 64 + by[word].trailing_zeros() as usize];
+                let rank = &mut ranks[at as usize];
+                *rank = (*rank).max(above);
             }
         });
     }
@@ -182,7 +256,20 @@ impl Tile {
         }
     }
 
-    /// Tells for each row, in order, the members that are nowhere greater.
+    /// The members that are nowhere greater than a row.
+    fn covering(&self, columns: &Columns, row: u32) -> Set {
+        let mut common = [u64::MAX; WORDS];
+        for (ranks, (least, upto)) in columns.ranks.iter().zip(self.least.iter().zip(&self.upto)) {
+            let set = &least[usize::from(upto[ranks[row as usize] as usize])];
+            common
+                .iter_mut()
+                .zip(set)
+                .for_each(|(word, with)| *word &= with);
+        }
+        common
+    }
+
+    /// As [`Tile::covering`] for many rows, which are called by their place in the order.
     fn each(&self, columns: &Columns, rows: &[u32], tell: impl FnMut(u32, Set)) {
         match columns.ranks.len() {
             2 => self.each_in::<2>(columns, rows, tell),
@@ -206,8 +293,9 @@ impl Tile {
         let mut places = vec![[0u16; ROWS]; k];
         let least: Vec<&[Set]> = self.least.iter().map(Vec::as_slice).collect();
         for rows in rows.chunks(ROWS) {
-            for (places, (ranks, upto)) in
-                places.iter_mut().zip(columns.ranks.iter().zip(&self.upto))
+            for (places, (ranks, upto)) in places
+                .iter_mut()
+                .zip(columns.ordered.iter().zip(&self.upto))
             {
                 for (place, row) in places.iter_mut().zip(rows) {
                     *place = upto[ranks[*row as usize] as usize];
