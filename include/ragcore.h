@@ -174,6 +174,12 @@ typedef struct rag_dense_index rag_dense_index;
 typedef struct rag_documents rag_documents;
 
 /**
+ * Tells domains apart. Detecting may happen from many threads at once; learning and merging need
+ * the detector for themselves.
+ */
+typedef struct rag_domain_detector rag_domain_detector;
+
+/**
  * A model that turns texts into vectors. Never changes; usable from many threads.
  */
 typedef struct rag_embedder rag_embedder;
@@ -235,6 +241,11 @@ typedef struct rag_query rag_query;
 typedef struct rag_rankings rag_rankings;
 
 /**
+ * One number to pay a choice by, made of named parts. Never changes; usable from many threads.
+ */
+typedef struct rag_reward rag_reward;
+
+/**
  * Routes, what is believed of their outcomes, and the choice between them. Choosing, observing
  * and learning need the router for themselves.
  */
@@ -267,6 +278,11 @@ typedef struct rag_string rag_string;
  * A list of texts, some of which may be absent. Never changes; usable from many threads.
  */
 typedef struct rag_strings rag_strings;
+
+/**
+ * What a tuned search found, and what was chosen for it. Never changes; usable from many threads.
+ */
+typedef struct rag_tuned rag_tuned;
 
 /**
  * What a call came to: `RAG_STATUS_OK` or the kind of its error. Numbers are never reused.
@@ -772,6 +788,141 @@ typedef struct {
    */
   double observed;
 } rag_calibration_bin;
+
+/**
+ * How far an answer is grounded in its passages.
+ */
+typedef struct {
+  /**
+   * The mean support of its sentences, in 0 to 1.
+   */
+  double score;
+  /**
+   * The share of sentences with a support of at least one half.
+   */
+  double coverage;
+  /**
+   * The share of the answer's words that the passages have.
+   */
+  double k_precision;
+} rag_grounded;
+
+/**
+ * The support of one sentence of an answer.
+ */
+typedef struct {
+  /**
+   * Where the sentence begins in the answer, in bytes.
+   */
+  size_t start;
+  /**
+   * Where it ends.
+   */
+  size_t end;
+  /**
+   * The passage that supports it best; `SIZE_MAX` without any.
+   */
+  size_t passage;
+  /**
+   * The cosine with that passage; NaN without an embedder.
+   */
+  double cosine;
+  /**
+   * The share of its words that three neighbouring sentences of that passage have in this order.
+   */
+  double rouge_l;
+  /**
+   * Whether that passage lacks a number or a name of the sentence.
+   */
+  bool differs;
+  /**
+   * The larger of the two, at most 0.3 if it differs.
+   */
+  double score;
+} rag_sentence_support;
+
+/**
+ * How easily an English text reads.
+ */
+typedef struct {
+  /**
+   * The school grade at which it is read with ease (Flesch and Kincaid).
+   */
+  double grade;
+  /**
+   * Flesch's reading ease: the higher the easier.
+   */
+  double ease;
+  /**
+   * Words of a sentence on average.
+   */
+  double words_per_sentence;
+  /**
+   * Syllables of a word on average.
+   */
+  double syllables_per_word;
+  /**
+   * Sentences with words.
+   */
+  size_t sentences;
+  /**
+   * Words.
+   */
+  size_t words;
+  /**
+   * Syllables.
+   */
+  size_t syllables;
+} rag_reading;
+
+/**
+ * What a text was found to be.
+ */
+typedef struct {
+  /**
+   * The place of the likeliest domain among those of `rag_domain_detector_domains`; `SIZE_MAX` if
+   * the text is likelier to belong to none of them.
+   */
+  size_t domain;
+  /**
+   * How likely that is.
+   */
+  double probability;
+  /**
+   * How likely it is none of them.
+   */
+  double none;
+} rag_detection;
+
+/**
+ * What a bandit chose for a search.
+ */
+typedef struct {
+  /**
+   * What a late `rag_bandit_reward` refers to.
+   */
+  uint64_t id;
+  /**
+   * The index of the arm.
+   */
+  size_t arm;
+  /**
+   * The share of BM25 that it sets; NaN if it sets none.
+   */
+  double bm25_weight;
+  /**
+   * The hits that it sets; 0 if it sets none.
+   */
+  size_t k;
+  /**
+   * The diversity that it sets; NaN if it sets none.
+   */
+  double diversity;
+  /**
+   * How likely the question is of no domain; NaN if no detector was asked.
+   */
+  double none;
+} rag_tuned_choice;
 
 /**
  * The call did what was asked.
@@ -3447,6 +3598,254 @@ rag_status rag_calibration_load(const char *path, rag_calibration **out, rag_err
  * Frees a calibration. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
 rag_status rag_calibration_free(rag_calibration *calibration);
+
+/**
+ * Measures how far an answer of `length` bytes (or `RAG_NUL_TERMINATED`) is grounded in `n`
+ * passages, by its words and, unless `embedder` is NULL, by cosines. `lengths` may be NULL for
+ * passages that end with NUL.
+ *
+ * `sentences` (NULL with a capacity of 0 for none) receives the support of each sentence, `count`
+ * their number; with too little room only these two numbers are written.
+ */
+rag_status rag_groundedness(const char *answer,
+                            size_t length,
+                            const char *const *passages,
+                            const size_t *lengths,
+                            size_t n,
+                            const rag_embedder *embedder,
+                            rag_grounded *found,
+                            rag_sentence_support *sentences,
+                            size_t capacity,
+                            size_t *count,
+                            rag_error **err);
+
+/**
+ * Measures how easily an English text of `length` bytes (or `RAG_NUL_TERMINATED`) reads.
+ */
+rag_status rag_readability(const char *text, size_t length, rag_reading *found, rag_error **err);
+
+/**
+ * Measures novelty and variety of a ranking of `n` ids by the subtopics of `documents` (alpha-nDCG).
+ *
+ * The subtopics of document `i` are those from `offsets[i]` to the next offset, or to `count` for
+ * the last. Options: `alpha`, `k`.
+ */
+rag_status rag_alpha_ndcg(const char *const *ranking,
+                          size_t n,
+                          const char *const *documents,
+                          const size_t *offsets,
+                          size_t document_count,
+                          const char *const *subtopics,
+                          size_t count,
+                          const rag_options *options,
+                          double *value,
+                          rag_error **err);
+
+/**
+ * Measures how unlike each other `n` vectors are: the mean of 1 - cosine over all pairs.
+ */
+rag_status rag_intra_list_distance(const float *vectors,
+                                   size_t n,
+                                   size_t dim,
+                                   double *value,
+                                   rag_error **err);
+
+/**
+ * *Gives* a reward of `n` parts with weights (the usual ones for 0). A part with a limit is spent and
+ * counts as `1 - spent / limit`; one called `cost` always has one.
+ */
+rag_status rag_reward_new(const char *const *parts,
+                          const double *weights,
+                          size_t n,
+                          const char *const *limited,
+                          const double *limits,
+                          size_t limit_count,
+                          rag_reward **out,
+                          rag_error **err);
+
+/**
+ * The reward, in 0 to 1, of `n` parts that were measured; the others are left out.
+ */
+rag_status rag_reward_of(const rag_reward *reward,
+                         const char *const *parts,
+                         const double *values,
+                         size_t n,
+                         double *value,
+                         rag_error **err);
+
+/**
+ * Frees a reward. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_reward_free(rag_reward *reward);
+
+/**
+ * *Gives* a detector that knows no domain yet. Options: `background`.
+ */
+rag_status rag_domain_detector_new(const rag_options *options,
+                                   rag_domain_detector **out,
+                                   rag_error **err);
+
+/**
+ * Learns a domain from `n` texts, or from a single line that describes it, besides what it has.
+ * `lengths` may be NULL for texts that end with NUL.
+ */
+rag_status rag_domain_detector_learn_texts(rag_domain_detector *detector,
+                                           const rag_embedder *embedder,
+                                           const char *domain,
+                                           const char *const *texts,
+                                           const size_t *lengths,
+                                           size_t n,
+                                           rag_error **err);
+
+/**
+ * Learns `count` domains at once from vectors of `dim` floats, all or nothing. The vectors of domain
+ * `i` are the rows from `offsets[i]` to the next offset, or to `n` for the last.
+ */
+rag_status rag_domain_detector_learn(rag_domain_detector *detector,
+                                     const char *const *domains,
+                                     const size_t *offsets,
+                                     size_t count,
+                                     const float *vectors,
+                                     size_t n,
+                                     size_t dim,
+                                     rag_error **err);
+
+/**
+ * Which domain each of `n` vectors of `dim` floats belongs to. `probabilities` (which may be NULL)
+ * receives a row for each vector: how likely each domain is, in their order.
+ */
+rag_status rag_domain_detector_detect(const rag_domain_detector *detector,
+                                      const float *vectors,
+                                      size_t n,
+                                      size_t dim,
+                                      rag_detection *out,
+                                      double *probabilities,
+                                      rag_error **err);
+
+/**
+ * As `rag_domain_detector_detect` for `n` texts, which are embedded together. `lengths` may be NULL
+ * for texts that end with NUL.
+ */
+rag_status rag_domain_detector_detect_texts(const rag_domain_detector *detector,
+                                            const rag_embedder *embedder,
+                                            const char *const *texts,
+                                            const size_t *lengths,
+                                            size_t n,
+                                            rag_detection *out,
+                                            double *probabilities,
+                                            rag_error **err);
+
+/**
+ * *Gives* the domains in alphabetical order.
+ */
+rag_status rag_domain_detector_domains(const rag_domain_detector *detector,
+                                       rag_strings **out,
+                                       rag_error **err);
+
+/**
+ * Adds what `other` has learnt from other examples; it stays.
+ */
+rag_status rag_domain_detector_merge(rag_domain_detector *detector,
+                                     const rag_domain_detector *other,
+                                     rag_error **err);
+
+/**
+ * Writes the detector as bytes to `out`. With too little room only `count` is written.
+ */
+rag_status rag_domain_detector_to_bytes(const rag_domain_detector *detector,
+                                        uint8_t *out,
+                                        size_t capacity,
+                                        size_t *count,
+                                        rag_error **err);
+
+/**
+ * *Gives* the detector that `rag_domain_detector_to_bytes` wrote. `RAG_STATUS_CORRUPT` for other
+ * bytes.
+ */
+rag_status rag_domain_detector_from_bytes(const uint8_t *bytes,
+                                          size_t n,
+                                          rag_domain_detector **out,
+                                          rag_error **err);
+
+/**
+ * Writes the detector to the file `path`: the old file or the new, never a part.
+ */
+rag_status rag_domain_detector_save(const rag_domain_detector *detector,
+                                    const char *path,
+                                    rag_error **err);
+
+/**
+ * *Gives* the detector in the file `path`.
+ */
+rag_status rag_domain_detector_load(const char *path, rag_domain_detector **out, rag_error **err);
+
+/**
+ * Frees a detector. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_domain_detector_free(rag_domain_detector *detector);
+
+/**
+ * Asks `n` questions with the share of BM25 that `bandit` chooses for each, and *gives* `n` handles
+ * at `tuned`; on failure none. The domain is named by `domain`, or else found by `detector`, or
+ * `"general"` if both are NULL. The arms of the bandit are shares in 0 to 1, or a grid of `weight`,
+ * `k` and `diversity`. The bandit is used for moments only; a call that meets another one is
+ * `RAG_STATUS_BUSY`.
+ */
+rag_status rag_collection_search_tuned(const rag_collection *collection,
+                                       const rag_query *const *queries,
+                                       size_t n,
+                                       rag_bandit *bandit,
+                                       const char *domain,
+                                       const rag_domain_detector *detector,
+                                       rag_tuned **tuned,
+                                       rag_error **err);
+
+/**
+ * *Gives* the hits, best first.
+ */
+rag_status rag_tuned_hits(const rag_tuned *tuned, rag_hits **out, rag_error **err);
+
+/**
+ * What was chosen.
+ */
+rag_status rag_tuned_get_choice(const rag_tuned *tuned, rag_tuned_choice *choice, rag_error **err);
+
+/**
+ * *Gives* the domain in which it was chosen.
+ */
+rag_status rag_tuned_domain(const rag_tuned *tuned, rag_string **out, rag_error **err);
+
+/**
+ * Frees a tuned search. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_tuned_free(rag_tuned *tuned);
+
+/**
+ * Tells the bandit what the hits were worth, about 0 to 1. `RAG_STATUS_NOT_FOUND` for a bandit that
+ * did not choose for them, `RAG_STATUS_INVALID_ARGUMENT` for a second time and for hits of another
+ * collection.
+ */
+rag_status rag_collection_reward(const rag_collection *collection,
+                                 rag_bandit *bandit,
+                                 const rag_tuned *tuned,
+                                 double reward,
+                                 rag_error **err);
+
+/**
+ * Tells the bandit how relevant `n` documents are to the question, with a grade each: what every arm
+ * would have earned in nDCG. `rewards` (NULL with a capacity of 0 for none) receives that, by arm,
+ * and `count` their number.
+ */
+rag_status rag_collection_reward_relevant(const rag_collection *collection,
+                                          rag_bandit *bandit,
+                                          const rag_tuned *tuned,
+                                          const char *const *ids,
+                                          const double *grades,
+                                          size_t n,
+                                          double *rewards,
+                                          size_t capacity,
+                                          size_t *count,
+                                          rag_error **err);
 
 #ifdef __cplusplus
 }  // extern "C"

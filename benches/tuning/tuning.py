@@ -112,10 +112,37 @@ def main() -> None:
     print(
         f"{'':24}{'':10}{'tuned':>8}{'- best fixed':>20}{'- by hand':>20}{'- one for all':>20}{'- default':>20}  weights"
     )
+    hindsight(args, domains, tables, best, everywhere)
     for title, judged, priors, detected in ways:
         report(
             title, args, domains, vectors, tables, best, everywhere, col, judged, priors, detected
         )
+
+
+def hindsight(
+    args: argparse.Namespace,
+    domains: list[Domain],
+    tables: dict[str, np.ndarray],
+    best: dict[str, int],
+    everywhere: int,
+) -> None:
+    """No bandit: the weight that was best for what arrived, had every weight been tried on it."""
+    rows: dict[str, list[list[float]]] = {d.name: [] for d in domains}
+    weights: dict[str, list[float]] = {d.name: [] for d in domains}
+    for seed in range(args.seeds):
+        rng = random.Random(seed)
+        for d in domains:
+            order = list(range(len(d.questions)))
+            rng.shuffle(order)
+            arrived, table = order[: args.after], tables[d.name][order[args.after :]]
+            chosen = int(tables[d.name][arrived].mean(0).argmax())
+            fixed = (best[d.name], WEIGHTS.index(d.by_hand), everywhere, WEIGHTS.index(0.25))
+            tuned = table[:, chosen].mean()
+            rows[d.name].append([tuned, *(tuned - table[:, j].mean() for j in fixed)])
+            weights[d.name].append(WEIGHTS[chosen])
+    for d in domains:
+        line("best for what arrived", d.name, np.array(rows[d.name]), weights[d.name])
+    line("best for what arrived", "all", np.mean([rows[d.name] for d in domains], axis=0), [])
 
 
 def report(

@@ -46,8 +46,8 @@ __all__ = [
     "Steering",
     "SteeringVector",
     "aiq",
-    "apgr",
     "alpha_ndcg",
+    "apgr",
     "chebyshev",
     "compare_runs",
     "cpt",
@@ -71,8 +71,8 @@ __all__ = [
     "rating_of_dwell",
     "read_qrels",
     "read_run",
-    "routing_curve",
     "readability",
+    "routing_curve",
 ]
 
 

@@ -32,6 +32,9 @@ const SOURCES: &[&str] = &[
     "router",
     "evaluation",
     "calibration",
+    "measures",
+    "domain",
+    "tuned",
 ];
 
 const CONVENTIONS: &str = "\
