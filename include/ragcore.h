@@ -623,7 +623,7 @@ typedef struct {
  * `outcomes` has room for rows of a number for each objective and is to be filled. `false` ends
  * the search. Called on the calling thread; must not leave by `longjmp` or an exception.
  */
-typedef bool (*rag_evaluator)(const double *settings, size_t n, double *outcomes, void *user);
+typedef bool (*rag_objective)(const double *settings, size_t n, double *outcomes, void *user);
 
 /**
  * How a route is, as told by those who ask it.
@@ -3067,7 +3067,7 @@ rag_status rag_optimize(const rag_knob *knobs,
                         size_t maximize_count,
                         const double *initial,
                         size_t initial_count,
-                        rag_evaluator evaluate,
+                        rag_objective evaluate,
                         const rag_options *options,
                         rag_progress progress,
                         void *user,

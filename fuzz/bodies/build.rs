@@ -139,7 +139,7 @@ fn rust(kind: &str) -> &'static str {
         "double" => "f64",
         "float" => "f32",
         "bool" => "bool",
-        "rag_progress" | "rag_policy" | "rag_token_counter" | "rag_evaluator" => "Pointer",
+        "rag_progress" | "rag_policy" | "rag_token_counter" | "rag_objective" => "Pointer",
         other => panic!("the header has a type of its own: {other}"),
     }
 }
@@ -227,7 +227,7 @@ fn argument(kind: &str, parameter: &str) -> String {
         "rag_progress" => "progress",
         "rag_token_counter" => "token_counter",
         "rag_policy" => "policy",
-        "rag_evaluator" => "evaluator",
+        "rag_objective" => "evaluator",
         "const rag_knob *" => "knobs",
         "const rag_grid_dimension *" => "dimensions",
         "const rag_bandit_query *" => "bandit_queries",

@@ -40,7 +40,7 @@ pub struct rag_knob {
 /// Evaluates `n` settings: `settings` are rows of a number for each knob (an index for a choice),
 /// `outcomes` has room for rows of a number for each objective and is to be filled. `false` ends
 /// the search. Called on the calling thread; must not leave by `longjmp` or an exception.
-pub type rag_evaluator = Option<
+pub type rag_objective = Option<
     unsafe extern "C" fn(
         settings: *const f64,
         n: usize,
@@ -83,7 +83,7 @@ pub unsafe extern "C" fn rag_optimize(
     maximize_count: usize,
     initial: *const f64,
     initial_count: usize,
-    evaluate: rag_evaluator,
+    evaluate: rag_objective,
     options: *const rag_options,
     progress: rag_progress,
     user: *mut c_void,

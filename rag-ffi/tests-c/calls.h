@@ -45,6 +45,7 @@ const size_t *pick_lengths(void);
 const size_t *pick_offsets(void);
 const uint64_t *const *pick_rankings(void);
 const rag_log_entry *pick_log(void);
+const rag_knob *pick_knobs(void);
 size_t pick_count(void);
 size_t pick_capacity(void);
 size_t pick_k(void);
@@ -58,5 +59,6 @@ void *pick_buffer_out(void);
 rag_progress pick_rag_progress(void);
 rag_token_counter pick_rag_token_counter(void);
 rag_policy pick_rag_policy(void);
+rag_objective pick_rag_objective(void);
 
 #endif

@@ -198,6 +198,22 @@ const rag_log_entry *pick_log(void) {
   return below(2) == 0 ? NULL : log;
 }
 
+const rag_knob *pick_knobs(void) {
+  static const char *const choices[] = {"a", "b"};
+  static const char *const kinds[] = {"real", "whole", "choice", "dial", NULL};
+  static rag_knob knobs[MOST];
+  if (below(24) == 0) return NULL;
+  for (size_t i = 0; i < MOST; i++) {
+    knobs[i].name = below(24) == 0 ? NULL : i % 2 == 0 ? "x" : "y";
+    knobs[i].kind = kinds[below(3) == 0 ? below(5) : below(3)];
+    knobs[i].low = (double)below(3);
+    knobs[i].high = (double)below(5);
+    knobs[i].choices = below(24) == 0 ? NULL : choices;
+    knobs[i].choice_count = below(3);
+  }
+  return knobs;
+}
+
 void *pick_buffer_out(void) {
   /* Room for the largest item that the header has. A new one each time would hide nothing, and
    * an old one shows whether a result is still pointed to. */
@@ -225,6 +241,14 @@ static double on_policy(const char *domain, const double *context, size_t n, voi
   return n > 0 ? context[0] : (double)strlen(domain);
 }
 rag_policy pick_rag_policy(void) { return below(8) == 0 ? NULL : on_policy; }
+
+static bool on_objective(const double *settings, size_t n, double *outcomes, void *user) {
+  (void)user;
+  /* One outcome each: of more objectives the rest stays NaN and is refused. */
+  for (size_t i = 0; i < n; i++) outcomes[i] = settings[i];
+  return below(4) > 0;
+}
+rag_objective pick_rag_objective(void) { return below(8) == 0 ? NULL : on_objective; }
 
 static int check(const call *called, rag_status status, rag_error *err, bool asked) {
   bool told = status == RAG_STATUS_OK ? err == NULL

@@ -174,6 +174,11 @@ fn exclusive_finite(sizes: &[f64], d: usize) -> Vec<f64> {
         }
         return result;
     }
+    if d == 2
+        && let Some(between) = between_neighbours(sizes)
+    {
+        return between;
+    }
     let whole = |row: &[f64]| row.iter().product::<f64>();
     let mut limited = Vec::with_capacity(sizes.len());
     for (i, row) in rows.iter().enumerate() {
@@ -186,6 +191,28 @@ fn exclusive_finite(sizes: &[f64], d: usize) -> Vec<f64> {
         result[i] = (whole(row) - volume(&mut limited, d)).max(0.0);
     }
     result
+}
+
+/// [`exclusive`] in two columns, where none of the boxes lies in another: each ends at its two
+/// neighbours. Nothing if one does, because what lies in a box takes from what it has alone.
+fn between_neighbours(sizes: &[f64]) -> Option<Vec<f64>> {
+    let order = descending(sizes, 2, 0);
+    let at = |k: usize| {
+        order.get(k).map_or([0.0; 2], |i| {
+            [sizes[2 * *i as usize], sizes[2 * *i as usize + 1]]
+        })
+    };
+    let mut result = vec![0.0; order.len()];
+    let mut high = 0.0;
+    for (k, i) in order.iter().enumerate() {
+        let [[width, height], [next, _]] = [at(k), at(k + 1)];
+        if height <= high || width == next {
+            return None;
+        }
+        result[*i as usize] = (width - next) * (height - high);
+        high = height;
+    }
+    Some(result)
 }
 
 /// The volume of the union of boxes from the origin, rows of `d` sizes, which are put in another
