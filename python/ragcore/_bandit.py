@@ -375,7 +375,10 @@ def _id(choice: Choice | int) -> int:
 
 
 def _context(context: Sequence[float] | None) -> list[float] | None:
-    return None if context is None else numbers(context, "context").tolist()
+    # A plain list of floats is what the core takes: no array is made of it.
+    if context is None or (type(context) is list and all(type(x) is float for x in context)):
+        return context
+    return numbers(context, "context").tolist()
 
 
 def _given(arms: Arms) -> _core._Arms:

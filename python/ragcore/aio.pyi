@@ -27,10 +27,11 @@ from ragcore import (
     Taste,
     TasteAt,
     ValueEstimate,
+    WhatIf,
 )
 
 from ._arrays import Keys, Points, Vectors
-from ._bandit import Policy
+from ._bandit import Arms, Policy
 from ._progress import Progress
 from ._steering import Dials
 
@@ -50,25 +51,38 @@ class AttributeModel:
 class Bandit:
     def __init__(
         self,
-        arms: Sequence[float] | tuple[float, float],
+        arms: Arms,
         *,
-        priors: Mapping[str, float] | None = None,
+        priors: Mapping[str, Any] | None = None,
         policy: str = "thompson",
         discount: float = 1.0,
+        adapt: bool = True,
         seed: int | None = None,
         exploration: float | None = None,
+        safety: float | None = None,
         noise: float | None = None,
-        propensity_draws: int = 128,
+        propensity_draws: int = 256,
         log_size: int = 10000,
     ) -> None: ...
+    async def set_prior(self, domain: str, value: Any) -> None: ...
     async def choose(
         self, domain: str = "general", *, context: Sequence[float] | None = None
     ) -> Choice: ...
+    async def choose_many(
+        self, queries: Iterable[str | tuple[str, Sequence[float] | None]]
+    ) -> list[Choice]: ...
     async def reward(self, choice_or_id: Choice | int, reward: float) -> None: ...
-    async def best(self, domain: str) -> float: ...
+    async def reward_many(self, rewards: Iterable[tuple[Choice | int, float]]) -> None: ...
+    async def reward_all(self, choice_or_id: Choice | int, rewards: Sequence[float]) -> None: ...
+    async def propensity(self, choice_or_id: Choice | int) -> float: ...
+    async def best(self, domain: str, *, context: Sequence[float] | None = None) -> Any: ...
+    @property
+    def values(self) -> list[Any]: ...
     @property
     def domains(self) -> list[str]: ...
-    async def estimates(self, domain: str) -> list[Estimate]: ...
+    async def estimates(
+        self, domain: str, *, context: Sequence[float] | None = None
+    ) -> list[Estimate]: ...
     @property
     def log(self) -> list[dict[str, Any]]: ...
     @property
@@ -80,6 +94,13 @@ class Bandit:
         *,
         method: str = "switch-dr",
     ) -> ValueEstimate: ...
+    async def what_if(
+        self,
+        policy: Policy | (Bandit | _plain.Bandit),
+        log: Iterable[Mapping[str, Any]] | None = None,
+        *,
+        method: str = "switch-dr",
+    ) -> list[WhatIf]: ...
     async def merge(self, other: Bandit | _plain.Bandit) -> None: ...
     async def reseed(self, seed: int) -> None: ...
     async def save(self, path: str | os.PathLike[str]) -> None: ...

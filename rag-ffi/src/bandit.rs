@@ -682,7 +682,7 @@ pub unsafe extern "C" fn rag_bandit_what_if(
         fill(&compared, out, capacity, count, "out")?;
         match domains.is_null() {
             true => Ok(()),
-            false => give_texts(domains, found.iter().map(|w| w.domain.as_str()).collect()),
+            false => give_texts(domains, found.iter().map(|w| w.domain.as_str())),
         }
     })
 }
