@@ -198,6 +198,30 @@ const rag_log_entry *pick_log(void) {
   return below(2) == 0 ? NULL : log;
 }
 
+const rag_bandit_query *pick_queries(void) {
+  static rag_bandit_query queries[MOST];
+  static const double context[MOST] = {0.5, 0.25};
+  for (size_t i = 0; i < MOST; i++) {
+    queries[i].domain = pick_text();
+    queries[i].context = below(2) == 0 ? NULL : context;
+    queries[i].context_count = queries[i].context == NULL ? 0 : below(MOST);
+  }
+  return below(16) == 0 ? NULL : queries;
+}
+
+const rag_knob *pick_knobs(void) {
+  static rag_knob knobs[MOST];
+  static const double values[MOST] = {0.5, 0.25, 7.0};
+  for (size_t i = 0; i < MOST; i++) {
+    knobs[i].name = pick_text();
+    knobs[i].values = below(2) == 0 ? NULL : values;
+    knobs[i].count = knobs[i].values == NULL ? 0 : below(MOST);
+    knobs[i].low = pick_number();
+    knobs[i].high = pick_number();
+  }
+  return below(16) == 0 ? NULL : knobs;
+}
+
 void *pick_buffer_out(void) {
   /* Room for the largest item that the header has. A new one each time would hide nothing, and
    * an old one shows whether a result is still pointed to. */
