@@ -45,6 +45,8 @@ const size_t *pick_lengths(void);
 const size_t *pick_offsets(void);
 const uint64_t *const *pick_rankings(void);
 const rag_log_entry *pick_log(void);
+const rag_grid_dimension *pick_dimensions(void);
+const rag_bandit_query *pick_queries(void);
 const rag_knob *pick_knobs(void);
 size_t pick_count(void);
 size_t pick_capacity(void);

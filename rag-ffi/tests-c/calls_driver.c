@@ -198,6 +198,30 @@ const rag_log_entry *pick_log(void) {
   return below(2) == 0 ? NULL : log;
 }
 
+const rag_bandit_query *pick_queries(void) {
+  static rag_bandit_query queries[MOST];
+  static const double context[MOST] = {0.5, 0.25};
+  for (size_t i = 0; i < MOST; i++) {
+    queries[i].domain = pick_text();
+    queries[i].context = below(2) == 0 ? NULL : context;
+    queries[i].context_count = queries[i].context == NULL ? 0 : below(MOST);
+  }
+  return below(16) == 0 ? NULL : queries;
+}
+
+const rag_grid_dimension *pick_dimensions(void) {
+  static rag_grid_dimension dimensions[MOST];
+  static const double values[MOST] = {0.5, 0.25, 7.0};
+  for (size_t i = 0; i < MOST; i++) {
+    dimensions[i].name = pick_text();
+    dimensions[i].values = below(2) == 0 ? NULL : values;
+    dimensions[i].count = dimensions[i].values == NULL ? 0 : below(MOST);
+    dimensions[i].low = pick_number();
+    dimensions[i].high = pick_number();
+  }
+  return below(16) == 0 ? NULL : dimensions;
+}
+
 const rag_knob *pick_knobs(void) {
   static const char *const choices[] = {"a", "b"};
   static const char *const kinds[] = {"real", "whole", "choice", "dial", NULL};

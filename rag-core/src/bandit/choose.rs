@@ -9,9 +9,9 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// How much a Thompson draw is spread, in the beginning and in the long run, and how many rewards
 /// it takes to come down.
-const SPREAD_AT_FIRST: f64 = 1.3;
+const SPREAD_AT_FIRST: f64 = 1.6;
 const SPREAD_LATER: f64 = 0.3;
-const SPREAD_REWARDS: f64 = 25.0;
+const SPREAD_REWARDS: f64 = 20.0;
 
 impl Bandit {
     pub(super) fn choose_at(&mut self, at: usize, context: Option<&[f64]>) -> Choice {

@@ -44,7 +44,7 @@ crate::options! {
         adapt: bool = true;
         /// Seed of all draws; from the operating system if none.
         seed: Option<u64> = None;
-        /// Scale of the posterior's spread for `thompson` (falling from 1.3 to 0.3 with the
+        /// Scale of the posterior's spread for `thompson` (falling from 1.6 to 0.3 with the
         /// rewards of a domain if none), standard deviations for `ucb` (1 if none), share of
         /// random choices for `epsilon_greedy` (0.1 if none, at most 1).
         exploration: Option<f64> = None, in 0.0..=10.0;

@@ -124,6 +124,8 @@ fn pick(kind: &str, parameter: &str) -> String {
         "const size_t *" => "pick_lengths()".into(),
         "const uint64_t *const *" => "pick_rankings()".into(),
         "const rag_log_entry *" => "pick_log()".into(),
+        "const rag_grid_dimension *" => "pick_dimensions()".into(),
+        "const rag_bandit_query *" => "pick_queries()".into(),
         "const rag_knob *" => "pick_knobs()".into(),
         "bool" => "pick_count() % 2 == 0".into(),
         "uint64_t" => "pick_key()".into(),

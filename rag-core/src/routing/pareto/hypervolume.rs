@@ -416,7 +416,7 @@ fn cover(stairs: &mut Vec<[f64; 2]>, width: f64, height: f64) -> f64 {
 }
 
 /// The boxes that lie in no other, in lexicographic order, largest first.
-fn outermost(sizes: &mut Vec<f64>, d: usize) -> Vec<f64> {
+fn outermost(sizes: &[f64], d: usize) -> Vec<f64> {
     let mut rows: Vec<&[f64]> = sizes.chunks_exact(d).collect();
     rows.sort_unstable_by(|a, b| compare(b, a));
     let mut kept: Vec<&[f64]> = Vec::with_capacity(rows.len());

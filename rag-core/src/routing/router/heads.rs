@@ -361,7 +361,9 @@ impl Mixer {
     fn solve(mut self) -> [f64; 4] {
         for i in 0..4 {
             self.a[i][i] += MIXTURE_WEIGHT;
-            self.b[i] += MIXTURE_WEIGHT * MIXTURE[i];
+        }
+        for (b, usual) in self.b.iter_mut().zip(&MIXTURE) {
+            *b += MIXTURE_WEIGHT * usual;
         }
         let mut x = MIXTURE;
         for _ in 0..500 {

@@ -32,11 +32,13 @@ struct Saved {
     waits: (f64, f64),
     routes: BTreeMap<String, SavedRoute>,
     queries: Vec<String>,
-    /// Means and counts, by route and objective.
-    outcomes: BTreeMap<String, BTreeMap<String, (Vec<f64>, Vec<u32>)>>,
+    /// By route and objective.
+    outcomes: BTreeMap<String, BTreeMap<String, MeansAndCounts>>,
     pending: Vec<SavedMade>,
     log: Vec<SavedMade>,
 }
+
+type MeansAndCounts = (Vec<f64>, Vec<u32>);
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
