@@ -16,6 +16,10 @@ type Found<'py> = (Bound<'py, PyArray2<f64>>, Bound<'py, PyArray2<f64>>, usize);
 
 /// `evaluate` is given settings, (n, knobs), and answers outcomes, (n, objectives).
 #[pyfunction]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "what is searched, for what, from where, and who is told"
+)]
 #[pyo3(signature = (evaluate, knobs, objectives, maximize, initial, progress, **options))]
 pub(crate) fn optimize<'py>(
     py: Python<'py>,

@@ -31,13 +31,11 @@ pub const MAX_VOLUME_OBJECTIVES: usize = 10;
 /// # Ok::<(), rag_core::Error>(())
 /// ```
 pub fn hypervolume(points: &[f64], d: usize, reference: &[f64], maximize: &[bool]) -> Result<f64> {
-    let Boxes {
-        mut sizes, unit, ..
-    } = Boxes::new(points, d, reference, maximize)?;
+    let Boxes { sizes, unit, .. } = Boxes::new(points, d, reference, maximize)?;
     if sizes.iter().any(|s| s.is_infinite()) {
         return Ok(f64::INFINITY);
     }
-    Ok(volume(&mut sizes, d) * unit)
+    Ok(volume(&sizes, d) * unit)
 }
 
 /// For each point the volume that it alone dominates: what [`hypervolume`] would lose without it.
@@ -188,7 +186,7 @@ fn exclusive_finite(sizes: &[f64], d: usize) -> Vec<f64> {
                 limited.extend(row.iter().zip(*other).map(|(a, b)| a.min(*b)));
             }
         }
-        result[i] = (whole(row) - volume(&mut limited, d)).max(0.0);
+        result[i] = (whole(row) - volume(&limited, d)).max(0.0);
     }
     result
 }
@@ -215,9 +213,8 @@ fn between_neighbours(sizes: &[f64]) -> Option<Vec<f64>> {
     Some(result)
 }
 
-/// The volume of the union of boxes from the origin, rows of `d` sizes, which are put in another
-/// order.
-fn volume(sizes: &mut Vec<f64>, d: usize) -> f64 {
+/// The volume of the union of boxes from the origin, rows of `d` sizes.
+fn volume(sizes: &[f64], d: usize) -> f64 {
     match d {
         _ if sizes.is_empty() => 0.0,
         1 => sizes.iter().copied().fold(0.0, f64::max),
@@ -442,7 +439,7 @@ fn recurse(sizes: &[f64], d: usize) -> f64 {
             limited.extend(pair.map(|(x, y)| x.min(*y)));
         }
         let whole: f64 = b[..d - 1].iter().product();
-        total += b[d - 1] * (whole - volume(&mut limited, d - 1));
+        total += b[d - 1] * (whole - volume(&limited, d - 1));
     }
     total
 }
