@@ -6,7 +6,10 @@
 //! out where it would be weighed too heavily. The model is the bandit's own, fitted to the log
 //! that is evaluated, contexts included.
 
-use super::domain::{Domain, Frame, Rates, Room, Shared};
+use super::domain::{Domain, Frame};
+use super::outlook::Room;
+use super::part::Rates;
+use super::shared::Shared;
 use super::{Bandit, LogEntry, check_context, check_reward};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;

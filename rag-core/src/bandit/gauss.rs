@@ -299,8 +299,8 @@ fn solve<const N: usize>(prior: &Prior, sums: &Sums, variance: f64) -> Option<Po
             own[0][j] = rest * inverse[j][j];
         }
         let mut rest = lower[i][i];
-        for k in 0..i {
-            rest -= lower[i][k] * lower[i][k];
+        for x in &lower[i][..i] {
+            rest -= x * x;
         }
         if !(rest > 0.0 && rest.is_finite()) {
             return None;

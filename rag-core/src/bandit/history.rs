@@ -6,7 +6,7 @@
 //! their sums are added, always in the order of their digests. Merging is therefore idempotent
 //! and does not depend on the order, to the bit.
 
-use super::domain::{Part, Rates};
+use super::part::{Part, Rates};
 use crate::rng::splitmix64;
 use std::collections::BTreeMap;
 

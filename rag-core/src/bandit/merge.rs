@@ -1,7 +1,9 @@
 //! Taking in what other workers have learnt, and cloning.
 
-use super::domain::{Domain, Part, Shared};
+use super::domain::Domain;
 use super::history::{self, History};
+use super::part::Part;
+use super::shared::Shared;
 use super::waiting::Logged;
 use super::{Bandit, COUNTER, MAX_DOMAINS, too_many_domains};
 use crate::error::{Error, Result};

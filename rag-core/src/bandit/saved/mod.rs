@@ -6,9 +6,10 @@
 
 mod old;
 
-use super::domain::{Part, Shared};
 use super::gauss::{Posterior, Sums};
 use super::history::{History, MAX_HISTORIES, Marks};
+use super::part::Part;
+use super::shared::Shared;
 use super::waiting::{Logged, Made, Odds};
 use super::{
     Arms, Bandit, BanditOptions, Belief, COUNTER, COUNTER_BITS, Knob, MAX_ARMS, MAX_CONTEXT,

@@ -1,7 +1,7 @@
 //! Format 1: JSON, with counts and sums of rewards for each arm.
 
-use super::super::domain::Part;
 use super::super::history::{self, History, MAX_HISTORIES, Marks};
+use super::super::part::Part;
 use super::super::shape::powers;
 use super::super::types::MAX_DIMENSIONS;
 use super::super::waiting::{Logged, Made, Odds};
