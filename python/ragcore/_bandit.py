@@ -34,9 +34,12 @@ class Choice:
         self, id: int, arm: int, value: Any, propensity: float | _core.Bandit | None = None
     ) -> None:
         self.id, self.arm, self.value = id, arm, value
-        self._core, self._propensity = (
-            (propensity, None) if isinstance(propensity, _core.Bandit) else (None, propensity)
-        )
+        self._core: _core.Bandit | None = None
+        self._propensity: float | None = None
+        if isinstance(propensity, _core.Bandit):
+            self._core = propensity
+        else:
+            self._propensity = propensity
 
     @property
     def propensity(self) -> float:
@@ -273,7 +276,9 @@ class Bandit:
 
         Their propensities are worked out here, which takes some microseconds each.
         """
-        rows = [dict(zip(_LOG, row, strict=True)) for row in self._inner.log()]
+        rows: list[dict[str, Any]] = [
+            dict(zip(_LOG, row, strict=True)) for row in self._inner.log()
+        ]
         for row in rows if self._values is not None else ():
             row["arm"] = self._value(row["arm"])
         return rows
@@ -375,7 +380,13 @@ def _id(choice: Choice | int) -> int:
 
 
 def _context(context: Sequence[float] | None) -> list[float] | None:
-    return None if context is None else numbers(context, "context").tolist()
+    # A plain list of floats is what the core takes: no array is made of it.
+    if context is None:
+        return None
+    if isinstance(context, list) and all(type(x) is float for x in context):
+        return context
+    found: list[float] = numbers(context, "context").tolist()
+    return found
 
 
 def _given(arms: Arms) -> _core._Arms:
