@@ -15,6 +15,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -107,7 +108,7 @@ def main() -> None:
     for name, (ours, theirs), make, sizes in ROWS:
         for n, d in sizes if given.only in name else []:
             x = make(rng, n, d)
-            calls = (lambda x=x: ours(x), lambda x=x: theirs(x))
+            calls = (partial(ours, x), partial(theirs, x))
             equal = same(calls[0](), calls[1]())
             times = [max(1, int(0.1 / max(seconds(call, 1), 1e-6))) for call in calls]
             rounds = [
