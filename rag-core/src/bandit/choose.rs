@@ -11,6 +11,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// it takes to come down.
 const SPREAD_AT_FIRST: f64 = 1.6;
 const SPREAD_LATER: f64 = 0.3;
+/// In the beginning, where contexts differ and so try values by themselves (Bastani, Bayati and
+/// Khosravi, 2021).
+const SPREAD_IN_CONTEXT: f64 = 0.8;
 const SPREAD_REWARDS: f64 = 20.0;
 
 impl Bandit {
@@ -25,7 +28,11 @@ impl Bandit {
             Policy::Thompson => {
                 let scale = options.exploration.unwrap_or_else(|| {
                     let early = (-domain.total.since / SPREAD_REWARDS).exp();
-                    SPREAD_LATER + (SPREAD_AT_FIRST - SPREAD_LATER) * early
+                    let first = match context {
+                        None => SPREAD_AT_FIRST,
+                        Some(_) => SPREAD_IN_CONTEXT,
+                    };
+                    SPREAD_LATER + (first - SPREAD_LATER) * early
                 });
                 scratch.look(shape, belief, features, context, scale);
                 let arm = scratch.draw((menu, shape), &mut self.rng, safe);
