@@ -62,7 +62,15 @@ impl Why {
         self.0.to_string()
     }
 
-    fn choice(&self) -> (&'static str, &'static str, Vec<(String, f64)>, Option<f64>, bool) {
+    fn choice(
+        &self,
+    ) -> (
+        &'static str,
+        &'static str,
+        Vec<(String, f64)>,
+        Option<f64>,
+        bool,
+    ) {
         let why = &self.0;
         let objectives = why.objectives.clone();
         (why.policy, why.trade, objectives, why.budget, why.explored)
@@ -201,7 +209,9 @@ impl Router {
         latency_s: Option<f64>,
     ) -> PyResult<()> {
         let outcomes: Vec<(&str, f64)> = outcomes.iter().map(|(o, v)| (&**o, *v)).collect();
-        call(py, || self.0.write(|r| r.answered(id, &outcomes, latency_s)))
+        call(py, || {
+            self.0.write(|r| r.answered(id, &outcomes, latency_s))
+        })
     }
 
     fn fail(&self, py: Python<'_>, id: u64, at: Option<f64>) -> PyResult<()> {

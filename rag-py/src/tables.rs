@@ -38,14 +38,8 @@ pub(crate) fn option_tables() -> Vec<(&'static str, Vec<Row>)> {
             rag_core::retrieval::lexical::LexicalOptions::table(),
         ),
         table("OpenOptions", rag_core::collection::OpenOptions::table()),
-        table(
-            "RouteSettings",
-            rag_core::routing::RouteSettings::table(),
-        ),
-        table(
-            "RouterOptions",
-            rag_core::routing::RouterOptions::table(),
-        ),
+        table("RouteSettings", rag_core::routing::RouteSettings::table()),
+        table("RouterOptions", rag_core::routing::RouterOptions::table()),
         table(
             "SearchOptions",
             rag_core::collection::SearchOptions::table(),

@@ -36,7 +36,10 @@ fn main() {
         let quality = (0..EXAMPLES).map(|_| f64::from(u8::from(rng.uniform() < level)));
         let quality = quality.collect();
         let cost = (0..EXAMPLES).map(|_| (1.0 + route as f64) * (0.5 + rng.uniform()));
-        let told = [("quality".to_owned(), quality), ("cost".to_owned(), cost.collect())];
+        let told = [
+            ("quality".to_owned(), quality),
+            ("cost".to_owned(), cost.collect()),
+        ];
         outcomes.insert(format!("route {route:02}"), told.into());
     }
     let mut router = Router::new(&["cost", "quality"], 1).expect("a router");
@@ -46,7 +49,11 @@ fn main() {
     router.fit(rows, &outcomes).expect("outcomes");
     println!("fit: {:.0} ms", 1e3 * (thread_seconds(start) - before));
     let plain = RouteOptions::default().at(0.0);
-    let linear = plain.clone().trade(RouteTrade::Linear).prefer("quality", 9.0).prefer("cost", 1.0);
+    let linear = plain
+        .clone()
+        .trade(RouteTrade::Linear)
+        .prefer("quality", 9.0)
+        .prefer("cost", 1.0);
     let ways = [
         ("route", plain.clone()),
         ("route, linear trade", linear),
@@ -57,7 +64,11 @@ fn main() {
         for (way, spent) in ways.iter().zip(&mut spent) {
             let before = thread_seconds(start);
             for query in queries.chunks_exact(DIM) {
-                black_box(router.route(Some(black_box(query)), &way.1).expect("a choice"));
+                black_box(
+                    router
+                        .route(Some(black_box(query)), &way.1)
+                        .expect("a choice"),
+                );
             }
             spent.push((thread_seconds(start) - before) / CALLS as f64);
         }
@@ -69,7 +80,9 @@ fn main() {
         let before = thread_seconds(start);
         for id in &ids {
             let told = [("cost", 1.0), ("quality", 0.5)];
-            router.observe(*id, black_box(&told)).expect("a choice that waits");
+            router
+                .observe(*id, black_box(&told))
+                .expect("a choice that waits");
         }
         spent[ways.len()].push((thread_seconds(start) - before) / ids.len() as f64);
     }

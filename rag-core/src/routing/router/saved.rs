@@ -33,10 +33,13 @@ struct Saved {
     routes: BTreeMap<String, SavedRoute>,
     queries: Vec<String>,
     /// Means and counts, by route and objective.
-    outcomes: BTreeMap<String, BTreeMap<String, (Vec<f64>, Vec<u32>)>>,
+    outcomes: BTreeMap<String, BTreeMap<String, SavedCells>>,
     pending: Vec<SavedMade>,
     log: Vec<SavedMade>,
 }
+
+/// Means and counts.
+type SavedCells = (Vec<f64>, Vec<u32>);
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
