@@ -359,11 +359,9 @@ impl Mixer {
 
     /// By coordinate descent, which ends at the one minimum of a convex bowl.
     fn solve(mut self) -> [f64; 4] {
-        for i in 0..4 {
+        for (i, before) in MIXTURE.iter().enumerate() {
             self.a[i][i] += MIXTURE_WEIGHT;
-        }
-        for (b, usual) in self.b.iter_mut().zip(&MIXTURE) {
-            *b += MIXTURE_WEIGHT * usual;
+            self.b[i] += MIXTURE_WEIGHT * before;
         }
         let mut x = MIXTURE;
         for _ in 0..500 {

@@ -32,13 +32,14 @@ struct Saved {
     waits: (f64, f64),
     routes: BTreeMap<String, SavedRoute>,
     queries: Vec<String>,
-    /// By route and objective.
-    outcomes: BTreeMap<String, BTreeMap<String, MeansAndCounts>>,
+    /// Means and counts, by route and objective.
+    outcomes: BTreeMap<String, BTreeMap<String, SavedCells>>,
     pending: Vec<SavedMade>,
     log: Vec<SavedMade>,
 }
 
-type MeansAndCounts = (Vec<f64>, Vec<u32>);
+/// Means and counts.
+type SavedCells = (Vec<f64>, Vec<u32>);
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
