@@ -2844,8 +2844,8 @@ rag_status rag_bandit_evaluate(const rag_bandit *bandit,
 /**
  * What `policy` would have earned beside what was earned: over all of the log, then for each of
  * its domains in alphabetical order. Arguments as for `rag_bandit_evaluate`. With too little room
- * only `count` is written; *gives* the names of the domains, the first one empty, unless `domains`
- * is NULL.
+ * only `count` is written; *gives* the names of the domains, the first one empty, unless `out` is
+ * NULL.
  */
 rag_status rag_bandit_what_if(const rag_bandit *bandit,
                               rag_policy policy,
@@ -2853,10 +2853,10 @@ rag_status rag_bandit_what_if(const rag_bandit *bandit,
                               const rag_log_entry *log,
                               size_t n,
                               const char *method,
-                              rag_what_if *out,
+                              rag_what_if *compared,
                               size_t capacity,
                               size_t *count,
-                              rag_strings **domains,
+                              rag_strings **out,
                               rag_error **err);
 
 /**

@@ -648,8 +648,8 @@ pub unsafe extern "C" fn rag_bandit_evaluate(
 
 /// What `policy` would have earned beside what was earned: over all of the log, then for each of
 /// its domains in alphabetical order. Arguments as for `rag_bandit_evaluate`. With too little room
-/// only `count` is written; *gives* the names of the domains, the first one empty, unless `domains`
-/// is NULL.
+/// only `count` is written; *gives* the names of the domains, the first one empty, unless `out` is
+/// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_bandit_what_if(
     bandit: *const rag_bandit,
@@ -658,10 +658,10 @@ pub unsafe extern "C" fn rag_bandit_what_if(
     log: *const rag_log_entry,
     n: usize,
     method: *const c_char,
-    out: *mut rag_what_if,
+    compared: *mut rag_what_if,
     capacity: usize,
     count: *mut usize,
-    domains: *mut *mut rag_strings,
+    out: *mut *mut rag_strings,
     err: *mut *mut rag_error,
 ) -> rag_status {
     guard(err, || {
@@ -672,17 +672,17 @@ pub unsafe extern "C" fn rag_bandit_what_if(
         let found = handle::with(bandit, "bandit", |b| {
             Ok(b.what_if(&judged, log.as_deref(), method)?)
         })?;
-        let compared = |w: &WhatIf| rag_what_if {
+        let compare = |w: &WhatIf| rag_what_if {
             count: w.count,
             earned: w.earned.into(),
             value: w.value.into(),
             difference: w.difference.into(),
         };
-        let compared: Vec<_> = found.iter().map(compared).collect();
-        fill(&compared, out, capacity, count, "out")?;
-        match domains.is_null() {
+        let all: Vec<_> = found.iter().map(compare).collect();
+        fill(&all, compared, capacity, count, "compared")?;
+        match out.is_null() {
             true => Ok(()),
-            false => give_texts(domains, found.iter().map(|w| w.domain.as_str())),
+            false => give_texts(out, found.iter().map(|w| w.domain.as_str())),
         }
     })
 }

@@ -346,7 +346,7 @@ TEST(a_bandit_learns_keeps_and_tells) {
   }
   FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_bandit_reward(bandit, choice.id, 0.5, &err));
   FAILS(RAG_STATUS_NOT_FOUND, rag_bandit_reward(bandit, 12345, 0.5, &err));
-  OK(rag_bandit_best(bandit, "d", &best, &err));
+  OK(rag_bandit_best_in(bandit, "d", context, 1, &best, &err));
   CHECK(best == 0.5);
   OK(rag_bandit_save(bandit, "bandit.rag", &err));
   OK(rag_bandit_load("bandit.rag", &copy, &err));
