@@ -213,8 +213,6 @@ fn argument(kind: &str, parameter: &str) -> String {
         "const size_t *" => "lengths",
         "const uint64_t *const *" => "rankings",
         "const rag_log_entry *" => "log",
-        "const rag_bandit_query *" => "queries",
-        "const rag_knob *" => "knobs",
         "const float *" => "floats",
         "const double *" | "const rag_effect *" => "doubles",
         "const uint64_t *" => "keys",

@@ -537,45 +537,6 @@ impl<'a> Driver<'a> {
         self.many(Self::keys)
     }
 
-    /// `rag_bandit_query`: a domain, a context and how many numbers it has.
-    pub(super) fn queries(&mut self) -> Pointer {
-        let mut words = Vec::new();
-        for _ in 0..MOST {
-            let context = if self.choices.once_in(2) {
-                self.doubles()
-            } else {
-                null_mut()
-            };
-            let count = match context.is_null() {
-                true => 0,
-                false => self.choices.below(MOST),
-            };
-            words.extend([self.text().addr() as u64, context.addr() as u64]);
-            words.push(count as u64);
-        }
-        self.lend_or_null(words)
-    }
-
-    /// `rag_knob`: a name, values, how many, and the ends of a range.
-    pub(super) fn knobs(&mut self) -> Pointer {
-        let mut words = Vec::new();
-        for _ in 0..MOST {
-            let values = if self.choices.once_in(2) {
-                self.doubles()
-            } else {
-                null_mut()
-            };
-            let count = match values.is_null() {
-                true => 0,
-                false => self.choices.below(MOST),
-            };
-            words.extend([self.text().addr() as u64, values.addr() as u64]);
-            words.push(count as u64);
-            words.extend([self.number(), self.number()].map(f64::to_bits));
-        }
-        self.lend_or_null(words)
-    }
-
     pub(super) fn log(&mut self) -> Pointer {
         let mut words = Vec::new();
         for _ in 0..MOST {
