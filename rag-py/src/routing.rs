@@ -53,6 +53,15 @@ type Considered = (
 /// (objective, heads, believed, residual)
 type Spoken = (String, Vec<(&'static str, f64)>, f64, f64);
 
+/// (policy, trade, weights, budget, explored)
+type Chosen = (
+    &'static str,
+    &'static str,
+    Vec<(String, f64)>,
+    Option<f64>,
+    bool,
+);
+
 #[pyclass(frozen, module = "ragcore._core")]
 pub(crate) struct Why(routing::Why);
 
@@ -62,15 +71,7 @@ impl Why {
         self.0.to_string()
     }
 
-    fn choice(
-        &self,
-    ) -> (
-        &'static str,
-        &'static str,
-        Vec<(String, f64)>,
-        Option<f64>,
-        bool,
-    ) {
+    fn choice(&self) -> Chosen {
         let why = &self.0;
         let objectives = why.objectives.clone();
         (why.policy, why.trade, objectives, why.budget, why.explored)
