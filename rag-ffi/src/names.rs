@@ -97,8 +97,9 @@ mod tests {
     use rag_core::calibration::CalibrationOptions;
     use rag_core::chunking::ChunkerOptions;
     use rag_core::collection::{OpenOptions, ReembedOptions, SearchOptions};
+    use rag_core::domain::DomainOptions;
     use rag_core::embedding::{EmbedderOptions, EncodeOptions};
-    use rag_core::evaluation::{CompareOptions, EvaluateOptions};
+    use rag_core::evaluation::{AlphaNdcgOptions, CompareOptions, EvaluateOptions};
     use rag_core::retrieval::dense::{DenseOptions, DenseSearchOptions};
     use rag_core::retrieval::diversity::MmrOptions;
     use rag_core::retrieval::fusion::FuseOptions;
@@ -114,6 +115,7 @@ mod tests {
     #[test]
     fn every_option_that_c_can_set_has_its_constant() {
         let tables = [
+            AlphaNdcgOptions::NAMES,
             ApplyOptions::NAMES,
             ArchiveOptions::NAMES,
             BanditOptions::NAMES,
@@ -124,6 +126,7 @@ mod tests {
             CompareOptions::NAMES,
             DenseOptions::NAMES,
             DenseSearchOptions::NAMES,
+            DomainOptions::NAMES,
             EmbedderOptions::NAMES,
             EncodeOptions::NAMES,
             EvaluateOptions::NAMES,

@@ -29,10 +29,12 @@ const TILED_PAIRS: usize = 1 << 28;
 pub fn nondominated_sort(points: &[f64], d: usize, maximize: &[bool]) -> Result<Vec<usize>> {
     let points = Points::new(points, d, maximize)?;
     let order = points.lexicographic();
+    if d == 2 {
+        return Ok(two(&points, &order));
+    }
     let (firsts, groups) = unique(&points, &order);
     let ranks = match d {
         1 => (0..firsts.len() as u32).collect(),
-        2 => two(&points, &firsts),
         3 => three(&points, &firsts),
         _ => Ranking::new(&points, &firsts).run(),
     };
@@ -45,18 +47,27 @@ pub fn nondominated_sort(points: &[f64], d: usize, maximize: &[bool]) -> Result<
     Ok(result)
 }
 
-fn two(points: &Points, firsts: &[u32]) -> Vec<u32> {
+/// The fronts of points of two columns, by number; `order` is lexicographic.
+fn two(points: &Points, order: &[u32]) -> Vec<usize> {
+    // Gathered first: the search below waits for nothing but itself then.
+    let rows = order.iter().map(|i| points.row(*i as usize));
+    let rows: Vec<[f64; 2]> = rows.map(|row| [row[0], row[1]]).collect();
     let mut lowest: Vec<f64> = Vec::new();
-    let place = |i: &u32| {
-        let y = points.row(*i as usize)[1];
-        let rank = lowest.partition_point(|low| *low <= y);
-        match lowest.get_mut(rank) {
-            Some(low) => *low = y,
-            None => lowest.push(y),
+    let mut ranks = vec![0; order.len()];
+    let mut last = ([f64::NAN; 2], 0);
+    for (row, i) in rows.iter().zip(order) {
+        // Equal points come one after the other.
+        if *row != last.0 {
+            let rank = lowest.partition_point(|low| *low <= row[1]);
+            match lowest.get_mut(rank) {
+                Some(low) => *low = row[1],
+                None => lowest.push(row[1]),
+            }
+            last = (*row, rank);
         }
-        rank as u32
-    };
-    firsts.iter().map(place).collect()
+        ranks[*i as usize] = last.1;
+    }
+    ranks
 }
 
 /// Steps of the second column, and fronts, of which the lowest third values are kept.

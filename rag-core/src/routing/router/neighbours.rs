@@ -43,7 +43,23 @@ pub(super) struct Scratch {
     query: Vec<i8>,
     sums: Vec<i32>,
     cells: Vec<(f32, u32)>,
+    keys: Vec<u64>,
     pub near: Vec<Near>,
+}
+
+impl Near {
+    /// A number that sorts as distance and row do: distances are not negative, so that their bits
+    /// ascend with them.
+    fn key(self) -> u64 {
+        u64::from(self.distance.to_bits()) << 32 | u64::from(self.row)
+    }
+
+    fn of_key(key: u64) -> Self {
+        Self {
+            row: key as u32,
+            distance: f32::from_bits((key >> 32) as u32),
+        }
+    }
 }
 
 impl Neighbours {
@@ -90,6 +106,7 @@ impl Neighbours {
     /// The `MOST` nearest, nearest first, into `scratch.near`; never the example `without`.
     pub fn search(&self, query: &Query, without: Option<u32>, scratch: &mut Scratch) {
         scratch.near.clear();
+        scratch.keys.clear();
         if self.rows.is_empty() || query.is_none() {
             return;
         }
@@ -125,20 +142,22 @@ impl Neighbours {
                 let cosine = *sum as f32 / (own * self.norms[place]);
                 let row = self.rows[place];
                 if Some(row) != without {
-                    let distance = (2.0 - 2.0 * cosine).max(0.0);
-                    scratch.near.push(Near { row, distance });
+                    // Adding zero makes the negative zero positive.
+                    let distance = (2.0 - 2.0 * cosine).max(0.0) + 0.0;
+                    scratch.keys.push(Near { row, distance }.key());
                 }
             }
-            if scratch.near.len() >= SEEN {
+            if scratch.keys.len() >= SEEN {
                 break;
             }
         }
-        let by = |a: &Near, b: &Near| a.distance.total_cmp(&b.distance).then(a.row.cmp(&b.row));
-        if scratch.near.len() > MOST {
-            scratch.near.select_nth_unstable_by(MOST - 1, by);
-            scratch.near.truncate(MOST);
+        if scratch.keys.len() > MOST {
+            scratch.keys.select_nth_unstable(MOST - 1);
+            scratch.keys.truncate(MOST);
         }
-        scratch.near.sort_unstable_by(by);
+        scratch.keys.sort_unstable();
+        let near = scratch.keys.iter().copied().map(Near::of_key);
+        scratch.near.extend(near);
     }
 }
 

@@ -95,7 +95,7 @@ impl Residual {
             level,
             variance: (anchor.spread * anchor.spread + rest) / (1.0 + n),
             slopes,
-            factor,
+            root: root(&factor),
         })
     }
 }
@@ -136,7 +136,17 @@ pub(super) struct Posterior {
     level: f64,
     variance: f64,
     slopes: Vec<f64>,
-    factor: Cholesky,
+    /// The inverse of the lower factor of the precision, column after column.
+    root: Vec<f64>,
+}
+
+fn root(factor: &Cholesky) -> Vec<f64> {
+    let mut columns = vec![0.0; SIZE * SIZE];
+    for (j, column) in columns.chunks_exact_mut(SIZE).enumerate() {
+        column[j] = 1.0;
+        factor.solve_lower(column);
+    }
+    columns
 }
 
 impl Posterior {
@@ -146,8 +156,10 @@ impl Posterior {
 
     /// The standard deviation of [`Posterior::mean`].
     pub fn sd(&self, z: &[f64]) -> f64 {
-        let mut x = z.to_vec();
-        self.factor.solve_lower(&mut x);
+        let mut x = [0.0; SIZE];
+        for (column, z) in self.root.chunks_exact(SIZE).zip(z) {
+            x.iter_mut().zip(column).for_each(|(x, c)| *x += c * z);
+        }
         (self.variance * dot(&x, &x)).sqrt()
     }
 }
