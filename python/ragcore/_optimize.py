@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -127,6 +126,8 @@ class Front:
         return f"Front({len(self)} settings for {names}, of {self.evaluations} evaluated)"
 
     def _repr_html_(self) -> str:
+        from html import escape
+
         heads = [*(self.parameters[0] if self.parameters else []), *self.objectives]
         cells = "".join(f"<th>{escape(str(head))}</th>" for head in heads)
         rows = []

@@ -154,7 +154,8 @@ RUNNER(detect_domain) {
   float *vectors = calloc(n * dim + 1, sizeof *vectors), *at = json_rows(asked, &width);
   for (size_t i = 0; i < examples->count; i++) {
     float *rows = json_rows(&examples->items[i], &width);
-    memcpy(vectors + offsets[i] * dim, rows, examples->items[i].count * dim * sizeof *rows);
+    if (rows != NULL)
+      memcpy(vectors + offsets[i] * dim, rows, examples->items[i].count * dim * sizeof *rows);
     free(rows);
   }
   const char **names = json_texts(list);

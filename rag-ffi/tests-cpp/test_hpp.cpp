@@ -293,8 +293,8 @@ static void bandit_and_router() {
   const char *names[] = {"a", "b"};
   CHECK(ragcore::bandit::of_names(names).choose("d").arm < 2);
   const double sizes[] = {5.0, 10.0};
-  const rag_grid_dimension knobs[] = {{"weight", nullptr, 0, 0.0, 1.0}, {"k", sizes, 2, 0.0, 0.0}};
-  CHECK(ragcore::bandit::of_grid(knobs).choose("d").arm < 42);
+  const rag_grid_dimension dimensions[] = {{"weight", nullptr, 0, 0.0, 1.0}, {"k", sizes, 2, 0.0, 0.0}};
+  CHECK(ragcore::bandit::of_grid(dimensions).choose("d").arm < 42);
   ragcore::router router({"cost", "quality"});
   router.add("small", {{"cost", 1.0}, {"quality", 0.5}});
   router.add("large", {{"cost", 9.0}, {"quality", 0.9}});
@@ -304,7 +304,7 @@ static void bandit_and_router() {
   CHECK(decision.name() == "large" && decision.front().size() == 2);
   CHECK(std::fabs(decision.expected("cost") - 9.0) < 1e-9);
   router.observe(decision.id(), {{"cost", 8.0}});
-  best.budget = 2.0;
+  best.with = {{"budget", 2.0}};
   CHECK(router.route(best).name() == "small");
   best.exclude = {"small", "large"};
   THROWS("not_found", router.route(best));

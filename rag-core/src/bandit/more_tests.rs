@@ -383,3 +383,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn rewards_that_are_always_the_same_are_not_taken_for_the_scale() {
+    for (seed, scale) in (0..8).flat_map(|seed| [1.0, 1e-3].map(|scale| (seed, scale))) {
+        let options = BanditOptions::default().seed(Some(seed));
+        let mut bandit = Bandit::new(Arms::Values(vec![0.0, 0.5, 1.0]), &options)
+            .unwrap()
+            .with_prior("d", 0.5)
+            .unwrap();
+        let context = [0.25];
+        for _ in 0..200 {
+            let choice = bandit.choose("d", Some(&context)).unwrap();
+            let earned = 0.9 - (choice.value - 0.5).abs();
+            bandit.reward(choice.id, scale * earned).unwrap();
+        }
+        let best = bandit.best_in("d", Some(&context)).unwrap();
+        assert_eq!(best, 0.5, "seed {seed}, rewards times {scale}");
+    }
+}

@@ -8,6 +8,8 @@ const NOISE_WEIGHT: f64 = 10.0;
 /// Rewards are taken as they are while their spread within domains is about this, up to
 /// [`UNIT_ROOM`] times more or less; else they are scaled.
 const USUAL_SPREAD: f64 = 0.15;
+/// About zero, the size that rewards of that spread have.
+const USUAL_SIZE: f64 = 0.6;
 const UNIT_ROOM: f64 = 4.0;
 const UNIT_REWARDS: f64 = 8.0;
 
@@ -77,7 +79,15 @@ impl Shared {
         };
         self.unit = 1.0;
         if free >= UNIT_REWARDS && n.within > 0.0 {
-            let ratio = (n.within / free).sqrt() / USUAL_SPREAD;
+            let spread = (n.within / free).sqrt() / USUAL_SPREAD;
+            // Rewards that are nearly all the same say that one arm is chosen, not that all earn alike:
+            // they are small only if they are near zero.
+            let size = (n.within / n.count + mean * mean).sqrt() / USUAL_SIZE;
+            let ratio = if spread < 1.0 {
+                spread.max(size)
+            } else {
+                spread
+            };
             if !(1.0 / UNIT_ROOM..=UNIT_ROOM).contains(&ratio) && ratio.is_finite() {
                 self.unit = ratio.log2().round().clamp(-60.0, 60.0).exp2();
             }
