@@ -390,7 +390,7 @@ fn a_route_that_got_worse_is_found_out_by_what_it_does() {
     let wish = RouteOptions::default().prefer("quality", 1.0);
     let even = &data[..8];
     assert_eq!(router.route(Some(even), &wish).unwrap().name, "even");
-    // As often as it was seen before, and once more.
+    // Each query twice, against the one example of it: once is not enough to outweigh what was learnt.
     for i in (0..60).cycle().take(120) {
         let d = router
             .route(Some(&data[i * 8..(i + 1) * 8]), &wish)
