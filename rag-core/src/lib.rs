@@ -28,17 +28,31 @@ pub mod kernel;
 pub mod text;
 
 pub mod bandit;
+pub mod caching;
 pub mod calibration;
 pub mod chunking;
 pub mod domain;
 pub mod embedding;
 pub mod evaluation;
+pub mod experiment;
+pub mod metrics;
+pub mod prompting;
 pub mod retrieval;
 pub mod steering;
 pub mod store;
 
 pub mod collection;
+pub mod generation;
 pub mod routing;
+
+pub mod answer;
+
+pub mod comparison;
+pub mod export;
+pub mod history;
+pub mod memory;
+
+pub mod engine;
 
 pub use error::{Error, ErrorKind, Result};
 pub use matrix::{Matrix, Rows};

@@ -12,16 +12,23 @@ const FLOORS: &[&[&str]] = &[
     &["text", "kernel"],
     &[
         "bandit",
+        "caching",
         "calibration",
         "chunking",
         "domain",
         "embedding",
         "evaluation",
+        "experiment",
+        "metrics",
+        "prompting",
         "retrieval",
         "steering",
         "store",
     ],
-    &["collection", "routing"],
+    &["collection", "generation", "routing"],
+    &["answer"],
+    &["comparison", "export", "history", "memory"],
+    &["engine"],
 ];
 
 /// Names that `lib.rs` re-exports, with the room that they come from.

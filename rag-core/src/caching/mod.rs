@@ -1,0 +1,1 @@
+//! Results that are kept for a while, and when they may be used again.

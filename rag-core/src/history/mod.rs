@@ -1,0 +1,1 @@
+//! Every answer that was given, to be found again.

@@ -1,0 +1,1 @@
+//! What is known about a user: facts with a schema, kept in a store.
