@@ -83,6 +83,26 @@ impl Cache {
         self
     }
 
+    /// The same with a Redis server behind it: `redis://user:password@host:6379/0` or `unix:///path/to/socket`. Nothing is
+    /// connected before the first call that needs it.
+    ///
+    /// Errors: `InvalidArgument` for what is no such address; `Unsupported` for TLS, and without the feature `redis`.
+    pub fn with_redis(self, url: &str) -> Result<Self> {
+        #[cfg(feature = "redis")]
+        {
+            let redis = super::redis::Redis::new(url, self.options.remote_timeout_ms)?;
+            Ok(self.with_remote(Arc::new(redis)))
+        }
+        #[cfg(not(feature = "redis"))]
+        {
+            let _ = url;
+            Err(Error::new(
+                crate::error::ErrorKind::Unsupported,
+                "this build has no Redis; build it with the feature \"redis\", or leave redis out",
+            ))
+        }
+    }
+
     /// Calls `hear` each time that the remote cache is given up for a while. The first to listen is heard; answers
     /// whether this one is.
     pub fn on_warning(&self, hear: OnWarning) -> bool {

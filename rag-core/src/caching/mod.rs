@@ -15,6 +15,8 @@ mod latch;
 mod layer;
 mod memory;
 mod options;
+#[cfg(feature = "redis")]
+mod redis;
 mod remote;
 #[cfg(test)]
 mod remote_tests;
