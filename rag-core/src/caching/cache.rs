@@ -3,6 +3,7 @@
 use super::key::tenant_field;
 use super::layer::{AnyLayer, Layer, Weigh};
 use super::memory::Limits;
+use super::nearby::{NearLimits, Nearby, NearbyStats};
 use super::options::{CacheOptions, LayerKind};
 use super::remote::{Codec, Link, OnWarning, Remote, RemoteStats, Shared};
 use super::stats::LayerStats;
@@ -10,7 +11,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 /// Lifetimes, sizes, a clock and perhaps a remote cache: everything that layers have in common.
@@ -29,6 +30,7 @@ pub struct Cache {
     clock: Arc<dyn Clock>,
     shared: Option<Arc<Shared>>,
     layers: Mutex<Vec<(LayerKind, Weak<dyn AnyLayer>)>>,
+    nearby: OnceLock<Arc<Nearby>>,
 }
 
 impl std::fmt::Debug for Cache {
@@ -45,6 +47,8 @@ impl std::fmt::Debug for Cache {
 pub struct CacheStats {
     /// Each layer that something uses, by its kind's name.
     pub layers: BTreeMap<&'static str, LayerStats>,
+    /// What near questions did, if they may share answers and something uses that.
+    pub nearby: Option<NearbyStats>,
     /// How the remote cache is, if there is one.
     pub remote: Option<RemoteStats>,
 }
@@ -66,6 +70,7 @@ impl Cache {
             clock: Arc::new(SystemClock),
             shared: None,
             layers: Mutex::default(),
+            nearby: OnceLock::new(),
         })
     }
 
@@ -170,6 +175,23 @@ impl Cache {
         layer
     }
 
+    /// The questions that may share answers, one for all who ask for it; none unless `near_duplicates` is set.
+    pub fn nearby(&self) -> Option<Arc<Nearby>> {
+        let options = &self.options;
+        let threshold = options.near_duplicates?;
+        let nearby = self.nearby.get_or_init(|| {
+            Arc::new(Nearby::new(NearLimits {
+                threshold,
+                lifetime_s: options.answers_s,
+                entries: options.near_entries,
+                bytes: options.near_bytes,
+                shadow_rate: options.shadow_rate,
+                budget: options.false_hit_budget,
+            }))
+        });
+        Some(Arc::clone(nearby))
+    }
+
     fn layers(&self) -> MutexGuard<'_, Vec<(LayerKind, Weak<dyn AnyLayer>)>> {
         self.layers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -190,6 +212,7 @@ impl Cache {
         }
         CacheStats {
             layers,
+            nearby: self.nearby.get().map(|nearby| nearby.stats()),
             remote: self.shared.as_ref().map(|shared| shared.stats()),
         }
     }
@@ -209,6 +232,12 @@ impl Cache {
     }
 
     fn clear_in(&self, tenant: Option<&[u8]>) -> Result<()> {
+        if let Some(nearby) = self.nearby.get() {
+            match tenant {
+                None => nearby.clear(),
+                Some(tenant) => nearby.clear_tenant(tenant),
+            }
+        }
         let mut answer = Ok(());
         for (_, layer) in self.living() {
             answer = answer.and(layer.clear(tenant));

@@ -5,15 +5,20 @@
 //! depends on and is known before ([`KeyBuilder`], the tenant first); what is known only afterwards, such as the versions
 //! of the passages that an answer cites, is asked of the caller at every hit (`valid`).
 //!
+//! Two questions that are not equal share an answer only through [`Nearby`], behind [`question_difference`].
+//!
 //! Read `key`, `memory` (what a hit is), `flight` (one maker for many askers), then `layer`, which puts them together, and
 //! `remote`.
 
+mod alike;
 mod cache;
 mod flight;
 mod key;
 mod latch;
 mod layer;
+mod lexicon;
 mod memory;
+mod nearby;
 mod options;
 #[cfg(feature = "redis")]
 mod redis;
@@ -24,9 +29,11 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
+pub use alike::{Difference, question_difference};
 pub use cache::{Cache, CacheStats};
 pub use key::{Key, KeyBuilder};
 pub use layer::{Layer, Source, Weigh};
+pub use nearby::{NearHit, Nearby, NearbyStats};
 pub use options::{CacheOptions, LayerKind};
 pub use remote::{Codec, OnWarning, Remote, RemoteStats};
 pub use stats::LayerStats;
