@@ -1,6 +1,7 @@
 //! What a user makes and an engine takes its layers from.
 
 use super::key::tenant_field;
+use super::latch::Latch;
 use super::layer::{AnyLayer, Layer, Weigh};
 use super::memory::Limits;
 use super::nearby::{NearLimits, Nearby, NearbyStats};
@@ -11,7 +12,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 /// Lifetimes, sizes, a clock and perhaps a remote cache: everything that layers have in common.
@@ -29,7 +30,7 @@ pub struct Cache {
     options: CacheOptions,
     clock: Arc<dyn Clock>,
     shared: Option<Arc<Shared>>,
-    layers: Mutex<Vec<(LayerKind, Weak<dyn AnyLayer>)>>,
+    layers: Latch<Vec<(LayerKind, Weak<dyn AnyLayer>)>>,
     nearby: OnceLock<Arc<Nearby>>,
 }
 
@@ -53,6 +54,13 @@ pub struct CacheStats {
     pub remote: Option<RemoteStats>,
 }
 
+impl CacheStats {
+    /// As JSON, under the names of the fields.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::to_value(self).expect("names are texts and numbers are finite")
+    }
+}
+
 impl Cache {
     /// A cache in memory.
     ///
@@ -69,7 +77,7 @@ impl Cache {
             options,
             clock: Arc::new(SystemClock),
             shared: None,
-            layers: Mutex::default(),
+            layers: Latch::new(Vec::new),
             nearby: OnceLock::new(),
         })
     }
@@ -169,7 +177,7 @@ impl Cache {
         let wait = Duration::from_secs_f64(self.options.wait_s);
         let layer = Layer::new(limits, link, Arc::clone(&self.clock), wait);
         let known: Arc<dyn AnyLayer> = layer.inner().clone();
-        let mut layers = self.layers();
+        let mut layers = self.layers.lock();
         layers.retain(|(_, layer)| layer.strong_count() > 0);
         layers.push((kind, Arc::downgrade(&known)));
         layer
@@ -192,12 +200,8 @@ impl Cache {
         Some(Arc::clone(nearby))
     }
 
-    fn layers(&self) -> MutexGuard<'_, Vec<(LayerKind, Weak<dyn AnyLayer>)>> {
-        self.layers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn living(&self) -> Vec<(LayerKind, Arc<dyn AnyLayer>)> {
-        let layers = self.layers();
+        let layers = self.layers.lock();
         let living = layers
             .iter()
             .filter_map(|(kind, layer)| Some((*kind, layer.upgrade()?)));

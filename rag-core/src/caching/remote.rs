@@ -5,6 +5,7 @@
 //! again: nobody waits for a server that is not there, and everything goes on from memory.
 
 use super::key::{self, Key};
+use super::latch::Latch;
 use crate::bytes::{Reader, Writer};
 use crate::error::{Error, ErrorKind, Result};
 use serde::Serialize;
@@ -135,6 +136,8 @@ pub(super) struct Shared {
     writing: Pause,
     errors: AtomicU64,
     outages: AtomicU64,
+    /// The last warning.
+    warning: Latch<Option<String>>,
     on_warning: OnceLock<OnWarning>,
 }
 
@@ -149,6 +152,8 @@ pub struct RemoteStats {
     pub errors: u64,
     /// Times that it was given up for a while, each with one warning.
     pub outages: u64,
+    /// The last warning.
+    pub warning: Option<String>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -169,6 +174,7 @@ impl Shared {
             writing: Pause::default(),
             errors: AtomicU64::new(0),
             outages: AtomicU64::new(0),
+            warning: Latch::new(|| None),
             on_warning: OnceLock::new(),
         }
     }
@@ -184,6 +190,7 @@ impl Shared {
             full: self.writing.failures.load(Relaxed) > 0,
             errors: self.errors.load(Relaxed),
             outages: self.outages.load(Relaxed),
+            warning: self.warning.lock().clone(),
         }
     }
 
@@ -234,18 +241,19 @@ impl Shared {
     }
 
     fn warn(&self, error: &Error, full: bool) {
-        let Some(hear) = self.on_warning.get() else {
-            return;
-        };
         let until = self.longest_pause_s;
-        hear(&match full {
+        let warning = match full {
             true => format!(
                 "the remote cache is full ({error}); new entries stay in this process until it has room, which is tried again at least every {until} s"
             ),
             false => format!(
                 "the remote cache is gone ({error}); entries stay in this process until it is back, which is tried again at least every {until} s"
             ),
-        });
+        };
+        *self.warning.lock() = Some(warning.clone());
+        if let Some(hear) = self.on_warning.get() {
+            hear(&warning);
+        }
     }
 
     /// Drops what begins so, now or never: a cache that cannot be reached is an error here.
