@@ -1412,6 +1412,31 @@ private:
   detail::handle<rag_router, rag_router_free> handle_;
 };
 
+/** What an engine keeps results in; rag_cache. */
+class cache {
+ public:
+  explicit cache(const options &with = {}) : cache(nullptr, with) {}
+  explicit cache(const std::string &redis, const options &with = {}) : cache(redis.c_str(), with) {}
+  /** What happened so far, as JSON. */
+  std::string stats() const { return detail::take(detail::get<rag_string *>(rag_cache_stats, raw())); }
+  void clear() const { detail::call(rag_cache_clear, raw()); }
+  void clear_tenant(const std::string &tenant) const {
+    detail::call(rag_cache_clear_tenant, raw(), tenant.c_str());
+  }
+  const rag_cache *raw() const noexcept { return handle_.raw(); }
+
+ private:
+  cache(const char *redis, const options &with)
+      : handle_(detail::get<rag_cache *>(rag_cache_new, redis, with.raw())) {}
+  detail::handle<rag_cache, rag_cache_free> handle_;
+};
+
+/** What tells two questions apart, "none" if nothing does; rag_question_difference. */
+inline std::string question_difference(const std::string &a, const std::string &b) {
+  return detail::take(
+      detail::get<rag_string *>(rag_question_difference, a.data(), a.size(), b.data(), b.size()));
+}
+
 /** Which domain a text belongs to; rag_domain_detector. */
 class domain_detector {
 public:

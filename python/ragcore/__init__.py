@@ -15,6 +15,7 @@ the weights (:class:`Bandit`), and a Pareto front chooses between models (:class
 from . import errors
 from ._attribute import AttributeModel
 from ._bandit import Bandit, Choice, Estimate, ValueEstimate, WhatIf
+from ._caching import Cache, question_difference
 from ._calibration import Calibration, CalibrationBin, CalibrationReport
 from ._chunking import Chunk, Chunker
 from ._collection import Collection, Report, open
@@ -111,6 +112,7 @@ __all__ = [
     "AlreadyExists",
     "AttributeModel",
     "Bandit",
+    "Cache",
     "Calibration",
     "CalibrationBin",
     "CalibrationReport",
@@ -199,6 +201,7 @@ __all__ = [
     "optimize",
     "pareto_front",
     "pgr",
+    "question_difference",
     "rating_of_dwell",
     "read_qrels",
     "read_run",

@@ -12,6 +12,7 @@ import numpy.typing as npt
 __all__ = [
     "AttributeModel",
     "Bandit",
+    "Cache",
     "Calibration",
     "Chunker",
     "Collection",
@@ -55,6 +56,7 @@ __all__ = [
     "option_tables",
     "pareto_front",
     "pgr",
+    "question_difference",
     "rating_of_dwell",
     "read_qrels",
     "read_run",
@@ -145,6 +147,7 @@ def read_run(path: str) -> _Table: ...
 def groundedness(
     answer: str, passages: list[str], embedder: Embedder | None
 ) -> tuple[float, float, float, list[tuple[Any, ...]]]: ...
+def question_difference(a: str, b: str) -> str | None: ...
 def readability(text: str) -> tuple[float, float, float, float, int, int, int]: ...
 def alpha_ndcg(
     ranking: list[str], subtopics: list[tuple[str, list[str]]], **options: Any
@@ -455,6 +458,13 @@ class Reward:
     def of(self, measured: list[tuple[str, float]]) -> float: ...
     def weights(self) -> list[tuple[str, float]]: ...
     def limits(self) -> list[tuple[str, float]]: ...
+
+@final
+class Cache:
+    def __new__(cls, redis: str | None, **options: Any) -> Cache: ...
+    def stats(self) -> dict[str, Any]: ...
+    def clear(self) -> None: ...
+    def clear_tenant(self, tenant: str | None) -> None: ...
 
 @final
 class DomainDetector:

@@ -34,6 +34,7 @@ from ._progress import watcher
 __all__ = [
     "AttributeModel",
     "Bandit",
+    "Cache",
     "Chunker",
     "Collection",
     "CollectionSteering",
@@ -68,6 +69,7 @@ __all__ = [
     "optimize",
     "pareto_front",
     "pgr",
+    "question_difference",
     "rating_of_dwell",
     "read_qrels",
     "read_run",
@@ -243,6 +245,7 @@ Bandit: Any = _mirror(_plain.Bandit)
 Router: Any = _mirror(_plain.Router)
 ParetoArchive: Any = _mirror(_plain.ParetoArchive)
 DomainDetector: Any = _mirror(_plain.DomainDetector)
+Cache: Any = _mirror(_plain.Cache)
 open: Any = _function(_plain.open)
 fuse: Any = _function(_plain.fuse)
 mmr: Any = _function(_plain.mmr)
@@ -264,6 +267,7 @@ distance_to_ideal: Any = _function(_plain.distance_to_ideal)
 chebyshev: Any = _function(_plain.chebyshev)
 optimize: Any = _function(_plain.optimize)
 groundedness: Any = _function(_plain.groundedness)
+question_difference: Any = _function(_plain.question_difference)
 readability: Any = _function(_plain.readability)
 alpha_ndcg: Any = _function(_plain.alpha_ndcg)
 intra_list_distance: Any = _function(_plain.intra_list_distance)

@@ -629,6 +629,13 @@ def groundedness(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> 
 
 
 @runner
+def question_difference(
+    inputs: dict[str, Any], options: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    return {"difference": rag.question_difference(inputs["a"], inputs["b"]) or "none"}
+
+
+@runner
 def readability(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
     return rag.readability(inputs["text"], **options)._asdict()
 

@@ -41,6 +41,7 @@ VERBS: list[tuple[Any, list[str]]] = [
     (rag.Router.__init__, ["RouterOptions"]),
     (rag.Router.route, ["RouteSettings"]),
     (rag.DomainDetector.__init__, ["DomainOptions"]),
+    (rag.Cache.__init__, ["CacheOptions"]),
     (rag.alpha_ndcg, ["AlphaNdcgOptions"]),
     (rag.fuse, ["FuseOptions"]),
     (rag.mmr, ["MmrOptions"]),

@@ -1,6 +1,7 @@
 //! Runs the cases in `conformance/` of measures without a model, rewards and domains.
 
 use rag_core::bandit::Reward;
+use rag_core::caching::question_difference;
 use rag_core::domain::{DomainDetector, DomainOptions};
 use rag_core::evaluation::{
     AlphaNdcgOptions, alpha_ndcg, groundedness, intra_list_distance, readability,
@@ -104,6 +105,14 @@ fn answers_on_their_passages() {
             "rouge_l": of(&|s| json!(s.rouge_l)), "differs": of(&|s| json!(u8::from(s.differs))),
             "scores": of(&|s| json!(s.score)),
         }))
+    });
+}
+
+#[test]
+fn what_tells_questions_apart() {
+    run("question_difference", |inputs, _| {
+        let found = question_difference(text(&inputs["a"]), text(&inputs["b"]));
+        Ok(json!({"difference": found.map_or("none", |d| d.name())}))
     });
 }
 

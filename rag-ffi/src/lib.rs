@@ -43,6 +43,7 @@ pub mod strings;
 pub mod archive;
 pub mod attribute;
 pub mod bandit;
+pub mod cache;
 pub mod calibration;
 pub mod chunker;
 pub mod collection;

@@ -14,6 +14,8 @@ option_names! {
     RAG_OPT_ADAPT = "adapt";
     RAG_OPT_ALPHA = "alpha";
     RAG_OPT_ALWAYS = "always";
+    RAG_OPT_ANSWERS_BYTES = "answers_bytes";
+    RAG_OPT_ANSWERS_S = "answers_s";
     RAG_OPT_APPLICATION = "application";
     RAG_OPT_AT = "at";
     RAG_OPT_B = "b";
@@ -30,10 +32,16 @@ option_names! {
     RAG_OPT_DIVERSITY = "diversity";
     RAG_OPT_DURABILITY = "durability";
     RAG_OPT_EFFORT = "effort";
+    RAG_OPT_EMBEDDINGS_BYTES = "embeddings_bytes";
+    RAG_OPT_EMBEDDINGS_S = "embeddings_s";
+    RAG_OPT_ENTRIES = "entries";
+    RAG_OPT_EVIDENCE_BYTES = "evidence_bytes";
+    RAG_OPT_EVIDENCE_S = "evidence_s";
     RAG_OPT_EXACT = "exact";
     RAG_OPT_EXPLAIN = "explain";
     RAG_OPT_EXPLORATION = "exploration";
     RAG_OPT_EXPLORE = "explore";
+    RAG_OPT_FALSE_HIT_BUDGET = "false_hit_budget";
     RAG_OPT_FIRST_BACKOFF_S = "first_backoff_s";
     RAG_OPT_FOLDS = "folds";
     RAG_OPT_FORGET_LEARNT = "forget_learnt";
@@ -67,6 +75,9 @@ option_names! {
     RAG_OPT_MUTATION = "mutation";
     RAG_OPT_MUTATION_INDEX = "mutation_index";
     RAG_OPT_NAME = "name";
+    RAG_OPT_NEAR_BYTES = "near_bytes";
+    RAG_OPT_NEAR_DUPLICATES = "near_duplicates";
+    RAG_OPT_NEAR_ENTRIES = "near_entries";
     RAG_OPT_NEIGHBOURS = "neighbours";
     RAG_OPT_NOISE = "noise";
     RAG_OPT_NORMALIZE = "normalize";
@@ -77,23 +88,33 @@ option_names! {
     RAG_OPT_PRECISION = "precision";
     RAG_OPT_PROPENSITY_DRAWS = "propensity_draws";
     RAG_OPT_READ_ONLY = "read_only";
+    RAG_OPT_REMOTE_COPY_S = "remote_copy_s";
+    RAG_OPT_REMOTE_ENTRY_BYTES = "remote_entry_bytes";
+    RAG_OPT_REMOTE_PAUSE_S = "remote_pause_s";
+    RAG_OPT_REMOTE_PREFIX = "remote_prefix";
+    RAG_OPT_REMOTE_TIMEOUT_MS = "remote_timeout_ms";
     RAG_OPT_RESAMPLES = "resamples";
     RAG_OPT_RHO = "rho";
     RAG_OPT_RIDGE = "ridge";
     RAG_OPT_SAFETY = "safety";
     RAG_OPT_SEED = "seed";
+    RAG_OPT_SHADOW_RATE = "shadow_rate";
     RAG_OPT_SIGMA = "sigma";
     RAG_OPT_STEER_MODE = "steer_mode";
     RAG_OPT_TEST = "test";
+    RAG_OPT_TEXTS_BYTES = "texts_bytes";
+    RAG_OPT_TEXTS_S = "texts_s";
     RAG_OPT_THREADS = "threads";
     RAG_OPT_THRESHOLD = "threshold";
     RAG_OPT_TRADE = "trade";
+    RAG_OPT_WAIT_S = "wait_s";
 }
 
 #[cfg(test)]
 mod tests {
     use super::OPTION_NAMES;
     use rag_core::bandit::BanditOptions;
+    use rag_core::caching::CacheOptions;
     use rag_core::calibration::CalibrationOptions;
     use rag_core::chunking::ChunkerOptions;
     use rag_core::collection::{OpenOptions, ReembedOptions, SearchOptions};
@@ -119,6 +140,7 @@ mod tests {
             ApplyOptions::NAMES,
             ArchiveOptions::NAMES,
             BanditOptions::NAMES,
+            CacheOptions::NAMES,
             CalibrateOptions::NAMES,
             CalibrationOptions::NAMES,
             ChebyshevOptions::NAMES,

@@ -1,4 +1,4 @@
-/* Measures without a model, rewards and domains. */
+/* Measures without a model, questions, rewards and domains. */
 #include "conformance.h"
 
 RUNNER(groundedness) {
@@ -32,6 +32,17 @@ RUNNER(groundedness) {
     for (size_t i = 0; i < n; i++) got->wrong |= !isnan(rows[i].cosine);
   }
   free(texts);
+  return status;
+}
+
+RUNNER(question_difference) {
+  (void)options;
+  const json *a = json_need(inputs, "a"), *b = json_need(inputs, "b");
+  rag_string *found = NULL;
+  rag_status status = rag_question_difference(a->text, a->count, b->text, b->count, &found, err);
+  if (status == RAG_STATUS_OK && got->want != NULL)
+    expect_text(got, "difference", rag_string_data(found));
+  rag_string_free(found);
   return status;
 }
 

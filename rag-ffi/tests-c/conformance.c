@@ -40,6 +40,7 @@ static const struct {
     {"optimize", run_optimize},
     {"pareto_archive", run_pareto_archive},
     {"pareto_front", run_pareto_front},
+    {"question_difference", run_question_difference},
     {"readability", run_readability},
     {"reward", run_reward},
     {"route", run_route},

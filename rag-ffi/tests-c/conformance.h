@@ -86,6 +86,7 @@ RUNNER(nondominated_sort);
 RUNNER(optimize);
 RUNNER(pareto_archive);
 RUNNER(pareto_front);
+RUNNER(question_difference);
 RUNNER(readability);
 RUNNER(reward);
 RUNNER(route);

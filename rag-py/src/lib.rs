@@ -7,6 +7,7 @@
 
 mod attribute;
 mod bandit;
+mod caching;
 mod calibration;
 mod call;
 mod chunking;
@@ -42,6 +43,8 @@ mod _core {
     use attribute::AttributeModel;
     #[pymodule_export]
     use bandit::Bandit;
+    #[pymodule_export]
+    use caching::{Cache, question_difference};
     #[pymodule_export]
     use calibration::Calibration;
     #[pymodule_export]

@@ -21,6 +21,7 @@ pub(crate) fn option_tables() -> Vec<(&'static str, Vec<Row>)> {
             rag_core::evaluation::AlphaNdcgOptions::table(),
         ),
         table("BanditOptions", rag_core::bandit::BanditOptions::table()),
+        table("CacheOptions", rag_core::caching::CacheOptions::table()),
         table(
             "CalibrationOptions",
             rag_core::calibration::CalibrationOptions::table(),

@@ -420,3 +420,83 @@ fn plain_how(tokens: &mut Vec<Token>) {
         tokens.drain(1..3);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn opposites_are_listed_as_they_are_looked_up() {
+        for (a, b) in OPPOSITES {
+            let tell = |x: &str, y: &str| {
+                question_difference(&format!("is it {x}"), &format!("is it {y}"))
+            };
+            assert!(tell(a, b).is_some() && tell(b, a).is_some(), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn a_text_of_nothing_but_marks_or_of_one_long_word_is_no_trouble() {
+        let long = "a-".repeat(999);
+        for text in [
+            "", " ", "?", "-", "--", "'", "\"", "()", "'s", "n't", "$", "%", "\u{301}", &long,
+        ] {
+            assert_eq!(question_difference(text, text), None);
+            let _ = question_difference(text, "why");
+        }
+    }
+
+    fn words() -> impl Strategy<Value = Vec<&'static str>> {
+        let known = [
+            "how",
+            "do",
+            "I",
+            "the",
+            "list",
+            "lists",
+            "not",
+            "Paris",
+            "3",
+            "mg",
+            "is",
+            "was",
+            "than",
+            "B",
+            "can't",
+            "without",
+            "who",
+            "WHO",
+            "\u{e9}t\u{e9}",
+            "x_y",
+            "50%",
+            "of",
+            "to",
+        ];
+        prop::collection::vec(prop::sample::select(known.to_vec()), 0..9)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+        #[test]
+        fn any_two_texts_differ_both_ways_alike(a in "\\PC{0,40}", b in "\\PC{0,40}") {
+            prop_assert_eq!(question_difference(&a, &b), question_difference(&b, &a));
+            prop_assert_eq!(question_difference(&a, &a), None);
+        }
+
+        #[test]
+        fn words_differ_both_ways_and_one_more_word_is_a_difference(
+            a in words(),
+            b in words(),
+            at in 0..9usize,
+            more in prop::sample::select(vec!["not", "Paris", "7", "list", "without", "blue"]),
+        ) {
+            let (one, other) = (a.join(" "), b.join(" "));
+            prop_assert_eq!(question_difference(&one, &other), question_difference(&other, &one));
+            prop_assert_eq!(question_difference(&one, &format!("{one}?")), None);
+            let mut longer = a.clone();
+            longer.insert(at.min(a.len()), more);
+            prop_assert!(question_difference(&one, &longer.join(" ")).is_some());
+        }
+    }
+}

@@ -82,6 +82,17 @@ impl Cache {
         })
     }
 
+    /// A cache in memory, or with the Redis server of that address behind it.
+    ///
+    /// Errors: as for [`Cache::new`] and [`Cache::with_redis`].
+    pub fn open(options: CacheOptions, redis: Option<&str>) -> Result<Self> {
+        let cache = Self::new(options)?;
+        match redis {
+            None => Ok(cache),
+            Some(url) => cache.with_redis(url),
+        }
+    }
+
     /// The same with another clock. For layers that are taken from then on.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {

@@ -34,6 +34,7 @@ const SOURCES: &[&str] = &[
     "calibration",
     "measures",
     "domain",
+    "cache",
     "tuned",
 ];
 
