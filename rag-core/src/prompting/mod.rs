@@ -4,5 +4,7 @@
 //! never in the system's.
 
 mod message;
+mod sanitize;
 
 pub use message::{Message, Prompt, Role, Untrusted};
+pub use sanitize::sanitize;
