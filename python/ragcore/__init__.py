@@ -56,6 +56,7 @@ from ._measures import (
     readability,
 )
 from ._optimize import Front, optimize
+from ._prompting import Passage, Prompt, Prompts, pack, sanitize
 from ._ranking import fuse, mmr
 from ._reward import Reward
 from ._routing import (
@@ -153,6 +154,9 @@ __all__ = [
     "NoMeasurableEffect",
     "NotFound",
     "ParetoArchive",
+    "Passage",
+    "Prompt",
+    "Prompts",
     "QueryCounts",
     "ReadOnly",
     "Readability",
@@ -197,6 +201,7 @@ __all__ = [
     "nondominated_sort",
     "open",
     "optimize",
+    "pack",
     "pareto_front",
     "pgr",
     "rating_of_dwell",
@@ -204,6 +209,7 @@ __all__ = [
     "read_run",
     "readability",
     "routing_curve",
+    "sanitize",
 ]
 
 

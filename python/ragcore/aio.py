@@ -42,6 +42,7 @@ __all__ = [
     "Embedder",
     "LexicalIndex",
     "ParetoArchive",
+    "Prompts",
     "Router",
     "Steering",
     "SteeringVector",
@@ -66,6 +67,7 @@ __all__ = [
     "nondominated_sort",
     "open",
     "optimize",
+    "pack",
     "pareto_front",
     "pgr",
     "rating_of_dwell",
@@ -73,6 +75,7 @@ __all__ = [
     "read_run",
     "readability",
     "routing_curve",
+    "sanitize",
 ]
 
 
@@ -243,6 +246,7 @@ Bandit: Any = _mirror(_plain.Bandit)
 Router: Any = _mirror(_plain.Router)
 ParetoArchive: Any = _mirror(_plain.ParetoArchive)
 DomainDetector: Any = _mirror(_plain.DomainDetector)
+Prompts: Any = _mirror(_plain.Prompts)
 open: Any = _function(_plain.open)
 fuse: Any = _function(_plain.fuse)
 mmr: Any = _function(_plain.mmr)
@@ -263,6 +267,8 @@ knee: Any = _function(_plain.knee)
 distance_to_ideal: Any = _function(_plain.distance_to_ideal)
 chebyshev: Any = _function(_plain.chebyshev)
 optimize: Any = _function(_plain.optimize)
+pack: Any = _function(_plain.pack)
+sanitize: Any = _function(_plain.sanitize)
 groundedness: Any = _function(_plain.groundedness)
 readability: Any = _function(_plain.readability)
 alpha_ndcg: Any = _function(_plain.alpha_ndcg)

@@ -8,9 +8,11 @@ mod alike;
 mod cite;
 mod found;
 mod pack;
+mod packing;
 mod types;
 
 pub use cite::{CiteOptions, cite};
 pub use found::{Found, Offsets};
 pub use pack::{Between, MAX_FOUND, MAX_GAP, PackOptions, PackOrder, pack};
+pub use packing::Packing;
 pub use types::{Answer, Citation, Evidence, Marker, Passage, Taken, Timing};

@@ -105,6 +105,13 @@ impl fmt::Debug for Untrusted {
     }
 }
 
+impl Prompt {
+    /// As JSON, by the names of the fields here: the form in which it reaches C and Python.
+    pub fn to_json(&self) -> String {
+        super::json::write_json(self)
+    }
+}
+
 impl fmt::Debug for Prompt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Prompt")

@@ -6,6 +6,7 @@
 
 mod dials;
 mod fence;
+mod json;
 mod message;
 mod prompts;
 mod sanitize;
@@ -13,6 +14,7 @@ mod scenario;
 mod template;
 
 pub use dials::{NEUTRAL, PLAIN, STRONG};
+pub(crate) use json::{read_json, write_json};
 pub use message::{Message, Prompt, PromptTokens, Role, Untrusted};
 pub use prompts::{
     Asked, MAX_PASSAGES, MAX_PROMPT_BYTES, MAX_QUESTION_BYTES, PromptOptions, Prompts,

@@ -2,6 +2,7 @@
 
 use super::dials::{self, Phrases};
 use super::fence;
+use super::json::read_json;
 use super::message::{Message, Prompt, PromptTokens, Role, Untrusted};
 use super::sanitize::sanitize_line;
 use super::scenario::{self, DEFAULT_SCENARIO, Ready, Scenario, TRUSTED, UNTRUSTED};
@@ -74,6 +75,12 @@ impl Asked {
             question: question.into(),
             ..Self::default()
         }
+    }
+
+    /// Reads a question with all that goes with it, by the names of the fields here; what is said of a mistake
+    /// shows no value.
+    pub fn from_json(text: &str) -> Result<Self> {
+        read_json(text, "what is asked")
     }
 }
 

@@ -1,6 +1,7 @@
 //! Scenarios: what a model is told before it is asked, by the occasion.
 
 use super::dials;
+use super::json::{read_json, write_json};
 use super::template::Template;
 use crate::error::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,18 @@ pub struct Scenario {
     /// Dials of those who ask for none, each in -1 to 1; a dial that is asked for replaces its own only.
     #[serde(default)]
     pub dials: BTreeMap<String, f64>,
+}
+
+impl Scenario {
+    /// Reads a scenario, by the names of the fields here.
+    pub fn from_json(text: &str) -> Result<Self> {
+        read_json(text, "the scenario")
+    }
+
+    /// As JSON, by the same names.
+    pub fn to_json(&self) -> String {
+        write_json(self)
+    }
 }
 
 /// A scenario whose templates were read.

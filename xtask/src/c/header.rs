@@ -35,6 +35,7 @@ const SOURCES: &[&str] = &[
     "measures",
     "domain",
     "tuned",
+    "prompting",
 ];
 
 const CONVENTIONS: &str = "\

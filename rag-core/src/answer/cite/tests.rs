@@ -90,14 +90,10 @@ fn an_answer_without_marks_is_attributed() {
 
 #[test]
 fn ranges_must_be_the_answers() {
+    let options = CiteOptions::default();
     for range in [0..9, 1..2, 2..5] {
-        let refused = cite(
-            "aé b",
-            &[(range.clone(), vec![1])],
-            &passages(),
-            &CiteOptions::default(),
-        );
-        assert_eq!(refused.is_err(), range != (1..2) || true, "{range:?}");
+        let cited = [(range, vec![1])];
+        assert!(cite("aé b", &cited, &passages(), &options).is_err());
     }
     let reversed = Range { start: 3, end: 1 };
     assert!(
