@@ -52,6 +52,7 @@
 #define RAG_OPT_ADAPT "adapt"
 #define RAG_OPT_ALPHA "alpha"
 #define RAG_OPT_ALWAYS "always"
+#define RAG_OPT_ANSWER_TOKENS "answer_tokens"
 #define RAG_OPT_APPLICATION "application"
 #define RAG_OPT_AT "at"
 #define RAG_OPT_B "b"
@@ -101,13 +102,19 @@
 #define RAG_OPT_MIN_EXAMPLES "min_examples"
 #define RAG_OPT_MIN_GRADE "min_grade"
 #define RAG_OPT_MIN_RELEVANCE "min_relevance"
+#define RAG_OPT_MIN_TOKENS "min_tokens"
 #define RAG_OPT_MODE "mode"
 #define RAG_OPT_MUTATION "mutation"
 #define RAG_OPT_MUTATION_INDEX "mutation_index"
 #define RAG_OPT_NAME "name"
+#define RAG_OPT_NEAR_DUPLICATE "near_duplicate"
+#define RAG_OPT_NEAR_VECTOR "near_vector"
 #define RAG_OPT_NEIGHBOURS "neighbours"
 #define RAG_OPT_NOISE "noise"
 #define RAG_OPT_NORMALIZE "normalize"
+#define RAG_OPT_OFFSETS "offsets"
+#define RAG_OPT_ORDER "order"
+#define RAG_OPT_OVERHEAD "overhead"
 #define RAG_OPT_OVERLAP "overlap"
 #define RAG_OPT_PER_USER "per_user"
 #define RAG_OPT_POLICY "policy"
@@ -126,6 +133,8 @@
 #define RAG_OPT_THREADS "threads"
 #define RAG_OPT_THRESHOLD "threshold"
 #define RAG_OPT_TRADE "trade"
+#define RAG_OPT_WINDOW "window"
+#define RAG_OPT_WINDOW "window"
 
 
 /**
@@ -222,6 +231,11 @@ typedef struct rag_options rag_options;
  * The points so far that no other dominates, each with a number of the caller's.
  */
 typedef struct rag_pareto_archive rag_pareto_archive;
+
+/**
+ * Templates by scenario. Building may happen from many threads at once; adding needs them for itself.
+ */
+typedef struct rag_prompts rag_prompts;
 
 /**
  * What is relevant to each query. Never changes; usable from many threads.
@@ -3846,6 +3860,93 @@ rag_status rag_collection_reward_relevant(const rag_collection *collection,
                                           size_t capacity,
                                           size_t *count,
                                           rag_error **err);
+
+/**
+ * *Gives* the scenarios that are there from the start: `general`, `studio`, `live`, `support`, `research`.
+ */
+rag_status rag_prompts_new(rag_prompts **out,
+                           rag_error **err);
+
+/**
+ * Frees prompts. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_prompts_free(rag_prompts *prompts);
+
+/**
+ * Adds a scenario, or replaces the one of that name. `scenario` is JSON: `{"system": "...", "user": "...",
+ * "markers": [...], "dials": {...}}`, the last two if there are some.
+ */
+rag_status rag_prompts_add(rag_prompts *prompts,
+                           const char *name,
+                           const char *scenario,
+                           rag_error **err);
+
+/**
+ * Sets the words for the two ends of a dial, such as "more casual" and "more formal".
+ */
+rag_status rag_prompts_phrase(rag_prompts *prompts,
+                              const char *dial,
+                              const char *low,
+                              const char *high,
+                              rag_error **err);
+
+/**
+ * *Gives* the names of the scenarios, sorted.
+ */
+rag_status rag_prompts_scenarios(const rag_prompts *prompts, rag_strings **out, rag_error **err);
+
+/**
+ * *Gives* a scenario as JSON, as it was added.
+ */
+rag_status rag_prompts_scenario(const rag_prompts *prompts,
+                                const char *name,
+                                rag_string **out,
+                                rag_error **err);
+
+/**
+ * *Gives* a prompt as JSON: its `messages` are what a language model is sent, `fence` is the random word that
+ * fences the passages in them, `tokens` those of each part.
+ *
+ * `asked` is JSON of `length` bytes (or `RAG_NUL_TERMINATED`): `{"question": "...", "passages": [{"id",
+ * "source", "text"}], "scenario", "dials", "user", "memory", "history", "fields", "now"}`, of which only the
+ * question is needed. Tokens are counted by `counter`, or estimated if that is NULL. Options: `answer_tokens`,
+ * `window`.
+ */
+rag_status rag_prompts_build(const rag_prompts *prompts,
+                             const char *asked,
+                             size_t length,
+                             rag_token_counter counter,
+                             void *user,
+                             const rag_options *options,
+                             rag_string **out,
+                             rag_error **err);
+
+/**
+ * *Gives* what others wrote, made fit to stand in a prompt: what nobody sees is taken out, role tokens of chat
+ * templates are broken.
+ */
+rag_status rag_sanitize(const char *text,
+                        size_t length,
+                        rag_string **out,
+                        rag_error **err);
+
+/**
+ * *Gives* passages packed into `budget_tokens`, as a JSON list in the order of a prompt.
+ *
+ * `packing` is JSON of `length` bytes (or `RAG_NUL_TERMINATED`): `{"passages": [{"id", "text", "score",
+ * "document", "start", "end", "metadata", "relevance", "vector"}], "documents": {id: text}}`, of which a passage
+ * needs the first three; documents tell what stands between passages. Tokens are counted by `counter`, or
+ * estimated if that is NULL. Options: `min_tokens`, `near_duplicate`, `near_vector`, `offsets`, `order`,
+ * `overhead`.
+ */
+rag_status rag_pack(const char *packing,
+                    size_t length,
+                    size_t budget_tokens,
+                    rag_token_counter counter,
+                    void *user,
+                    const rag_options *options,
+                    rag_string **out,
+                    rag_error **err);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -1669,6 +1669,44 @@ inline optimum optimize(const objective &judge, span<rag_knob> knobs, const text
   return optimum(found);
 }
 
+/** Templates by scenario. What is asked and what comes back is JSON; see ragcore.h. */
+class prompts {
+public:
+  prompts() : handle_(detail::get<rag_prompts *>(rag_prompts_new)) {}
+  void add(const std::string &name, const std::string &scenario) {
+    detail::call(rag_prompts_add, handle_.raw(), name.c_str(), scenario.c_str());
+  }
+  void phrase(const std::string &dial, const std::string &low, const std::string &high) {
+    detail::call(rag_prompts_phrase, handle_.raw(), dial.c_str(), low.c_str(), high.c_str());
+  }
+  texts scenarios() const { return detail::take(detail::get<rag_strings *>(rag_prompts_scenarios, raw())); }
+  std::string scenario(const std::string &name) const {
+    return detail::take(detail::get<rag_string *>(rag_prompts_scenario, raw(), name.c_str()));
+  }
+  /** Tokens are estimated, or counted by `counter`, which must not throw. */
+  std::string build(std::string_view asked, const options &with = {}, rag_token_counter counter = nullptr,
+                    void *user = nullptr) const {
+    return detail::take(detail::get<rag_string *>(rag_prompts_build, raw(), asked.data(), asked.size(), counter,
+                                                  user, with.raw()));
+  }
+  const rag_prompts *raw() const noexcept { return handle_.raw(); }
+
+private:
+  detail::handle<rag_prompts, rag_prompts_free> handle_;
+};
+
+/** What others wrote, made fit to stand in a prompt. */
+inline std::string sanitize(std::string_view text) {
+  return detail::take(detail::get<rag_string *>(rag_sanitize, text.data(), text.size()));
+}
+
+/** Passages packed into a budget of tokens, as a JSON list. `counter` must not throw. */
+inline std::string pack(std::string_view packing, std::size_t budget_tokens, const options &with = {},
+                        rag_token_counter counter = nullptr, void *user = nullptr) {
+  return detail::take(detail::get<rag_string *>(rag_pack, packing.data(), packing.size(), budget_tokens, counter,
+                                                user, with.raw()));
+}
+
 } // namespace ragcore
 
 #endif

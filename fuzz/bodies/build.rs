@@ -198,7 +198,7 @@ fn argument(kind: &str, parameter: &str) -> String {
     let pick = match kind {
         "const char *" => match parameter {
             "path" => "path",
-            "filter" | "metadata" => "json",
+            "filter" | "metadata" | "asked" | "scenario" | "packing" => "json",
             _ => "text",
         },
         "const char *const *" if parameter == "metadata" => "jsons",

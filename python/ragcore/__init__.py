@@ -57,6 +57,7 @@ from ._measures import (
     readability,
 )
 from ._optimize import Front, optimize
+from ._prompting import Passage, Prompt, Prompts, pack, sanitize
 from ._ranking import fuse, mmr
 from ._reward import Reward
 from ._routing import (
@@ -155,6 +156,9 @@ __all__ = [
     "NoMeasurableEffect",
     "NotFound",
     "ParetoArchive",
+    "Passage",
+    "Prompt",
+    "Prompts",
     "QueryCounts",
     "ReadOnly",
     "Readability",
@@ -199,6 +203,7 @@ __all__ = [
     "nondominated_sort",
     "open",
     "optimize",
+    "pack",
     "pareto_front",
     "pgr",
     "question_difference",
@@ -207,6 +212,7 @@ __all__ = [
     "read_run",
     "readability",
     "routing_curve",
+    "sanitize",
 ]
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "Found",
     "LexicalIndex",
     "ParetoArchive",
+    "Prompts",
     "Reward",
     "Router",
     "Steering",
@@ -54,6 +55,7 @@ __all__ = [
     "nondominated_sort",
     "optimize",
     "option_tables",
+    "pack",
     "pareto_front",
     "pgr",
     "question_difference",
@@ -62,6 +64,7 @@ __all__ = [
     "read_run",
     "readability",
     "routing_curve",
+    "sanitize",
     "terms",
 ]
 
@@ -144,6 +147,13 @@ def compare_runs(
 ) -> tuple[str, float, float, _Effect, float, tuple[int, int, int, int], str]: ...
 def read_qrels(path: str) -> _Table: ...
 def read_run(path: str) -> _Table: ...
+def pack(
+    packing: str,
+    budget_tokens: int,
+    counter: Callable[[str], int] | None,
+    **options: Any,
+) -> str: ...
+def sanitize(text: str) -> str: ...
 def groundedness(
     answer: str, passages: list[str], embedder: Embedder | None
 ) -> tuple[float, float, float, list[tuple[Any, ...]]]: ...
@@ -180,6 +190,17 @@ class Chunker:
     def split(self, text: str) -> tuple[list[int], list[int]]: ...
     def split_for(self, text: str, embedder: Embedder) -> tuple[list[int], list[int]]: ...
     def split_by(self, text: str, counter: Callable[[str], int]) -> tuple[list[int], list[int]]: ...
+
+@final
+class Prompts:
+    def __new__(cls) -> Prompts: ...
+    def add(self, name: str, scenario: str) -> None: ...
+    def phrase(self, dial: str, low: str, high: str) -> None: ...
+    def scenarios(self) -> list[str]: ...
+    def scenario(self, name: str) -> str: ...
+    def build(
+        self, asked: str, counter: Callable[[str], int] | None, **options: Any
+    ) -> str: ...
 
 @final
 class DenseIndex:

@@ -43,6 +43,7 @@ __all__ = [
     "Embedder",
     "LexicalIndex",
     "ParetoArchive",
+    "Prompts",
     "Router",
     "Steering",
     "SteeringVector",
@@ -67,6 +68,7 @@ __all__ = [
     "nondominated_sort",
     "open",
     "optimize",
+    "pack",
     "pareto_front",
     "pgr",
     "question_difference",
@@ -75,6 +77,7 @@ __all__ = [
     "read_run",
     "readability",
     "routing_curve",
+    "sanitize",
 ]
 
 
@@ -246,6 +249,7 @@ Router: Any = _mirror(_plain.Router)
 ParetoArchive: Any = _mirror(_plain.ParetoArchive)
 DomainDetector: Any = _mirror(_plain.DomainDetector)
 Cache: Any = _mirror(_plain.Cache)
+Prompts: Any = _mirror(_plain.Prompts)
 open: Any = _function(_plain.open)
 fuse: Any = _function(_plain.fuse)
 mmr: Any = _function(_plain.mmr)
@@ -266,6 +270,8 @@ knee: Any = _function(_plain.knee)
 distance_to_ideal: Any = _function(_plain.distance_to_ideal)
 chebyshev: Any = _function(_plain.chebyshev)
 optimize: Any = _function(_plain.optimize)
+pack: Any = _function(_plain.pack)
+sanitize: Any = _function(_plain.sanitize)
 groundedness: Any = _function(_plain.groundedness)
 question_difference: Any = _function(_plain.question_difference)
 readability: Any = _function(_plain.readability)

@@ -690,3 +690,28 @@ def collection_tune(inputs: dict[str, Any], options: dict[str, Any], seed: int) 
     rewards = col._inner.reward_relevant(tuned, bandit._inner, ids, grades)
     assert bandit.outstanding == 0
     return {"rewards": rewards}
+
+
+@runner
+def sanitize(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    return {"text": rag.sanitize(inputs["text"], **options)}
+
+
+@runner
+def pack(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
+    found = rag.pack(
+        inputs["passages"],
+        inputs["budget_tokens"],
+        documents=inputs["documents"],
+        counter=lambda text: len(text.split()),
+        **options,
+    )
+    return {
+        "ids": [p.id for p in found],
+        "texts": [p.text for p in found],
+        "starts": [p.start for p in found],
+        "ends": [p.end for p in found],
+        "scores": [p.score for p in found],
+        "tokens": [p.tokens for p in found],
+        "merged": [" ".join(p.merged) for p in found],
+    }

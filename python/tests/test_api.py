@@ -52,6 +52,8 @@ VERBS: list[tuple[Any, list[str]]] = [
     (rag.ParetoArchive.__init__, ["ArchiveOptions"]),
     (rag.chebyshev, ["ChebyshevOptions"]),
     (rag.optimize, ["OptimizeOptions"]),
+    (rag.pack, ["PackOptions"]),
+    (rag.Prompts.build, ["PromptOptions"]),
 ]
 
 

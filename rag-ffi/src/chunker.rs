@@ -126,12 +126,12 @@ unsafe fn split(
     fill(&chunks, out, capacity, count, "out")
 }
 
-struct Counter {
-    call: unsafe extern "C" fn(*const c_char, usize, *mut c_void) -> usize,
-    user: *mut c_void,
+pub(crate) struct Counter {
+    pub(crate) call: unsafe extern "C" fn(*const c_char, usize, *mut c_void) -> usize,
+    pub(crate) user: *mut c_void,
 }
 
-// SAFETY: a counter serves one call, and chunking counts on the calling thread, as the header says.
+// SAFETY: a counter serves one call, and whoever counts does so on the calling thread, as the header says.
 unsafe impl Send for Counter {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for Counter {}

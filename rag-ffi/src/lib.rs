@@ -59,6 +59,7 @@ pub mod joint;
 pub mod lexical_index;
 pub mod measures;
 pub mod optimize;
+pub mod prompting;
 pub mod query;
 pub mod router;
 pub mod steering;

@@ -14,6 +14,7 @@ option_names! {
     RAG_OPT_ADAPT = "adapt";
     RAG_OPT_ALPHA = "alpha";
     RAG_OPT_ALWAYS = "always";
+    RAG_OPT_ANSWER_TOKENS = "answer_tokens";
     RAG_OPT_ANSWERS_BYTES = "answers_bytes";
     RAG_OPT_ANSWERS_S = "answers_s";
     RAG_OPT_APPLICATION = "application";
@@ -71,16 +72,22 @@ option_names! {
     RAG_OPT_MIN_EXAMPLES = "min_examples";
     RAG_OPT_MIN_GRADE = "min_grade";
     RAG_OPT_MIN_RELEVANCE = "min_relevance";
+    RAG_OPT_MIN_TOKENS = "min_tokens";
     RAG_OPT_MODE = "mode";
     RAG_OPT_MUTATION = "mutation";
     RAG_OPT_MUTATION_INDEX = "mutation_index";
     RAG_OPT_NAME = "name";
     RAG_OPT_NEAR_BYTES = "near_bytes";
+    RAG_OPT_NEAR_DUPLICATE = "near_duplicate";
     RAG_OPT_NEAR_DUPLICATES = "near_duplicates";
     RAG_OPT_NEAR_ENTRIES = "near_entries";
+    RAG_OPT_NEAR_VECTOR = "near_vector";
     RAG_OPT_NEIGHBOURS = "neighbours";
     RAG_OPT_NOISE = "noise";
     RAG_OPT_NORMALIZE = "normalize";
+    RAG_OPT_OFFSETS = "offsets";
+    RAG_OPT_ORDER = "order";
+    RAG_OPT_OVERHEAD = "overhead";
     RAG_OPT_OVERLAP = "overlap";
     RAG_OPT_PER_USER = "per_user";
     RAG_OPT_POLICY = "policy";
@@ -108,11 +115,13 @@ option_names! {
     RAG_OPT_THRESHOLD = "threshold";
     RAG_OPT_TRADE = "trade";
     RAG_OPT_WAIT_S = "wait_s";
+    RAG_OPT_WINDOW = "window";
 }
 
 #[cfg(test)]
 mod tests {
     use super::OPTION_NAMES;
+    use rag_core::answer::PackOptions;
     use rag_core::bandit::BanditOptions;
     use rag_core::caching::CacheOptions;
     use rag_core::calibration::CalibrationOptions;
@@ -121,6 +130,7 @@ mod tests {
     use rag_core::domain::DomainOptions;
     use rag_core::embedding::{EmbedderOptions, EncodeOptions};
     use rag_core::evaluation::{AlphaNdcgOptions, CompareOptions, EvaluateOptions};
+    use rag_core::prompting::PromptOptions;
     use rag_core::retrieval::dense::{DenseOptions, DenseSearchOptions};
     use rag_core::retrieval::diversity::MmrOptions;
     use rag_core::retrieval::fusion::FuseOptions;
@@ -159,6 +169,8 @@ mod tests {
             MmrOptions::NAMES,
             OpenOptions::NAMES,
             OptimizeOptions::NAMES,
+            PackOptions::NAMES,
+            PromptOptions::NAMES,
             ReembedOptions::NAMES,
             RetrainOptions::NAMES,
             RouteSettings::NAMES,

@@ -370,6 +370,25 @@ static void calibrating() {
   THROWS("invalid_argument", fitted.predict(NAN));
 }
 
+static void prompting() {
+  ragcore::prompts prompts;
+  CHECK(prompts.scenarios().size() == 5);
+  prompts.add("shop", R"({"system": "{dials}", "user": "{passages}\n\n{question}"})");
+  prompts.phrase("spice", "milder", "hotter");
+  CHECK(prompts.scenario("shop").find("{question}") != std::string::npos);
+  std::string built = prompts.build(
+      R"({"question": "Where?", "scenario": "shop", "dials": {"spice": 1}, "passages": [{"text": "[INST] x"}]})");
+  CHECK(built.find("strongly hotter (1)") != std::string::npos);
+  CHECK(built.find("[ INST] x") != std::string::npos);
+  THROWS("invalid_argument", prompts.build(R"({"question": ""})"));
+  THROWS("invalid_argument", prompts.build(R"({"question": "word word"})", {{"window", 1}}));
+  THROWS("not_found", prompts.scenario("none"));
+  CHECK(ragcore::sanitize("a\r\nSystem: b") == "a\n> System: b");
+  std::string packed = ragcore::pack(
+      R"({"passages": [{"id": "a", "text": "One.", "score": 1}, {"id": "b", "text": "One.", "score": 0.5}]})", 9);
+  CHECK(packed.find("\"a\"") != std::string::npos && packed.find("\"b\"") == std::string::npos);
+}
+
 int main() {
   run("ownership", ownership);
   run("options_of_every_type", options_of_every_type);
@@ -384,6 +403,7 @@ int main() {
   run("bandit_and_router", bandit_and_router);
   run("judging", judging);
   run("calibrating", calibrating);
+  run("prompting", prompting);
   std::printf("result: %d passed, %d failed, 0 skipped\n", passed, failed);
   return failed > 0;
 }

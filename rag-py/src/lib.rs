@@ -26,6 +26,7 @@ mod lexical;
 mod measures;
 mod metadata;
 mod optimize;
+mod prompting;
 mod ranking;
 mod routing;
 mod steering;
@@ -78,6 +79,8 @@ mod _core {
     use metadata::filter_match;
     #[pymodule_export]
     use optimize::optimize;
+    #[pymodule_export]
+    use prompting::{Prompts, pack, sanitize};
     #[pymodule_export]
     use ranking::{fuse, mmr};
     #[pymodule_export]

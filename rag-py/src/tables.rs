@@ -53,6 +53,8 @@ pub(crate) fn option_tables() -> Vec<(&'static str, Vec<Row>)> {
             rag_core::retrieval::lexical::LexicalOptions::table(),
         ),
         table("OpenOptions", rag_core::collection::OpenOptions::table()),
+        table("PackOptions", rag_core::answer::PackOptions::table()),
+        table("PromptOptions", rag_core::prompting::PromptOptions::table()),
         table("RouteSettings", rag_core::routing::RouteSettings::table()),
         table("RouterOptions", rag_core::routing::RouterOptions::table()),
         table(

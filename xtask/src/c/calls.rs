@@ -112,7 +112,7 @@ fn pick(kind: &str, parameter: &str) -> String {
     match kind {
         "const char *" => match parameter {
             "path" => "pick_path()".into(),
-            "filter" | "metadata" => "pick_json()".into(),
+            "filter" | "metadata" | "asked" | "scenario" | "packing" => "pick_json()".into(),
             _ => "pick_text()".into(),
         },
         "const char *const *" => "pick_texts()".into(),

@@ -36,6 +36,7 @@ const SOURCES: &[&str] = &[
     "domain",
     "cache",
     "tuned",
+    "prompting",
 ];
 
 const CONVENTIONS: &str = "\
