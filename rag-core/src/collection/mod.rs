@@ -27,6 +27,7 @@ mod reembed;
 #[cfg(test)]
 mod reembed_tests;
 mod relevance;
+mod replace;
 mod report;
 mod rows;
 mod search;
@@ -38,6 +39,7 @@ mod told;
 mod tune;
 #[cfg(test)]
 mod tune_tests;
+mod versions;
 mod waiting;
 mod write;
 
@@ -47,6 +49,7 @@ pub use document::{
 pub use hits::{Explanation, Hit};
 pub use query::{DEFAULT_BM25_WEIGHT, Fusion, Mode, Query, SearchOptions, SteerMode};
 pub use reembed::ReembedOptions;
+pub use replace::{Removal, Replaced};
 pub use report::{Report, Stats};
 pub use teach::{CollectionSteering, Examples, learn_attribute_model, learn_steering_vector};
 pub use told::{detect_domains, learn_domains, measure_groundedness};
@@ -65,6 +68,7 @@ use state::State;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError};
+use versions::Pace;
 use waiting::Queue;
 use write::Put;
 
@@ -200,6 +204,7 @@ impl Collection {
             embedder: state.embedder.clone(),
         };
         state.apply(&identity, 0)?;
+        state.pace = Pace::of(store.as_ref());
         let own_vectors = embedder.is_none() && options.dim.is_some();
         Ok(Self {
             shared: Arc::new(Shared {
@@ -360,6 +365,7 @@ impl Collection {
                     let mut opening = Opening::new()?;
                     store.replay(new, &mut opening)?;
                     check_identity(&opening.state, self.own_embedder().as_ref(), None)?;
+                    opening.state.pace = Pace::of(Some(store));
                     *self.state_to_write() = opening.state;
                     return Ok(());
                 }
@@ -369,7 +375,9 @@ impl Collection {
             written = changes.iter().map(Change::documents).sum();
             let mut state = self.state_to_write();
             let mut changes = changes.iter().zip(&records);
-            changes.try_for_each(|(change, &(at, _))| state.apply(change, at))
+            changes.try_for_each(|(change, &(at, _))| state.apply(change, at))?;
+            state.pace = Pace::of(Some(store));
+            Ok(())
         })?;
         if followed {
             self.settle(&mut writer, written);

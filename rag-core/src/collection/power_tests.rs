@@ -3,7 +3,7 @@
 //! The truth is a map of what was acknowledged. What is found afterwards must be that, or what the
 //! operation under way would have made of it, in documents, search, filters and counts alike.
 
-use super::{Batch, Collection, OpenOptions, Query};
+use super::{Batch, Collection, OpenOptions, Query, Removal};
 use crate::disk::Disk;
 use crate::disk::simulated::{Fault, Simulated};
 use crate::error::{ErrorKind, Result};
@@ -87,7 +87,39 @@ fn try_to_live(
             .collect();
         let mut next = told.truth.clone();
         told.under_way = None;
-        match rng.below(9) {
+        match rng.below(11) {
+            9..=10 => {
+                // All of an earlier write, or some ids; the batch brings back some and brings others.
+                let removal = match rng.below(2) {
+                    0 => {
+                        let old = rng.below(9) as u64;
+                        next.retain(|_, write| *write != old);
+                        let filter = Filter::parse(&serde_json::json!({ "write": old }))?;
+                        Removal::Where(filter)
+                    }
+                    _ => {
+                        next.retain(|id, _| id.len() > 2);
+                        let all: Vec<String> = (0..10).map(|i| format!("d{i}")).collect();
+                        Removal::from(&all[..])
+                    }
+                };
+                let ids: Vec<String> = ids
+                    .into_iter()
+                    .filter(|id| !next.contains_key(id))
+                    .collect();
+                next.extend(ids.iter().map(|id| (id.clone(), write)));
+                told.under_way = Some(next.clone());
+                let expected = told
+                    .truth
+                    .iter()
+                    .filter(|(id, write)| next.get(*id) != Some(*write));
+                let expected = expected.count();
+                let removed = match ids.is_empty() {
+                    true => collection.replace(removal, Batch::new([""; 0]))?,
+                    false => collection.replace(removal, batch(&ids, write))?,
+                };
+                assert_eq!(removed, expected, "seed {seed}, write {write}");
+            }
             0..=3 => {
                 next.extend(ids.iter().map(|id| (id.clone(), write)));
                 told.under_way = Some(next.clone());

@@ -214,6 +214,7 @@ impl Collection {
         if let Some(moved) = moved {
             state.move_to(&moved);
         }
+        state.pace.follow(writer.store.as_ref(), 1);
         let held = self.shared.embedder.write();
         *held.unwrap_or_else(PoisonError::into_inner) = Some(aside.embedder.clone());
         self.shared.own_vectors.store(false, Ordering::Release);

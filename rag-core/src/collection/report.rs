@@ -250,7 +250,9 @@ impl Collection {
             writer.rewrite(&state.view())?
         };
         if let Some(moved) = moved {
-            self.state_to_write().move_to(&moved);
+            let mut state = self.state_to_write();
+            state.move_to(&moved);
+            state.pace.follow(writer.store.as_ref(), 0);
         }
         Ok(())
     }

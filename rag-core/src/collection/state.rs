@@ -13,6 +13,7 @@ use super::likely::Likely;
 use super::packed::Seen;
 use super::relevance::Calibrated;
 use super::rows::Rows;
+use super::versions::Pace;
 use crate::calibration::Calibration;
 use crate::error::{Error, Result};
 use crate::retrieval::bits::Bits;
@@ -47,6 +48,7 @@ pub(crate) struct State {
     /// What a score says about relevance.
     pub(crate) calibrated: Option<Calibrated>,
     pub(super) logged: Logged,
+    pub(super) pace: Pace,
 }
 
 /// What there is in the log.
@@ -84,6 +86,7 @@ impl State {
             calibrated_on: 0,
             calibrated: None,
             logged: Logged::default(),
+            pace: Pace::default(),
         })
     }
 
@@ -251,7 +254,8 @@ impl State {
             self.columns.push(row, &document.metadata);
             self.ids.push(&document.id);
             let place = match at {
-                0 => Place::default(),
+                // In memory it is a number of its own, by which versions are told apart.
+                0 => Place(self.logged.documents + 1 + i as u64),
                 at => Place::new(at, i),
             };
             self.rows.push(place, Arc::new(document.clone()));

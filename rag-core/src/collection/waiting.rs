@@ -13,7 +13,7 @@ const MOST: usize = 256;
 #[derive(Debug)]
 pub(super) struct Waiting<T> {
     request: Mutex<Option<T>>,
-    answer: Mutex<Option<Result<()>>>,
+    answer: Mutex<Option<Result<usize>>>,
 }
 
 impl<T> Waiting<T> {
@@ -34,12 +34,12 @@ impl<T> Waiting<T> {
         lock(&self.request).as_ref().map(look)
     }
 
-    pub(super) fn tell(&self, answer: Result<()>) {
+    pub(super) fn tell(&self, answer: Result<usize>) {
         *lock(&self.answer) = Some(answer);
     }
 
-    /// The answer, if there is one, once.
-    pub(super) fn answer(&self) -> Option<Result<()>> {
+    /// The answer, if there is one, once: how many documents were removed.
+    pub(super) fn answer(&self) -> Option<Result<usize>> {
         lock(&self.answer).take()
     }
 }

@@ -3,6 +3,7 @@
 use super::codec::Change;
 use super::document::{Batch, Metadata, Stored};
 use super::packed::parts;
+use super::replace::{Removal, Replaced, found, stays};
 use super::state::State;
 use super::waiting::Waiting;
 use super::{Collection, Writer, check_identity, fingerprint};
@@ -42,23 +43,30 @@ pub(super) struct Put {
 #[derive(Default)]
 struct Ahead {
     ids: HashSet<String>,
-    /// Whether they say for the first time what vectors are here.
+    /// Whether what they change is more than these: what vectors are here, or what a filter finds.
     decides: bool,
 }
 
 impl Ahead {
-    fn has_one_of(&self, documents: &[Stored]) -> bool {
-        documents
-            .iter()
-            .any(|document| self.ids.contains(&document.id))
+    /// Whether a batch cannot be looked at before these are there.
+    fn concerns(&self, put: &Put) -> bool {
+        let removed: &[String] = match &put.existing {
+            Existing::Instead(Removal::Where(_)) => return true,
+            Existing::Instead(Removal::Ids(ids)) => ids,
+            _ => &[],
+        };
+        let ids = put.documents.iter().map(|document| &document.id);
+        self.decides || ids.chain(removed).any(|id| self.ids.contains(id))
     }
 }
 
 /// What to do about ids that are already here.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Existing {
+#[derive(Debug, PartialEq)]
+pub(super) enum Existing {
     Refuse,
     Replace,
+    /// As `Refuse`, but for those that are removed in the same change.
+    Instead(Removal),
 }
 
 impl Collection {
@@ -76,6 +84,7 @@ impl Collection {
     /// longer than its `max_tokens`. They are kept whole, and searched whole by their words.
     pub fn add_counted(&self, batch: Batch, progress: Progress<'_>) -> Result<usize> {
         self.put(batch, Existing::Refuse, progress)
+            .map(|put| put.truncated)
     }
 
     /// Adds documents or replaces those of the same id as a whole, all or nothing.
@@ -91,9 +100,15 @@ impl Collection {
     /// [`Collection::upsert_with_progress`], with the number of texts that the embedder cut.
     pub fn upsert_counted(&self, batch: Batch, progress: Progress<'_>) -> Result<usize> {
         self.put(batch, Existing::Replace, progress)
+            .map(|put| put.truncated)
     }
 
-    fn put(&self, batch: Batch, existing: Existing, progress: Progress<'_>) -> Result<usize> {
+    pub(super) fn put(
+        &self,
+        batch: Batch,
+        existing: Existing,
+        progress: Progress<'_>,
+    ) -> Result<Replaced> {
         self.check_writable()?;
         batch.check()?;
         if existing == Existing::Refuse {
@@ -115,13 +130,13 @@ impl Collection {
         let writer = self.check_writable_and_lock();
         if let Some(told) = put.answer() {
             // Another writer, whose turn came first, has carried it out.
-            return told.map(|()| truncated);
+            return told.map(|removed| Replaced { removed, truncated });
         }
         let group = self.shared.waiting.take(&put);
         let mut writer = writer?;
         self.put_together(&mut writer, &group);
         let told = put.answer().unwrap_or_else(|| Err(lost()));
-        told.map(|()| truncated)
+        told.map(|removed| Replaced { removed, truncated })
     }
 
     /// Carries out the batches of all who wait, in the order in which they came: they are on disk
@@ -130,17 +145,17 @@ impl Collection {
         let mut rest = group;
         while !rest.is_empty() {
             let mut ahead = Ahead::default();
-            let mut ready: Vec<(&Waiting<Put>, Vec<Change>)> = Vec::new();
+            let mut ready: Vec<(&Waiting<Put>, usize, Vec<Change>)> = Vec::new();
             let mut looked_at = 0;
             for waiting in rest {
                 // What must know whether one ahead of it is there is looked at after that.
-                let depends = |put: &Put| ahead.decides || ahead.has_one_of(&put.documents);
-                if !ready.is_empty() && waiting.look(depends) == Some(true) {
+                let depends = waiting.look(|put| ahead.concerns(put));
+                if !ready.is_empty() && depends == Some(true) {
                     break;
                 }
                 looked_at += 1;
                 match self.changes_of(waiting, &mut ahead) {
-                    Ok(changes) => ready.push((waiting, changes)),
+                    Ok((removed, changes)) => ready.push((waiting, removed, changes)),
                     Err(error) => waiting.tell(Err(error)),
                 }
             }
@@ -148,12 +163,14 @@ impl Collection {
             if ready.is_empty() {
                 continue;
             }
-            let changes = ready.iter().flat_map(|(_, changes)| changes);
-            let written = changes.clone().map(Change::documents).sum();
+            let changes = ready.iter().flat_map(|(_, _, changes)| changes);
+            let written = changes.clone().map(Change::weight).sum::<u64>() as usize;
             match self.commit_all(writer, changes) {
-                Ok(()) => ready.iter().for_each(|(waiting, _)| waiting.tell(Ok(()))),
+                Ok(()) => ready
+                    .iter()
+                    .for_each(|(waiting, removed, _)| waiting.tell(Ok(*removed))),
                 Err(error) => {
-                    for (waiting, _) in &ready {
+                    for (waiting, ..) in &ready {
                         waiting.tell(Err(error.again()));
                     }
                     continue;
@@ -164,8 +181,13 @@ impl Collection {
         }
     }
 
-    /// The changes that a batch comes to, if it can be put behind those `ahead` of it.
-    fn changes_of(&self, waiting: &Waiting<Put>, ahead: &mut Ahead) -> Result<Vec<Change>> {
+    /// The changes that a batch comes to, if it can be put behind those `ahead` of it, and how many
+    /// documents it removes.
+    fn changes_of(
+        &self,
+        waiting: &Waiting<Put>,
+        ahead: &mut Ahead,
+    ) -> Result<(usize, Vec<Change>)> {
         let put = waiting.take().ok_or_else(lost)?;
         let embedder = put.embedder;
         let ids = put.documents.iter().map(|document| &document.id);
@@ -175,6 +197,17 @@ impl Collection {
         let state = self.read()?;
         check_identity(&state, embedder.as_ref(), put.brought)?;
         let mut changes = Vec::new();
+        let mut removed = Vec::new();
+        if let Existing::Instead(removal) = &put.existing {
+            removed = found(&state, removal)?;
+            let gone: HashSet<&str> = removed.iter().map(String::as_str).collect();
+            for id in ids.clone().filter(|id| !gone.contains(id.as_str())) {
+                if state.find(id)?.is_some() {
+                    return Err(stays(id));
+                }
+            }
+            ahead.decides |= matches!(removal, Removal::Where(_));
+        }
         if let (Some(embedder), None) = (&embedder, &state.embedder) {
             ahead.decides = true;
             changes.push(Change::Identity {
@@ -183,40 +216,29 @@ impl Collection {
             });
         }
         ahead.decides |= state.dim.is_none() && put.brought.is_some();
-        ahead.ids.extend(ids.cloned());
+        ahead.ids.extend(ids.chain(&removed).cloned());
+        let count = removed.len();
+        if count > 0 {
+            // Those that the batch brings again, too: one rule for all of them.
+            changes.push(Change::Delete(removed));
+        }
         let parts = parts(put.documents, put.vectors).into_iter();
         changes.extend(parts.map(|(documents, vectors)| Change::Put { documents, vectors }));
-        Ok(changes)
+        Ok((count, changes))
     }
 
     /// Deletes documents by id, all or nothing, and says how many were here. Unknown ids are no
     /// error: afterwards they are not here, as asked.
     pub fn delete(&self, ids: &[impl AsRef<str>]) -> Result<usize> {
         let mut writer = self.check_writable_and_lock()?;
-        let mut found: Vec<String> = {
-            let state = self.read()?;
-            let mut known = Vec::new();
-            for id in ids.iter().map(|id| id.as_ref()) {
-                if state.find(id)?.is_some() {
-                    known.push(id.to_owned());
-                }
-            }
-            known
-        };
-        found.sort_unstable();
-        found.dedup();
+        let found = found(&*self.read()?, &Removal::from(ids))?;
         self.delete_found(&mut writer, found)
     }
 
     /// Deletes the documents that a filter keeps, all or nothing, and says how many.
     pub fn delete_where(&self, filter: &Filter) -> Result<usize> {
         let mut writer = self.check_writable_and_lock()?;
-        let found: Result<Vec<String>> = {
-            let state = self.read()?;
-            let rows = state.soundly(|| state.matching(filter))?;
-            rows.iter().map(|row| state.rows.id(row)).collect()
-        };
-        let found = found?;
+        let found = found(&*self.read()?, &Removal::Where(filter.clone()))?;
         self.delete_found(&mut writer, found)
     }
 
@@ -289,7 +311,13 @@ impl Collection {
         state.logged.bytes += bytes;
         let places = places.into_iter().chain(std::iter::repeat(0));
         let mut changes = changes.zip(places);
-        changes.try_for_each(|(change, at)| state.apply(change, at))
+        let mut made = 0;
+        let applied = changes.try_for_each(|(change, at)| {
+            made += 1;
+            state.apply(change, at)
+        });
+        state.pace.follow(writer.store.as_ref(), made);
+        applied
     }
 
     /// Measures the dials again if that is due, and writes an image. The change that it follows is

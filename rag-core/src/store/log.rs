@@ -15,7 +15,7 @@
 //! does may have been lost with the power, together with all that comes after it.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::rng::Rng;
+use crate::rng::{Rng, splitmix64};
 use std::path::Path;
 
 pub(super) const HEADER: usize = 64;
@@ -42,6 +42,17 @@ impl Header {
             store: half() << 64 | half(),
             generation: 1,
         }
+    }
+
+    /// A number that no other log is likely to have.
+    pub(super) fn salt(self) -> u64 {
+        let mut state = self.generation;
+        let mut salt = splitmix64(&mut state);
+        for half in [self.store as u64, (self.store >> 64) as u64] {
+            state = salt ^ half;
+            salt = splitmix64(&mut state);
+        }
+        salt
     }
 
     pub(super) fn to_bytes(self) -> [u8; HEADER] {

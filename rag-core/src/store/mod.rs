@@ -559,6 +559,13 @@ impl Store {
         self.disk.length(&path).unwrap_or(0)
     }
 
+    /// The number of the next record of the log, and a number that is the same for as long as the
+    /// log is, wherever it is read.
+    pub(crate) fn pace(&self) -> (u64, u64) {
+        let sequence = self.writer.as_ref().map(|writer| writer.sequence);
+        (sequence.unwrap_or(self.seen.sequence), self.header.salt())
+    }
+
     /// The file system that it lies on.
     pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
         &self.disk
