@@ -53,6 +53,8 @@
 #define RAG_OPT_ALPHA "alpha"
 #define RAG_OPT_ALWAYS "always"
 #define RAG_OPT_ANSWER_TOKENS "answer_tokens"
+#define RAG_OPT_ANSWERS_BYTES "answers_bytes"
+#define RAG_OPT_ANSWERS_S "answers_s"
 #define RAG_OPT_APPLICATION "application"
 #define RAG_OPT_AT "at"
 #define RAG_OPT_B "b"
@@ -69,10 +71,16 @@
 #define RAG_OPT_DIVERSITY "diversity"
 #define RAG_OPT_DURABILITY "durability"
 #define RAG_OPT_EFFORT "effort"
+#define RAG_OPT_EMBEDDINGS_BYTES "embeddings_bytes"
+#define RAG_OPT_EMBEDDINGS_S "embeddings_s"
+#define RAG_OPT_ENTRIES "entries"
+#define RAG_OPT_EVIDENCE_BYTES "evidence_bytes"
+#define RAG_OPT_EVIDENCE_S "evidence_s"
 #define RAG_OPT_EXACT "exact"
 #define RAG_OPT_EXPLAIN "explain"
 #define RAG_OPT_EXPLORATION "exploration"
 #define RAG_OPT_EXPLORE "explore"
+#define RAG_OPT_FALSE_HIT_BUDGET "false_hit_budget"
 #define RAG_OPT_FIRST_BACKOFF_S "first_backoff_s"
 #define RAG_OPT_FOLDS "folds"
 #define RAG_OPT_FORGET_LEARNT "forget_learnt"
@@ -107,7 +115,10 @@
 #define RAG_OPT_MUTATION "mutation"
 #define RAG_OPT_MUTATION_INDEX "mutation_index"
 #define RAG_OPT_NAME "name"
+#define RAG_OPT_NEAR_BYTES "near_bytes"
 #define RAG_OPT_NEAR_DUPLICATE "near_duplicate"
+#define RAG_OPT_NEAR_DUPLICATES "near_duplicates"
+#define RAG_OPT_NEAR_ENTRIES "near_entries"
 #define RAG_OPT_NEAR_VECTOR "near_vector"
 #define RAG_OPT_NEIGHBOURS "neighbours"
 #define RAG_OPT_NOISE "noise"
@@ -122,18 +133,26 @@
 #define RAG_OPT_PRECISION "precision"
 #define RAG_OPT_PROPENSITY_DRAWS "propensity_draws"
 #define RAG_OPT_READ_ONLY "read_only"
+#define RAG_OPT_REMOTE_COPY_S "remote_copy_s"
+#define RAG_OPT_REMOTE_ENTRY_BYTES "remote_entry_bytes"
+#define RAG_OPT_REMOTE_PAUSE_S "remote_pause_s"
+#define RAG_OPT_REMOTE_PREFIX "remote_prefix"
+#define RAG_OPT_REMOTE_TIMEOUT_MS "remote_timeout_ms"
 #define RAG_OPT_RESAMPLES "resamples"
 #define RAG_OPT_RHO "rho"
 #define RAG_OPT_RIDGE "ridge"
 #define RAG_OPT_SAFETY "safety"
 #define RAG_OPT_SEED "seed"
+#define RAG_OPT_SHADOW_RATE "shadow_rate"
 #define RAG_OPT_SIGMA "sigma"
 #define RAG_OPT_STEER_MODE "steer_mode"
 #define RAG_OPT_TEST "test"
+#define RAG_OPT_TEXTS_BYTES "texts_bytes"
+#define RAG_OPT_TEXTS_S "texts_s"
 #define RAG_OPT_THREADS "threads"
 #define RAG_OPT_THRESHOLD "threshold"
 #define RAG_OPT_TRADE "trade"
-#define RAG_OPT_WINDOW "window"
+#define RAG_OPT_WAIT_S "wait_s"
 #define RAG_OPT_WINDOW "window"
 
 
@@ -148,6 +167,11 @@ typedef struct rag_attribute_model rag_attribute_model;
  * threads at once; choosing, rewarding and merging need the bandit for themselves.
  */
 typedef struct rag_bandit rag_bandit;
+
+/**
+ * What results of questions are kept in, for whoever is given it. Usable from many threads.
+ */
+typedef struct rag_cache rag_cache;
 
 /**
  * A curve from scores to probabilities of relevance, which never falls. Never changes; usable
@@ -3797,6 +3821,55 @@ rag_status rag_domain_detector_load(const char *path, rag_domain_detector **out,
  * Frees a detector. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
 rag_status rag_domain_detector_free(rag_domain_detector *detector);
+
+/**
+ * *Gives* a cache in memory, or, if `redis` is not NULL, one with a Redis server behind it that other processes
+ * share: `redis://user:password@host:6379/0` or `unix:///path/to/socket`. Nothing is connected before it is
+ * needed. Options: `embeddings_s`, `evidence_s`, `answers_s`, `texts_s`, `embeddings_bytes`, `evidence_bytes`,
+ * `answers_bytes`, `texts_bytes`, `entries`, `wait_s`, `near_duplicates`, `near_entries`, `near_bytes`,
+ * `shadow_rate`, `false_hit_budget`, `remote_prefix`, `remote_copy_s`, `remote_entry_bytes`, `remote_timeout_ms`,
+ * `remote_pause_s`.
+ */
+rag_status rag_cache_new(const char *redis,
+                         const rag_options *options,
+                         rag_cache **out,
+                         rag_error **err);
+
+/**
+ * *Gives* what happened so far as JSON: `layers` by name (`hits`, `misses`, `hit_rate`, `entries`, `bytes`, ...),
+ * `nearby` and `remote`, which are null where there is none.
+ */
+rag_status rag_cache_stats(const rag_cache *cache,
+                           rag_string **out,
+                           rag_error **err);
+
+/**
+ * Drops everything, here and on the Redis server. `RAG_STATUS_UPSTREAM` if that cannot be reached; memory is empty
+ * all the same.
+ */
+rag_status rag_cache_clear(const rag_cache *cache,
+                           rag_error **err);
+
+/**
+ * Drops everything of one tenant; of nobody, if `tenant` is NULL.
+ */
+rag_status rag_cache_clear_tenant(const rag_cache *cache, const char *tenant, rag_error **err);
+
+/**
+ * Frees a cache; what holds it goes on with it. NULL is fine.
+ */
+rag_status rag_cache_free(rag_cache *cache);
+
+/**
+ * *Gives* the name of what tells two questions apart: `polarity`, `numbers`, `entities`, `question`, `order`, `words`
+ * or `length`; `none` if they ask the same, as far as their words say.
+ */
+rag_status rag_question_difference(const char *a,
+                                   size_t a_length,
+                                   const char *b,
+                                   size_t b_length,
+                                   rag_string **out,
+                                   rag_error **err);
 
 /**
  * Asks `n` questions with the share of BM25 that `bandit` chooses for each, and *gives* `n` handles
