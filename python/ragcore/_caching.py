@@ -10,14 +10,15 @@ from . import _core
 class Cache:
     """What an engine keeps results in: vectors of questions, passages, answers, texts of documents.
 
-    Each layer has a lifetime in seconds (``..._s``) and a size in bytes (``..._bytes``); 0 of either turns it
-    off. ``redis`` is the address of a server that several processes share, such as
-    ``redis://:password@host:6379/0`` or ``unix:///run/redis.sock``: memory stays in front of it, and goes on alone
-    while it is gone or full. Nothing is connected before it is needed.
+    Each layer has a lifetime in seconds (``..._s``) and a size in bytes (``..._bytes``); 0 of
+    either turns it off. ``redis`` is the address of a server that several processes share, such as
+    ``redis://:password@host:6379/0`` or ``unix:///run/redis.sock``: memory stays in front of it,
+    and goes on alone while it is gone or full. Nothing is connected before it is needed.
 
-    ``near_duplicates`` lets a question have the answer of another one whose vector has at least that cosine, if
-    nothing in their words tells them apart (:func:`question_difference`). ``shadow_rate`` of those are answered anew
-    all the same, and the cosine is raised until no more than ``false_hit_budget`` were wrong.
+    ``near_duplicates`` lets a question have the answer of another one whose vector has at least
+    that cosine, if nothing in their words tells them apart (:func:`question_difference`).
+    ``shadow_rate`` of those are answered anew all the same, and the cosine is raised until no more
+    than ``false_hit_budget`` were wrong.
 
     >>> import ragcore as rag
     >>> cache = rag.Cache(answers_s=300)
@@ -84,15 +85,16 @@ class Cache:
         return "Cache()"
 
     def stats(self) -> dict[str, Any]:
-        """What happened so far: ``layers`` by name, with ``hits``, ``misses``, ``hit_rate``, ``entries``, ``bytes``
-        and more; ``nearby``, None unless near questions share answers; ``remote``, None without a server, else
-        whether it is ``up`` or ``full``, its ``errors`` and the last ``warning``.
+        """What happened so far: ``layers`` by name, with ``hits``, ``misses``, ``hit_rate``,
+        ``entries``, ``bytes`` and more; ``nearby``, None unless near questions share answers;
+        ``remote``, None without a server, else whether it is ``up`` or ``full``, its ``errors`` and
+        the last ``warning``.
         """
         return self._inner.stats()
 
     def clear(self) -> None:
-        """Drops everything, here and on the server. Raises :class:`Upstream` if that cannot be reached; memory is
-        empty all the same.
+        """Drops everything, here and on the server. Raises :class:`Upstream` if that cannot be
+        reached; memory is empty all the same.
         """
         self._inner.clear()
 
@@ -102,8 +104,9 @@ class Cache:
 
 
 def question_difference(a: str, b: str) -> str | None:
-    """What tells two questions apart: ``"polarity"``, ``"numbers"``, ``"entities"``, ``"question"``, ``"order"``,
-    ``"words"`` or ``"length"``; None if they ask the same, as far as their words say. In doubt they differ.
+    """What tells two questions apart: ``"polarity"``, ``"numbers"``, ``"entities"``,
+    ``"question"``, ``"order"``, ``"words"`` or ``"length"``; None if they ask the same, as far as
+    their words say. In doubt they differ.
 
     >>> import ragcore as rag
     >>> rag.question_difference("How do I sort a list?", "how to sort lists") is None

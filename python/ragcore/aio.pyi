@@ -25,6 +25,8 @@ from ragcore import (
     Front,
     Groundedness,
     Hits,
+    Passage,
+    Prompt,
     Readability,
     Report,
     RetrainReport,
@@ -112,6 +114,37 @@ class Bandit:
     @classmethod
     async def load(cls, path: str | os.PathLike[str]) -> Bandit: ...
     def __await__(self) -> Generator[Any, None, Bandit]: ...
+
+class Cache:
+    def __init__(
+        self,
+        *,
+        embeddings_s: float = 3600.0,
+        evidence_s: float = 1800.0,
+        answers_s: float = 900.0,
+        texts_s: float = 3600.0,
+        embeddings_bytes: int = 67108864,
+        evidence_bytes: int = 67108864,
+        answers_bytes: int = 67108864,
+        texts_bytes: int = 134217728,
+        entries: int = 1000000,
+        wait_s: float = 60.0,
+        near_duplicates: float | None = None,
+        near_entries: int = 1000,
+        near_bytes: int = 67108864,
+        shadow_rate: float = 0.05,
+        false_hit_budget: float = 0.005,
+        redis: str | None = None,
+        remote_prefix: str = "ragcore",
+        remote_copy_s: float = 60.0,
+        remote_entry_bytes: int = 8388608,
+        remote_timeout_ms: int = 100,
+        remote_pause_s: float = 16.0,
+    ) -> None: ...
+    async def stats(self) -> dict[str, Any]: ...
+    async def clear(self) -> None: ...
+    async def clear_tenant(self, tenant: str | None) -> None: ...
+    def __await__(self) -> Generator[Any, None, Cache]: ...
 
 class Chunker:
     def __init__(
@@ -459,6 +492,39 @@ class ParetoArchive:
     def __len__(self) -> int: ...
     def __await__(self) -> Generator[Any, None, ParetoArchive]: ...
 
+class Prompts:
+    def __init__(self) -> None: ...
+    async def add(
+        self,
+        name: str,
+        *,
+        system: str,
+        user: str,
+        markers: Iterable[str] = (),
+        dials: Mapping[str, float] | None = None,
+    ) -> None: ...
+    async def phrase(self, dial: str, low: str, high: str) -> None: ...
+    @property
+    def scenarios(self) -> list[str]: ...
+    async def scenario(self, name: str) -> dict[str, Any]: ...
+    async def build(
+        self,
+        question: str,
+        passages: Iterable[Any] = (),
+        *,
+        scenario: str | None = None,
+        dials: Mapping[str, float] | None = None,
+        user: str | None = None,
+        memory: Iterable[str] = (),
+        history: Iterable[Mapping[str, str]] = (),
+        fields: Mapping[str, str] | None = None,
+        now: float | None = None,
+        window: int | None = None,
+        answer_tokens: int = 0,
+        counter: Callable[[str], int] | None = None,
+    ) -> Prompt: ...
+    def __await__(self) -> Generator[Any, None, Prompts]: ...
+
 class Router:
     def __init__(
         self,
@@ -738,10 +804,25 @@ async def optimize(
     batch: bool = False,
     progress: Progress = False,
 ) -> Front: ...
+async def pack(
+    passages: Iterable[Any],
+    budget_tokens: int,
+    *,
+    documents: Mapping[str, str] | None = None,
+    order: str = "rank",
+    near_duplicate: float = 0.8,
+    near_vector: float = 0.98,
+    min_tokens: int = 32,
+    overhead: int = 0,
+    offsets: str = "bytes",
+    counter: Callable[[str], int] | None = None,
+) -> list[Passage]: ...
 async def pareto_front(points: object, *, maximize: bool | Sequence[bool] = False) -> Keys: ...
 async def pgr(quality: float, *, weak: float, strong: float) -> float: ...
+async def question_difference(a: str, b: str) -> str | None: ...
 async def rating_of_dwell(seconds: float) -> float: ...
 async def read_qrels(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]: ...
 async def read_run(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]: ...
 async def readability(text: str) -> Readability: ...
 async def routing_curve(costs: object, qualities: object) -> list[tuple[float, float]]: ...
+async def sanitize(text: str) -> str: ...

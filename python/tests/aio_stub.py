@@ -47,6 +47,8 @@ from ragcore import (
     Front,
     Groundedness,
     Hits,
+    Passage,
+    Prompt,
     Readability,
     Report,
     RetrainReport,

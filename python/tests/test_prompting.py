@@ -57,7 +57,8 @@ def test_scenarios_of_ones_own() -> None:
     prompt = prompts.build(
         "Where?", scenario="shop", fields={"shop": "Bo's {dials}"}, history=history, now=0.0
     )
-    assert prompt.messages[0]["content"].startswith("For Bo's {dials}.\n\n- spice: strongly hotter (1)")
+    begins = "For Bo's {dials}.\n\n- spice: strongly hotter (1)"
+    assert prompt.messages[0]["content"].startswith(begins)
     assert "[PRO TIP: ...]" in prompt.messages[0]["content"]
     assert prompt.messages[1:3] == history
     assert prompt.messages[3]["content"] == "1970-01-01: Where?"
@@ -125,7 +126,7 @@ def test_hits_and_arrays_are_packed() -> None:
     col = rag.open()
     col.add(["a", "b"], ["The moon makes tides.", "Yeast eats sugar."])
     packed = rag.pack(col.search("tides", k=2), 100)
-    assert [p.id for p in packed][0] == "a" and packed[0].document == "a"
+    assert packed[0].id == "a" and packed[0].document == "a"
     assert packed[0].end == len(packed[0].text)
 
     class Found(NamedTuple):
@@ -138,7 +139,8 @@ def test_hits_and_arrays_are_packed() -> None:
     assert [p.id for p in rag.pack(same, 100)] == ["2"]
     assert [p.id for p in rag.pack(iter(same), 100, near_vector=1.0)] in (["2"], ["2", "1", "0"])
     assert rag.pack([], 10) == [] and rag.pack(same, 0) == []
-    for more in [{"near_duplicate": 2.0}, {"order": "best"}, {"min_tokens": 0}, {"offsets": "words"}]:
+    wrong = [{"near_duplicate": 2.0}, {"order": "best"}, {"min_tokens": 0}, {"offsets": "words"}]
+    for more in wrong:
         with pytest.raises(rag.InvalidArgument):
             rag.pack(same, 10, **more)  # type: ignore[arg-type]
     for budget in [-1, 1.5, None, "9"]:

@@ -214,7 +214,7 @@ fn written_out(text: &str) -> Vec<Token> {
         let ends = piece.ends_with(['!', '?', ':']) || piece.ends_with('.') && piece.len() > 4;
         let bare = bare(piece);
         // Words that hyphens join are words; a sign in front of a number is a part of it.
-        let parts = bare.split(|c| matches!(c, '-' | '\u{2010}' | '\u{2011}'));
+        let parts = bare.split(['-', '\u{2010}', '\u{2011}']);
         let signed = bare.starts_with('-') && bare[1..].starts_with(|c: char| c.is_ascii_digit());
         let parts: Vec<&str> = match signed {
             true => vec![bare],

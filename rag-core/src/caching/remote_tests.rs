@@ -330,7 +330,7 @@ fn one_of_many_asks_the_server() {
                 let made = two
                     .layer
                     .get_or_make(&why, None, |_| true, || unreachable!());
-                assert_eq!(made.unwrap().1 == Source::Made, false);
+                assert_ne!(made.unwrap().1, Source::Made);
             });
         }
     });

@@ -246,11 +246,14 @@ fn many_threads_lose_nothing_and_the_account_is_right() {
     assert_eq!((layer.stats().entries, layer.stats().bytes), (0, 0));
 }
 
+/// What one who asks gets.
+type Outcome = Result<(Arc<String>, Source)>;
+
 /// Sixty-four ask at once; all but the first have begun to wait when the first goes on.
 fn crowd(
     layer: &Layer<String>,
     make: impl Fn(usize) -> Result<String> + Sync,
-) -> Vec<std::thread::Result<Result<(Arc<String>, Source)>>> {
+) -> Vec<std::thread::Result<Outcome>> {
     let nth = AtomicUsize::new(0);
     let (make, nth) = (&make, &nth);
     std::thread::scope(|scope| {

@@ -117,7 +117,9 @@ fn pick(kind: &str, parameter: &str) -> String {
         },
         "const char *const *" => "pick_texts()".into(),
         "size_t" if parameter == "k" => "pick_k()".into(),
-        "size_t" if parameter == "length" || parameter.ends_with("_length") => "pick_length()".into(),
+        "size_t" if parameter == "length" || parameter.ends_with("_length") => {
+            "pick_length()".into()
+        }
         "size_t" if parameter == "capacity" => "pick_capacity()".into(),
         "size_t" => "pick_count()".into(),
         "const size_t *" if parameter.ends_with("offsets") => "pick_offsets()".into(),
