@@ -24,6 +24,18 @@ from ._dense import DenseIndex
 from ._dials import CollectionSteering
 from ._domain import Detection, DomainDetector
 from ._embedding import Embedder
+from ._engine import (
+    Added,
+    Answer,
+    AnswerStream,
+    Citation,
+    Engine,
+    Evidence,
+    Extractive,
+    History,
+    Marker,
+    Memory,
+)
 from ._evaluation import (
     Comparison,
     Evaluation,
@@ -110,7 +122,10 @@ from .errors import (
 )
 
 __all__ = [
+    "Added",
     "AlreadyExists",
+    "Answer",
+    "AnswerStream",
     "AttributeModel",
     "Bandit",
     "Cache",
@@ -120,6 +135,7 @@ __all__ = [
     "Choice",
     "Chunk",
     "Chunker",
+    "Citation",
     "Closed",
     "Collection",
     "CollectionSteering",
@@ -137,14 +153,18 @@ __all__ = [
     "DomainDetector",
     "Effect",
     "Embedder",
+    "Engine",
     "Error",
     "Estimate",
     "Evaluation",
+    "Evidence",
+    "Extractive",
     "Filtered",
     "Forked",
     "FormatVersion",
     "Front",
     "Groundedness",
+    "History",
     "Hit",
     "Hits",
     "Interrupted",
@@ -152,6 +172,8 @@ __all__ = [
     "Io",
     "LexicalIndex",
     "Locked",
+    "Marker",
+    "Memory",
     "ModelMismatch",
     "NoMeasurableEffect",
     "NotFound",

@@ -3,25 +3,32 @@
 Every keyword of ``**options`` is an option of the core by its own name; None means its default.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "Asked",
     "AttributeModel",
     "Bandit",
     "Cache",
     "Calibration",
+    "Cancel",
     "Chunker",
     "Collection",
     "CollectionSteering",
     "DenseIndex",
     "DomainDetector",
     "Embedder",
+    "Engine",
+    "Evidence",
+    "Extractive",
     "Found",
+    "History",
     "LexicalIndex",
+    "Memory",
     "ParetoArchive",
     "Prompts",
     "Reward",
@@ -60,6 +67,7 @@ __all__ = [
     "pgr",
     "question_difference",
     "rating_of_dwell",
+    "read_documents",
     "read_qrels",
     "read_run",
     "readability",
@@ -484,6 +492,114 @@ class Cache:
     def stats(self) -> dict[str, Any]: ...
     def clear(self) -> None: ...
     def clear_tenant(self, tenant: str | None) -> None: ...
+
+@final
+class Cancel:
+    def __new__(cls) -> Cancel: ...
+    def cancel(self) -> None: ...
+
+@final
+class Evidence:
+    def about(self) -> tuple[str, int, bool]: ...
+    def timings(self) -> list[tuple[str, float]]: ...
+    def passages(self) -> list[dict[str, Any]]: ...
+
+@final
+class Asked:
+    def __new__(
+        cls,
+        text: str,
+        vector: _Vectors | None,
+        user: str | None,
+        session: str | None,
+        tenant: str | None,
+        dials: list[tuple[str, float]],
+        filter: Mapping[str, Any] | None,
+        preference: list[tuple[str, float]],
+        fields: list[tuple[str, str]],
+        cancel: Cancel | None,
+        **options: Any,
+    ) -> Asked: ...
+
+@final
+class Extractive:
+    def __new__(cls, **options: Any) -> Extractive: ...
+
+@final
+class History:
+    def len(self) -> int: ...
+    def get(self, id: str) -> dict[str, Any] | None: ...
+    def search(
+        self,
+        text: str | None,
+        user: str | None,
+        session: str | None,
+        scenario: str | None,
+        generator: str | None,
+        filter: Mapping[str, Any] | None,
+        **options: Any,
+    ) -> list[dict[str, Any]]: ...
+    def forget(self, user: str) -> int: ...
+    def prune(self, now: float, max_age_s: float | None, max_count: int | None) -> int: ...
+    def compact(self) -> None: ...
+
+@final
+class Memory:
+    def len(self) -> int: ...
+    def remember(self, fact: str) -> dict[str, Any]: ...
+    def recall(self, user: str, session: str | None, key: str) -> dict[str, Any] | None: ...
+    def facts(self, user: str, session: str | None) -> list[dict[str, Any]]: ...
+    def search(
+        self, user: str, text: str, filter: Mapping[str, Any] | None, k: int
+    ) -> list[dict[str, Any]]: ...
+    def forget(self, user: str, session: str | None, key: str | None) -> int: ...
+    def sweep(self) -> int: ...
+    def compact(self) -> None: ...
+
+@final
+class Engine:
+    @staticmethod
+    def build(
+        collection: Collection,
+        generators: list[tuple[str, Any]],
+        router: Router | None,
+        tuner: str | None,
+        domains: DomainDetector | None,
+        cache: Cache | None,
+        prompts: Prompts | None,
+        **options: Any,
+    ) -> Engine: ...
+    def add_documents(
+        self,
+        tenant: str | None,
+        documents: list[tuple[str | None, str, Any, bool]],
+        progress: _Progress | None,
+        **options: Any,
+    ) -> tuple[list[str], int, int, int]: ...
+    def remove_documents(self, tenant: str | None, ids: list[str]) -> int: ...
+    def document(self, tenant: str | None, id: str) -> tuple[str, dict[str, Any]] | None: ...
+    def documents(self, tenant: str | None) -> list[str]: ...
+    def collection(self, tenant: str | None) -> Collection: ...
+    def router(self, tenant: str | None) -> Router | None: ...
+    def metrics(self) -> tuple[str, str]: ...
+    def cache(self) -> Cache: ...
+    def history(self, tenant: str | None) -> History | None: ...
+    def memory(self, tenant: str | None) -> Memory | None: ...
+    def generators(self) -> list[str]: ...
+    def tenants(self) -> list[str]: ...
+    def remove_tenant(self, tenant: str) -> bool: ...
+    def retrieve(self, question: Asked) -> Evidence: ...
+    def ask(self, question: Asked) -> dict[str, Any]: ...
+    def ask_streaming(self, question: Asked, hear: Callable[[Any], bool]) -> dict[str, Any]: ...
+    def ask_many(
+        self, questions: list[Asked], progress: _Progress | None
+    ) -> list[dict[str, Any] | Exception]: ...
+    def feedback(self, tenant: str | None, answer: str, rating: float) -> None: ...
+    def backup(self, path: str) -> None: ...
+    def checkpoint(self) -> None: ...
+    def close(self) -> None: ...
+
+def read_documents(path: str) -> list[tuple[str | None, str, dict[str, Any], bool]]: ...
 
 @final
 class DomainDetector:

@@ -41,7 +41,11 @@ __all__ = [
     "DenseIndex",
     "DomainDetector",
     "Embedder",
+    "Engine",
+    "Extractive",
+    "History",
     "LexicalIndex",
+    "Memory",
     "ParetoArchive",
     "Prompts",
     "Router",
@@ -250,6 +254,10 @@ ParetoArchive: Any = _mirror(_plain.ParetoArchive)
 DomainDetector: Any = _mirror(_plain.DomainDetector)
 Cache: Any = _mirror(_plain.Cache)
 Prompts: Any = _mirror(_plain.Prompts)
+Engine: Any = _mirror(_plain.Engine)
+Extractive: Any = _mirror(_plain.Extractive)
+History: Any = _mirror(_plain.History)
+Memory: Any = _mirror(_plain.Memory)
 open: Any = _function(_plain.open)
 fuse: Any = _function(_plain.fuse)
 mmr: Any = _function(_plain.mmr)

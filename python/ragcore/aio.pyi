@@ -5,12 +5,15 @@ Calling a class answers something to await, which is typed as the object itself.
 
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 
 import ragcore as _plain
 from ragcore import (
+    Added,
+    Answer,
+    AnswerStream,
     Calibration,
     Choice,
     Chunk,
@@ -21,6 +24,7 @@ from ragcore import (
     Document,
     Estimate,
     Evaluation,
+    Evidence,
     Filtered,
     Front,
     Groundedness,
@@ -459,6 +463,111 @@ class Embedder:
     async def count_tokens(self, text: str) -> int: ...
     def __await__(self) -> Generator[Any, None, Embedder]: ...
 
+class Engine:
+    def __init__(
+        self,
+        collection: Collection | _plain.Collection,
+        *,
+        generators: Mapping[str, Any] | None = None,
+        router: Router | _plain.Router | None = None,
+        bandit: str | None = None,
+        domains: DomainDetector | _plain.DomainDetector | None = None,
+        cache: Cache | _plain.Cache | None = None,
+        prompts: Prompts | _plain.Prompts | None = None,
+        scenario: str | None = None,
+        history: bool | None = None,
+        memory: bool | None = None,
+        threads: int | None = None,
+    ) -> None: ...
+    async def add_documents(
+        self,
+        texts_or_paths: Any,
+        ids: Any = None,
+        metadata: Any = None,
+        *,
+        tenant: str | None = None,
+        max_tokens: int | None = None,
+        overlap: int | None = None,
+        mode: str | None = None,
+        whole: bool | None = None,
+        progress: Progress = False,
+    ) -> Added: ...
+    async def remove_documents(self, ids: Any, *, tenant: str | None = None) -> int: ...
+    async def document(self, id: str, *, tenant: str | None = None) -> str | None: ...
+    async def documents(self, *, tenant: str | None = None) -> list[str]: ...
+    async def collection(self, *, tenant: str | None = None) -> Collection: ...
+    async def router(self, *, tenant: str | None = None) -> Router | None: ...
+    async def metrics(self) -> dict[str, Any]: ...
+    async def prometheus(self) -> str: ...
+    @property
+    def cache(self) -> Cache: ...
+    async def history(self, *, tenant: str | None = None) -> History: ...
+    async def memory(self, *, tenant: str | None = None) -> Memory: ...
+    @property
+    def generators(self) -> list[str]: ...
+    @property
+    def tenants(self) -> list[str]: ...
+    async def remove_tenant(self, tenant: str) -> bool: ...
+    async def retrieve(self, question: str, k: int | None = None, **options: Any) -> Evidence: ...
+    @overload
+    async def ask(
+        self, question: str, *, stream: Literal[False] = False, **options: Any
+    ) -> Answer: ...
+    @overload
+    async def ask(
+        self, question: str, *, stream: Literal[True], **options: Any
+    ) -> AnswerStream: ...
+    async def ask_many(
+        self, questions: Iterable[str], *, progress: Progress = False, **options: Any
+    ) -> list[Answer | Exception]: ...
+    async def feedback(
+        self, answer: Answer | str, rating: float, *, tenant: str | None = None
+    ) -> None: ...
+    async def backup(self, path: str | os.PathLike[str]) -> None: ...
+    async def checkpoint(self) -> None: ...
+    async def close(self) -> None: ...
+    def __await__(self) -> Generator[Any, None, Engine]: ...
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, *exception: object) -> None: ...
+
+class Extractive:
+    def __init__(
+        self,
+        *,
+        max_sentences: int | None = None,
+        max_tokens: int | None = None,
+        min_share: float | None = None,
+        relevance_weight: float | None = None,
+        language: str | None = None,
+    ) -> None: ...
+    def __await__(self) -> Generator[Any, None, Extractive]: ...
+
+class History:
+    def __len__(self) -> int: ...
+    async def get(self, id: str) -> Answer | None: ...
+    async def search(
+        self,
+        text: str | None = None,
+        *,
+        user: str | None = None,
+        session: str | None = None,
+        scenario: str | None = None,
+        generator: str | None = None,
+        filter: Mapping[str, Any] | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        min_rating: float | None = None,
+        cached: bool | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> list[Answer]: ...
+    async def forget(self, user: str) -> int: ...
+    async def prune(
+        self, *, max_age_s: float | None = None, max_count: int | None = None
+    ) -> int: ...
+    async def compact(self) -> None: ...
+    def __await__(self) -> Generator[Any, None, History]: ...
+
 class LexicalIndex:
     def __init__(self, *, k1: float = 1.2, b: float = 0.75, language: str = "english") -> None: ...
     async def add(self, keys: object, texts: object) -> None: ...
@@ -472,6 +581,33 @@ class LexicalIndex:
     def __len__(self) -> int: ...
     def __contains__(self, key: object) -> bool: ...
     def __await__(self) -> Generator[Any, None, LexicalIndex]: ...
+
+class Memory:
+    def __len__(self) -> int: ...
+    async def remember(
+        self,
+        user: str,
+        key: str,
+        value: Any,
+        *,
+        session: str | None = None,
+        source: Mapping[str, Any] | None = None,
+        expires_at: float | None = None,
+        confidence: float | None = None,
+    ) -> dict[str, Any]: ...
+    async def recall(
+        self, user: str, key: str, *, session: str | None = None
+    ) -> dict[str, Any] | None: ...
+    async def facts(self, user: str, *, session: str | None = None) -> list[dict[str, Any]]: ...
+    async def search(
+        self, user: str, text: str, k: int = 10, *, filter: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]: ...
+    async def forget(
+        self, user: str, *, session: str | None = None, key: str | None = None
+    ) -> int: ...
+    async def sweep(self) -> int: ...
+    async def compact(self) -> None: ...
+    def __await__(self) -> Generator[Any, None, Memory]: ...
 
 class ParetoArchive:
     def __init__(

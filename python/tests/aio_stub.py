@@ -27,12 +27,15 @@ Calling a class answers something to await, which is typed as the object itself.
 
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 
 import ragcore as _plain
 from ragcore import (
+    Added,
+    Answer,
+    AnswerStream,
     Calibration,
     Choice,
     Chunk,
@@ -43,6 +46,7 @@ from ragcore import (
     Document,
     Estimate,
     Evaluation,
+    Evidence,
     Filtered,
     Front,
     Groundedness,
@@ -100,7 +104,11 @@ def stub() -> str:
 def class_stub(node: ast.ClassDef, names: set[str], awaited: bool = True) -> str:
     lines = [f"class {node.name}:"]
     methods = [part for part in node.body if isinstance(part, ast.FunctionDef)]
+    # Where a method has several signatures, these say all.
+    several = {m.name for m in methods if is_signature(m)}
     for method in methods:
+        if method.name in several and not is_signature(method):
+            continue
         if method.name in KEPT or not method.name.startswith("_"):
             lines += ["    " + line for line in function_stub(method, names).splitlines()]
     if awaited:
@@ -109,6 +117,10 @@ def class_stub(node: ast.ClassDef, names: set[str], awaited: bool = True) -> str
         lines.append("    async def __aenter__(self) -> Self: ...")
         lines.append("    async def __aexit__(self, *exception: object) -> None: ...")
     return "\n".join(lines)
+
+
+def is_signature(method: ast.FunctionDef) -> bool:
+    return any(ast.unparse(decorator) == "overload" for decorator in method.decorator_list)
 
 
 def function_stub(node: Any, names: set[str]) -> str:

@@ -34,7 +34,6 @@ pub mod chunking;
 pub mod domain;
 pub mod embedding;
 pub mod evaluation;
-pub mod experiment;
 pub mod metrics;
 pub mod prompting;
 pub mod retrieval;
@@ -47,8 +46,6 @@ pub mod routing;
 
 pub mod answer;
 
-pub mod comparison;
-pub mod export;
 pub mod history;
 pub mod memory;
 

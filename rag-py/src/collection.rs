@@ -33,7 +33,7 @@ type DocumentParts<'py> = (
 type Question<'py> = (Option<Text>, Option<PyReadonlyArray1<'py, f32>>);
 
 #[pyclass(frozen, module = "ragcore._core")]
-pub(crate) struct Collection(Core);
+pub(crate) struct Collection(pub(crate) Core);
 
 #[pymethods]
 impl Collection {

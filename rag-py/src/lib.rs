@@ -17,9 +17,11 @@ mod dense;
 mod dials;
 mod domain;
 mod embedding;
+mod engine;
 mod error;
 mod evaluation;
 mod fronts;
+mod generation;
 mod guarded;
 mod hits;
 mod lexical;
@@ -61,6 +63,8 @@ mod _core {
     #[pymodule_export]
     use embedding::Embedder;
     #[pymodule_export]
+    use engine::{Asked, Cancel, Engine, Evidence, History, Memory, read_documents};
+    #[pymodule_export]
     use error::{error_kinds, fail};
     #[pymodule_export]
     use evaluation::{compare_runs, evaluate, read_qrels, read_run};
@@ -69,6 +73,8 @@ mod _core {
         ParetoArchive, chebyshev, crowding_distance, distance_to_ideal, epsilon_front, hypervolume,
         hypervolume_contributions, knee, nondominated_sort, pareto_front,
     };
+    #[pymodule_export]
+    use generation::Extractive;
     #[pymodule_export]
     use hits::Found;
     #[pymodule_export]

@@ -106,7 +106,7 @@ impl Why {
 }
 
 #[pyclass(frozen, module = "ragcore._core")]
-pub(crate) struct Router(Guarded<Core>);
+pub(crate) struct Router(pub(crate) Guarded<Core>);
 
 impl From<Core> for Router {
     fn from(core: Core) -> Self {

@@ -18,7 +18,6 @@ const FLOORS: &[&[&str]] = &[
         "domain",
         "embedding",
         "evaluation",
-        "experiment",
         "metrics",
         "prompting",
         "retrieval",
@@ -27,7 +26,7 @@ const FLOORS: &[&[&str]] = &[
     ],
     &["collection", "generation", "routing"],
     &["answer"],
-    &["comparison", "export", "history", "memory"],
+    &["history", "memory"],
     &["engine"],
 ];
 

@@ -11,8 +11,9 @@ mod pack;
 mod packing;
 mod types;
 
+pub use crate::generation::Marker;
 pub use cite::{CiteOptions, cite};
 pub use found::{Found, Offsets};
 pub use pack::{Between, MAX_FOUND, MAX_GAP, PackOptions, PackOrder, pack};
 pub use packing::Packing;
-pub use types::{Answer, Citation, Evidence, Marker, Passage, Taken, Timing};
+pub use types::{Answer, Citation, Evidence, Passage, Taken, Timing};

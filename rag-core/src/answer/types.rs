@@ -1,7 +1,9 @@
 //! The types. All of them are written and read as JSON.
 
 use crate::collection::Metadata;
-use crate::generation::{Finish, Usage};
+use crate::error::Result;
+use crate::generation::{Finish, Marker, Usage};
+use crate::text::code_points;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -71,17 +73,6 @@ pub struct Citation {
     pub support: f64,
 }
 
-/// Something marked in an answer, such as `[SUGGESTION: ...]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Marker {
-    /// Its kind in lower case, spaces as underscores: `suggestion`, `pro_tip`.
-    pub kind: String,
-    /// What stands in it.
-    pub text: String,
-    /// Where it stood in the answer's text, in bytes: the text does not hold it any more.
-    pub at: usize,
-}
-
 /// Which generator was taken, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Taken {
@@ -148,4 +139,44 @@ pub struct Answer {
     /// The last rating that it got, in 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rating: Option<f64>,
+}
+
+impl Evidence {
+    /// As JSON, the form in which it reaches C.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+impl Answer {
+    /// As JSON, the form in which it reaches C.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// The same with offsets in code points instead of bytes, for languages that count those; those of passages
+    /// in their documents stay as they are.
+    ///
+    /// `InvalidArgument` for offsets that lie outside their texts or inside a character.
+    pub fn in_code_points(&self) -> Result<Self> {
+        let mut counted = self.clone();
+        for citation in &mut counted.citations {
+            let answer = code_points(&self.text, &citation.answer)?;
+            let passage = self
+                .passages
+                .iter()
+                .find(|passage| passage.id == citation.passage);
+            if let Some(passage) = passage {
+                let source = code_points(&passage.text, &citation.source)?;
+                citation.source = [source[0], source[1]];
+            }
+            citation.answer = [answer[0], answer[1]];
+        }
+        let places: Vec<usize> = self.markers.iter().map(|marker| marker.at).collect();
+        let places = code_points(&self.text, &places)?;
+        for (marker, at) in counted.markers.iter_mut().zip(places) {
+            marker.at = at;
+        }
+        Ok(counted)
+    }
 }

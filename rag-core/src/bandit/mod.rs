@@ -31,6 +31,7 @@ mod waiting;
 pub use arms::{Arms, Knob};
 pub use evaluate::{Evaluation, SWITCH_THRESHOLD, ValueEstimate, WhatIf};
 pub use reward::{DEFAULT_COST_LIMIT, DEFAULT_WEIGHTS, MAX_PARTS, Reward};
+pub(crate) use saved::Earned;
 pub use types::{
     BanditOptions, Choice, Estimate, GRID, LogEntry, MAX_ARMS, MAX_CONTEXT, MAX_DIMENSIONS,
     MAX_DOMAINS, MAX_NAMES, MAX_OUTSTANDING, MAX_REWARD, Policy,
@@ -153,8 +154,13 @@ impl Bandit {
     /// Starts all draws and choice ids anew from `seed`: for workers that load the same file.
     /// Choices that wait can still be rewarded.
     pub fn reseed(&mut self, seed: u64) {
-        self.waiting.renumber(self.tag, &mut self.boxes);
+        self.draw_from(seed);
         self.seed = seed;
+    }
+
+    /// [`Bandit::reseed`] that leaves what is saved as it is: for one of which others read the same.
+    pub(crate) fn draw_from(&mut self, seed: u64) {
+        self.waiting.renumber(self.tag, &mut self.boxes);
         self.rng = Rng::new(seed);
         let mut state = seed;
         self.tag = splitmix64(&mut state) >> COUNTER_BITS << COUNTER_BITS;
@@ -265,6 +271,12 @@ impl Bandit {
     /// Chooses for each of many, a domain and perhaps a context each: all of them or, if one is
     /// refused, none.
     pub fn choose_many(&mut self, queries: &[(&str, Option<&[f64]>)]) -> Result<Vec<Choice>> {
+        self.check_many(queries)?;
+        queries.iter().map(|(d, x)| self.choose(d, *x)).collect()
+    }
+
+    /// Whether all of these can be chosen for.
+    pub(crate) fn check_many(&self, queries: &[(&str, Option<&[f64]>)]) -> Result<()> {
         if queries.len() > MAX_OUTSTANDING {
             return Err(Error::invalid(format!(
                 "at most {MAX_OUTSTANDING} choices at once, since no more can wait for their rewards, got {}",
@@ -293,7 +305,7 @@ impl Bandit {
         if self.domains.len() + fresh.len() > MAX_DOMAINS {
             return Err(too_many_domains());
         }
-        queries.iter().map(|(d, x)| self.choose(d, *x)).collect()
+        Ok(())
     }
 
     /// Tells what the choice `id` earned: a finite number, about 0 to 1, at most [`MAX_REWARD`] in
@@ -334,6 +346,16 @@ impl Bandit {
     /// count as one reward for the level and at most three for the curve's form. The log keeps
     /// what the arm that was chosen earned.
     pub fn reward_all(&mut self, id: u64, rewards: &[f64]) -> Result<()> {
+        self.check_rewards(rewards)?;
+        rewards.iter().try_for_each(|r| check_reward(*r))?;
+        let mut context = Vec::new();
+        let made = self.take(id, &mut context)?;
+        let reward = rewards[made.arm as usize];
+        self.pay(id, made, &context, reward, Some(rewards));
+        Ok(())
+    }
+
+    fn check_rewards<'r>(&self, rewards: &'r [f64]) -> Result<&'r [f64]> {
         let arms = self.frame.menu.count;
         if rewards.len() != arms {
             return Err(Error::invalid(format!(
@@ -341,12 +363,20 @@ impl Bandit {
                 rewards.len()
             )));
         }
-        rewards.iter().try_for_each(|r| check_reward(*r))?;
-        let mut context = Vec::new();
-        let made = self.take(id, &mut context)?;
-        let reward = rewards[made.arm as usize];
-        self.pay(id, made, &context, reward, Some(rewards));
-        Ok(())
+        Ok(rewards)
+    }
+
+    /// A choice that waits, with its context.
+    fn waiting_choice(&self, id: u64) -> Result<(&Made, Vec<f64>)> {
+        let made = self.find(id)?;
+        let context = match id & !COUNTER == self.tag {
+            true => self.waiting.context(id & COUNTER),
+            false => None,
+        };
+        let context = context.or_else(|| self.waiting.context_elsewhere(id));
+        let mut context = context.unwrap_or_default();
+        context.resize(self.shared.features, 0.0);
+        Ok((made, context))
     }
 
     fn find(&self, id: u64) -> Result<&Made> {

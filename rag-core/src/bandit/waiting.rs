@@ -123,6 +123,18 @@ impl Waiting {
         self.ring.get(at)?.as_ref()
     }
 
+    /// The context of a choice that waits.
+    pub fn context(&self, number: u64) -> Option<Vec<f64>> {
+        self.get(number)?;
+        let from = (number - self.first) as usize * self.features;
+        let context = self.contexts.range(from..from + self.features);
+        Some(context.copied().collect())
+    }
+
+    pub fn context_elsewhere(&self, id: u64) -> Option<Vec<f64>> {
+        self.elsewhere.get(&id).map(|(_, context)| context.clone())
+    }
+
     pub fn get_elsewhere(&self, id: u64) -> Option<&Made> {
         self.elsewhere.get(&id).map(|(made, _)| made)
     }

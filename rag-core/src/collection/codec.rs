@@ -1,10 +1,10 @@
 //! What one log record of a collection says, and its bytes.
 //!
 //! A record is one atomic change. Little-endian; a text is its length `u32` and its UTF-8 bytes,
-//! a list its count `u32` and its items. First byte: the tag, 1 to 9 in the order of [`Change`]; for
+//! a list its count `u32` and its items. First byte: the tag, 1 to 13 in the order of [`Change`]; for
 //! documents see `packed`. A release that does not know a tag answers `Corrupt` and names it; what
 //! came later is written only where it is needed: 6 once a collection was calibrated, 7 to 9 for
-//! dials and users that change by themselves. The store's checksums keep damage out; what still does
+//! dials and users that change by themselves, 10 to 13 for bandits. The store's checksums keep damage out; what still does
 //! not parse is an error, never a panic or an unchecked allocation.
 
 use super::document::Stored;
@@ -45,6 +45,18 @@ pub(crate) enum Change {
     Forget(String),
     /// A steering set of which the users replace those of the same names.
     Users(Vec<u8>),
+    /// A bandit of this name as it is, in the place of one that was there.
+    Bandit { name: String, bandit: Vec<u8> },
+    /// A bandit that is gone.
+    NoBandit(String),
+    /// A bandit came to know a domain, and contexts of so many numbers; 0 if of none.
+    Domain {
+        name: String,
+        domain: String,
+        features: usize,
+    },
+    /// What a bandit's choice earned.
+    Reward { name: String, earned: Vec<u8> },
 }
 
 /// Feedback as it is logged: replaying it moves the steering set exactly as it did.
@@ -159,6 +171,30 @@ impl Change {
                 out.byte(9);
                 out.bytes(set);
             }
+            Change::Bandit { name, bandit } => {
+                out.byte(10);
+                out.text(name.as_bytes());
+                out.bytes(bandit);
+            }
+            Change::NoBandit(name) => {
+                out.byte(11);
+                out.text(name.as_bytes());
+            }
+            Change::Domain {
+                name,
+                domain,
+                features,
+            } => {
+                out.byte(12);
+                out.text(name.as_bytes());
+                out.text(domain.as_bytes());
+                out.count(*features);
+            }
+            Change::Reward { name, earned } => {
+                out.byte(13);
+                out.text(name.as_bytes());
+                out.bytes(earned);
+            }
         }
         out.finish()
     }
@@ -243,6 +279,20 @@ fn read(input: &mut Reader<'_>) -> Read<Change> {
         },
         8 => Change::Forget(text(input)?),
         9 => Change::Users(input.bytes(input.left())?.to_vec()),
+        10 => Change::Bandit {
+            name: text(input)?,
+            bandit: input.bytes(input.left())?.to_vec(),
+        },
+        11 => Change::NoBandit(text(input)?),
+        12 => Change::Domain {
+            name: text(input)?,
+            domain: text(input)?,
+            features: input.count()?,
+        },
+        13 => Change::Reward {
+            name: text(input)?,
+            earned: input.bytes(input.left())?.to_vec(),
+        },
         tag => return Err(format!("a change of unknown kind {tag}")),
     })
 }
@@ -356,7 +406,7 @@ mod tests {
     fn a_calibration_of_no_search_is_refused() {
         let mut bad = vec![6, 1];
         bad.extend(f32::NAN.to_le_bytes());
-        for bytes in [&[6, 5][..], &[6], &[6, 0, 0], &[10], &bad] {
+        for bytes in [&[6, 5][..], &[6], &[6, 0, 0], &[14], &bad] {
             let error = Change::decode(bytes).unwrap_err();
             assert_eq!(error.kind(), crate::ErrorKind::Corrupt, "{bytes:?}");
         }

@@ -57,6 +57,8 @@ pub struct Batch {
     pub(crate) texts: Option<Vec<Option<String>>>,
     pub(crate) vectors: Option<Matrix>,
     pub(crate) metadata: Option<Vec<Metadata>>,
+    /// Whether texts are left without vectors.
+    pub(crate) words_only: bool,
 }
 
 impl Batch {
@@ -92,6 +94,23 @@ impl Batch {
     #[must_use]
     pub fn metadata(mut self, metadata: Vec<Metadata>) -> Self {
         self.metadata = Some(metadata);
+        self
+    }
+
+    /// Leaves the texts without vectors: the documents are found by their words and by filters, and no
+    /// model is needed.
+    ///
+    /// ```
+    /// use rag_core::collection::{Batch, Collection, Mode, Query};
+    /// let notes = Collection::in_memory(None, None)?;
+    /// notes.add(Batch::new(["a"]).texts(["likes short answers"]).words_only())?;
+    /// assert_eq!(notes.dim()?, None);
+    /// assert_eq!(notes.search(&Query::text("answer").mode(Mode::Lexical))?[0].id, "a");
+    /// # Ok::<(), rag_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn words_only(mut self) -> Self {
+        self.words_only = true;
         self
     }
 

@@ -90,7 +90,11 @@ impl View<'_> {
         // One after the other: all users at once may be more than should lie in memory twice.
         let users = set.batches().map(|batch| Change::Users(batch.to_bytes()));
         let first = [self.identity.clone(), dials].into_iter();
-        first.chain(users).chain(self.calibration.clone())
+        let bandits = self.state.bandits.changes();
+        first
+            .chain(users)
+            .chain(self.calibration.clone())
+            .chain(bandits)
     }
 
     /// The records that make this state out of an empty one, in their order. `taken` is told what

@@ -9,6 +9,9 @@
 //! are learnt from what the hits were worth, `teach` for dials, `relevance` for what a score is
 //! worth.
 
+mod choosers;
+#[cfg(test)]
+mod choosers_tests;
 mod codec;
 mod document;
 mod hits;
@@ -16,6 +19,7 @@ mod ids;
 mod image;
 #[cfg(test)]
 mod image_tests;
+mod inside;
 mod kept;
 mod likely;
 mod packed;
@@ -43,10 +47,12 @@ mod versions;
 mod waiting;
 mod write;
 
+pub use choosers::{CollectionBandits, KeptBandit, MAX_BANDITS};
 pub use document::{
     Batch, Document, MAX_ID_BYTES, MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MAX_TEXT_BYTES, Metadata,
 };
 pub use hits::{Explanation, Hit};
+pub(crate) use inside::Inside;
 pub use query::{DEFAULT_BM25_WEIGHT, Fusion, Mode, Query, SearchOptions, SteerMode};
 pub use reembed::ReembedOptions;
 pub use replace::{Removal, Replaced};
@@ -205,6 +211,7 @@ impl Collection {
         };
         state.apply(&identity, 0)?;
         state.pace = Pace::of(store.as_ref());
+        state.bandits.draw_anew();
         let own_vectors = embedder.is_none() && options.dim.is_some();
         Ok(Self {
             shared: Arc::new(Shared {
@@ -264,6 +271,13 @@ impl Collection {
         state.soundly(|| state.matching(filter).count())
     }
 
+    /// The ids of the documents that a filter keeps, in the order in which they were last written.
+    pub fn ids_where(&self, filter: &crate::retrieval::filter::Filter) -> Result<Vec<String>> {
+        let state = self.read()?;
+        let rows = state.soundly(|| state.matching(filter))?;
+        rows.iter().map(|row| state.rows.id(row)).collect()
+    }
+
     /// The embedder: the caller's, or the built-in model, made when first needed.
     ///
     /// `ModelMismatch` if the vectors here were made by another one; `InvalidArgument` if the
@@ -287,6 +301,23 @@ impl Collection {
         };
         check_identity(&*self.read()?, Some(&embedder), None)?;
         Ok(embedder)
+    }
+
+    /// Whether vectors are the caller's own, so that texts cannot be embedded here.
+    pub(crate) fn has_own_vectors(&self) -> bool {
+        self.shared.own_vectors.load(Ordering::Acquire)
+    }
+
+    /// Whether writes are refused.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.shared.read_only
+    }
+
+    /// When a write counts as done; in memory at once.
+    fn durability(&self) -> Durability {
+        let writer = self.writer();
+        let store = writer.store.as_ref();
+        store.map_or(Durability::Memory, Store::durability)
     }
 
     /// The embedder, if one was given or made already.

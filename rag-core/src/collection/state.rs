@@ -4,6 +4,7 @@
 //! that what is opened is what was left. Rows of deleted documents stay empty until the state is
 //! rebuilt, which happens by itself when more rows are empty than full.
 
+use super::choosers::Choosers;
 use super::codec::{self, Change};
 use super::document::{Document, Metadata, Stored};
 use super::ids::Ids;
@@ -49,6 +50,7 @@ pub(crate) struct State {
     pub(crate) calibrated: Option<Calibrated>,
     pub(super) logged: Logged,
     pub(super) pace: Pace,
+    pub(super) bandits: Choosers,
 }
 
 /// What there is in the log.
@@ -87,6 +89,7 @@ impl State {
             calibrated: None,
             logged: Logged::default(),
             pace: Pace::default(),
+            bandits: Choosers::default(),
         })
     }
 
@@ -204,6 +207,10 @@ impl State {
                 let users = Steering::from_bytes(set)?;
                 Arc::make_mut(&mut self.steering).take_users(users)?;
             }
+            Change::Bandit { .. }
+            | Change::NoBandit(_)
+            | Change::Domain { .. }
+            | Change::Reward { .. } => self.bandits.apply(change)?,
         }
         Ok(())
     }

@@ -453,6 +453,11 @@ impl CollectionSteering<'_> {
             .commit_small(&mut writer, &Change::Feedback(logged))
     }
 
+    /// How many ratings of `user` were taken in: another number means another taste.
+    pub(crate) fn ratings(&self, user: &str) -> Result<u64> {
+        Ok(self.collection.read()?.steering.ratings(user))
+    }
+
     /// What is known of a user; see [`Steering::taste`].
     pub fn taste(&self, user: &str) -> Result<Taste> {
         Ok(self.collection.read()?.steering.taste(user))

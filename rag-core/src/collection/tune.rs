@@ -26,6 +26,34 @@ pub const GENERAL: &str = "general";
 pub trait Tuner: Sync {
     /// Calls `body` with the bandit, alone.
     fn lend(&self, body: &mut dyn FnMut(&mut Bandit) -> Result<()>) -> Result<()>;
+
+    /// Calls `body` with the bandit as it is.
+    fn look(&self, body: &mut dyn FnMut(&Bandit) -> Result<()>) -> Result<()> {
+        self.lend(&mut |bandit| body(bandit))
+    }
+
+    /// Chooses in each of these domains.
+    fn choose(&self, domains: &[&str]) -> Result<Vec<Choice>> {
+        let mut choices = Vec::with_capacity(domains.len());
+        self.lend(&mut |bandit| {
+            choices.clear();
+            for domain in domains {
+                choices.push(bandit.choose(domain, None)?);
+            }
+            Ok(())
+        })?;
+        Ok(choices)
+    }
+
+    /// Tells what a choice earned.
+    fn reward(&self, id: u64, reward: f64) -> Result<()> {
+        self.lend(&mut |bandit| bandit.reward(id, reward))
+    }
+
+    /// Tells what every arm of a choice would have earned.
+    fn reward_all(&self, id: u64, rewards: &[f64]) -> Result<()> {
+        self.lend(&mut |bandit| bandit.reward_all(id, rewards))
+    }
 }
 
 impl Tuner for Mutex<Bandit> {
@@ -125,7 +153,7 @@ impl Collection {
     ) -> Result<Vec<Tuned>> {
         let one = queries.len() == 1;
         let mut settings = Vec::new();
-        tuner.lend(&mut |bandit| {
+        tuner.look(&mut |bandit| {
             settings = self::settings(bandit)?;
             Ok(())
         })?;
@@ -150,14 +178,8 @@ impl Collection {
                 _ => GENERAL.to_owned(),
             })
             .collect();
-        let mut choices = Vec::with_capacity(queries.len());
-        tuner.lend(&mut |bandit| {
-            choices.clear();
-            for domain in &domains {
-                choices.push(bandit.choose(domain, None)?);
-            }
-            Ok(())
-        })?;
+        let names: Vec<&str> = domains.iter().map(String::as_str).collect();
+        let choices = tuner.choose(&names)?;
         let mut asked = Vec::with_capacity(queries.len());
         for ((query, plan), choice) in queries.iter().zip(&plans).zip(&choices) {
             let setting = settings.get(choice.arm).copied().unwrap_or_default();
@@ -190,7 +212,7 @@ impl Collection {
     /// out of range; `NotFound` for a bandit that did not choose for them.
     pub fn reward(&self, tuned: &Tuned, tuner: &dyn Tuner, reward: f64) -> Result<()> {
         self.check_own(tuned)?;
-        tuner.lend(&mut |bandit| bandit.reward(tuned.choice.id, reward))
+        tuner.reward(tuned.choice.id, reward)
     }
 
     /// Tells the bandit how relevant documents are to the question of a tuned search: what every arm
@@ -213,12 +235,12 @@ impl Collection {
     ) -> Result<Vec<f64>> {
         self.check_own(tuned)?;
         let mut settings = Vec::new();
-        tuner.lend(&mut |bandit| {
+        tuner.look(&mut |bandit| {
             settings = self::settings(bandit)?;
             Ok(())
         })?;
         let rewards = self.worth(&tuned.question, &settings, relevant)?;
-        tuner.lend(&mut |bandit| bandit.reward_all(tuned.choice.id, &rewards))?;
+        tuner.reward_all(tuned.choice.id, &rewards)?;
         Ok(rewards)
     }
 

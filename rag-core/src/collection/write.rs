@@ -115,7 +115,9 @@ impl Collection {
             // Before the work of embedding; asked again under the writer's lock.
             self.refuse_existing(&batch.ids)?;
         }
-        let embedded = batch.vectors.is_none() && batch.texts.iter().flatten().any(Option::is_some);
+        let embedded = batch.vectors.is_none()
+            && !batch.words_only
+            && batch.texts.iter().flatten().any(Option::is_some);
         let embedder = embedded.then(|| self.embedder()).transpose()?;
         let (vectors, truncated) = vectors_of(embedder.as_ref(), &batch, progress)?;
         let brought = vectors.as_ref().map(Matrix::dim);

@@ -110,6 +110,13 @@ impl Digest {
     }
 }
 
+/// The hash of bytes: the same on every machine.
+pub(crate) fn hash_of(bytes: &[u8]) -> u64 {
+    let mut digest = Digest::default();
+    digest.add(bytes);
+    digest.finish()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

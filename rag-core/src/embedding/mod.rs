@@ -32,4 +32,5 @@ mod weights;
 mod wordpiece;
 
 pub use embedder::{Embedder, Encoded};
+pub(crate) use fingerprint::hash_of;
 pub use options::{EmbedderOptions, EncodeOptions, Precision, TextKind};

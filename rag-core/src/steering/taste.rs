@@ -51,6 +51,11 @@ impl Steering {
         self.taste_of(self.users.get(user), self.shift_of(user))
     }
 
+    /// How many ratings of `user` were taken in.
+    pub(crate) fn ratings(&self, user: &str) -> u64 {
+        self.users.get(user).map_or(0, User::ratings)
+    }
+
     /// The taste of `user` after each of their ratings that the history holds and that count, oldest
     /// first, as if there had been no others.
     pub fn drift(&self, user: &str) -> Vec<TasteAt> {

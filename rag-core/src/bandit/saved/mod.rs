@@ -4,7 +4,10 @@
 //! as the saved one, and are made anew where they are not sound. Format 1, JSON, is read still
 //! (`old`).
 
+mod kept;
 mod old;
+
+pub(crate) use kept::Earned;
 
 use super::gauss::{Posterior, Sums};
 use super::history::{History, MAX_HISTORIES, Marks};
@@ -31,8 +34,25 @@ impl Bandit {
     /// Everything as bytes, choices that wait for their reward included.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut to = Writer::default();
+        self.write_settings(&mut to);
+        self.rng.state().iter().for_each(|word| to.long(*word));
+        to.long(self.next);
+        self.write_domains(&mut to);
+        self.write_histories(&mut to);
+        self.write_beliefs(&mut to);
+        to.count(self.waiting.len());
+        for (id, made, context) in self.waiting.all(self.tag) {
+            to.long(id);
+            write_made(&mut to, made, &context);
+        }
+        self.write_log(&mut to);
+        to.finish()
+    }
+
+    /// Arms, options and seed.
+    fn write_settings(&self, to: &mut Writer) {
         to.byte(VERSION as u8);
-        write_arms(&mut to, &self.arms);
+        write_arms(to, &self.arms);
         let options = &self.frame.options;
         to.text(options.policy.name().as_bytes());
         to.reals(&[options.discount]);
@@ -44,8 +64,9 @@ impl Bandit {
         to.long(options.log_size as u64);
         to.long(self.seed);
         to.byte(u8::from(options.seed.is_some()));
-        self.rng.state().iter().for_each(|word| to.long(*word));
-        to.long(self.next);
+    }
+
+    fn write_domains(&self, to: &mut Writer) {
         to.count(self.shared.features);
         to.count(self.domains.len());
         for domain in &self.domains {
@@ -54,7 +75,9 @@ impl Bandit {
             to.count(guess.len());
             to.reals(guess);
         }
-        self.write_histories(&mut to);
+    }
+
+    fn write_beliefs(&self, to: &mut Writer) {
         to.reals(&self.shared.numbers());
         for domain in &self.domains {
             to.reals(&domain.said());
@@ -63,29 +86,26 @@ impl Bandit {
                 to.reals(&belief.root);
             }
         }
-        to.count(self.waiting.len());
-        for (id, made, context) in self.waiting.all(self.tag) {
-            to.long(id);
-            write_made(&mut to, made, &context);
-        }
+    }
+
+    fn write_log(&self, to: &mut Writer) {
         to.count(self.log.len());
         for (logged, context) in self.log.all() {
             to.long(logged.id);
-            write_made(&mut to, &logged.made, context.as_deref().unwrap_or(&[]));
+            write_made(to, &logged.made, context.as_deref().unwrap_or(&[]));
             to.reals(&[logged.reward]);
         }
-        to.finish()
     }
 
     fn write_histories(&self, to: &mut Writer) {
         let (histories, _) = self.histories();
+        self.write_all(to, &histories);
+    }
+
+    fn write_all(&self, to: &mut Writer, histories: &[History]) {
         to.count(histories.len());
-        for history in &histories {
-            let marks = &history.marks;
-            to.count(marks.digests.len());
-            marks.digests.iter().for_each(|d| to.long(*d));
-            to.long(marks.digest);
-            to.long(marks.length);
+        for history in histories {
+            write_marks(to, &history.marks);
             let parts = history.parts.iter();
             let known: Vec<_> = parts
                 .filter_map(|(name, part)| self.index.get(name).map(|at| (*at, part)))
@@ -379,7 +399,43 @@ fn read_options(from: &mut Reader<'_>) -> Read<BanditOptions> {
         .log_size(size(from.long()?)))
 }
 
+fn write_marks(to: &mut Writer, marks: &Marks) {
+    to.count(marks.digests.len());
+    marks.digests.iter().for_each(|d| to.long(*d));
+    to.long(marks.digest);
+    to.long(marks.length);
+}
+
+fn read_marks(from: &mut Reader<'_>) -> Read<Marks> {
+    let digests = few(from, 64)?;
+    let digests = from.items(digests, |f| f.long())?;
+    let marks = Marks {
+        digests,
+        digest: from.long()?,
+        length: from.long()?,
+    };
+    let sound = marks.length >> 60 == 0 && (marks.length > 0) != marks.digests.is_empty();
+    ensure(sound, "a history has no length")?;
+    Ok(marks)
+}
+
 fn read(from: &mut Reader<'_>) -> Read<Bandit> {
+    let mut bandit = read_settings(from)?;
+    bandit.rng = Rng::from_state([from.long()?, from.long()?, from.long()?, from.long()?]);
+    bandit.next = from.long()?;
+    ensure(bandit.next >> COUNTER_BITS == 0, "the counter is too large")?;
+    read_domains(from, &mut bandit)?;
+    // What is learnt from here on is another worker's.
+    let histories = read_histories(from, &bandit)?;
+    bandit.take_histories(histories, None);
+    read_beliefs(from, &mut bandit)?;
+    read_waiting(from, &mut bandit)?;
+    read_log(from, &mut bandit)?;
+    bandit.count_boxes();
+    Ok(bandit)
+}
+
+fn read_settings(from: &mut Reader<'_>) -> Read<Bandit> {
     ensure(
         from.byte()? == VERSION as u8,
         "they begin with another format",
@@ -390,9 +446,10 @@ fn read(from: &mut Reader<'_>) -> Read<Bandit> {
     let fixed = from.byte()? != 0;
     let mut bandit = Bandit::new(arms, &options.seed(Some(seed)))?;
     bandit.frame.options.seed = fixed.then_some(seed);
-    bandit.rng = Rng::from_state([from.long()?, from.long()?, from.long()?, from.long()?]);
-    bandit.next = from.long()?;
-    ensure(bandit.next >> COUNTER_BITS == 0, "the counter is too large")?;
+    Ok(bandit)
+}
+
+fn read_domains(from: &mut Reader<'_>, bandit: &mut Bandit) -> Read<()> {
     let features = few(from, MAX_CONTEXT)?;
     ensure(bandit.frame.size(features) <= 512, "contexts are too long")?;
     bandit.widen(features);
@@ -407,27 +464,16 @@ fn read(from: &mut Reader<'_>) -> Read<Bandit> {
             false => bandit.set_prior_point(name, &guess)?,
         }
     }
-    read_histories(from, &mut bandit)?;
-    read_beliefs(from, &mut bandit)?;
-    read_choices(from, &mut bandit)?;
-    bandit.count_boxes();
-    Ok(bandit)
+    Ok(())
 }
 
-fn read_histories(from: &mut Reader<'_>, bandit: &mut Bandit) -> Read<()> {
+fn read_histories(from: &mut Reader<'_>, bandit: &Bandit) -> Read<Vec<History>> {
     let n = few(from, MAX_HISTORIES)?;
     let empty = bandit.empty_part();
     let names: Vec<String> = bandit.domains.iter().map(|d| d.name.clone()).collect();
     let history = |f: &mut Reader<'_>| {
-        let digests = few(f, 64)?;
-        let digests = f.items(digests, |f| f.long())?;
-        let marks = Marks {
-            digests,
-            digest: f.long()?,
-            length: f.long()?,
-        };
-        let sound = marks.length > 0 && marks.length >> 60 == 0 && !marks.digests.is_empty();
-        ensure(sound, "a history has no length")?;
+        let marks = read_marks(f)?;
+        ensure(marks.length > 0, "a history has no length")?;
         let mut parts = BTreeMap::new();
         for _ in 0..few(f, names.len())? {
             let at = f.word()? as usize;
@@ -443,9 +489,7 @@ fn read_histories(from: &mut Reader<'_>, bandit: &mut Bandit) -> Read<()> {
         sorted == histories
     };
     ensure(sorted, "histories are out of order")?;
-    // What is learnt from here on is another worker's.
-    bandit.take_histories(histories, None);
-    Ok(())
+    Ok(histories)
 }
 
 fn read_beliefs(from: &mut Reader<'_>, bandit: &mut Bandit) -> Read<()> {
@@ -476,7 +520,7 @@ fn read_beliefs(from: &mut Reader<'_>, bandit: &mut Bandit) -> Read<()> {
     Ok(())
 }
 
-fn read_choices(from: &mut Reader<'_>, bandit: &mut Bandit) -> Read<()> {
+fn read_waiting(from: &mut Reader<'_>, bandit: &mut Bandit) -> Read<()> {
     for _ in 0..few(from, 2 * MAX_OUTSTANDING)? {
         let id = from.long()?;
         let (made, context) = read_made(from, bandit)?;
@@ -487,6 +531,10 @@ fn read_choices(from: &mut Reader<'_>, bandit: &mut Bandit) -> Read<()> {
         ensure(fresh, "a choice is out of order")?;
     }
     ensure(bandit.waiting.skip_to(bandit.next), "a choice is too old")?;
+    Ok(())
+}
+
+fn read_log(from: &mut Reader<'_>, bandit: &mut Bandit) -> Read<()> {
     let n = from.count()?;
     ensure(n <= bandit.frame.options.log_size, "the log is too long")?;
     let entry = |f: &mut Reader<'_>| {

@@ -95,6 +95,22 @@ impl Filter {
         Self::parse(&value)
     }
 
+    /// The filter that lets through what both do, whatever stands in either.
+    ///
+    /// ```
+    /// use rag_core::retrieval::filter::Filter;
+    /// use serde_json::json;
+    /// let own = Filter::parse(&json!({"user": "ann"}))?;
+    /// let asked = Filter::parse(&json!({"$or": [{"user": "bob"}, {"open": true}]}))?;
+    /// let both = own.and(asked);
+    /// assert!(!both.matches(json!({"user": "bob"}).as_object().unwrap()));
+    /// # Ok::<(), rag_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn and(self, other: Filter) -> Filter {
+        Filter(Node::All(vec![self.0, other.0]))
+    }
+
     /// Whether the filter lets a document with this metadata through.
     pub fn matches(&self, metadata: &Map<String, Value>) -> bool {
         self.0.matches(metadata)

@@ -1,1 +1,0 @@
-//! What several answers have in common, and where they disagree.

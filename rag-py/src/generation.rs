@@ -1,0 +1,136 @@
+//! Generators: those of the core, and Python's own functions.
+
+use crate::convert::set_options;
+use crate::error::raise;
+use pyo3::exceptions::PyException;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+use rag_core::generation::{
+    Extractive as Core, ExtractiveOptions, Finish, Flow, Generated, Generator, Request, Usage,
+};
+use rag_core::text::estimate_tokens;
+use rag_core::{Error, ErrorKind, Result};
+use std::sync::Arc;
+use std::time::Instant;
+
+#[pyclass(frozen, module = "ragcore._core")]
+pub(crate) struct Extractive(Arc<Core>);
+
+#[pymethods]
+impl Extractive {
+    #[new]
+    #[pyo3(signature = (**options))]
+    fn new(py: Python<'_>, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let mut chosen = ExtractiveOptions::default();
+        set_options(options, |name, value| chosen.set(name, value))?;
+        let made = Core::new(&chosen).map_err(|e| raise(py, &e))?;
+        Ok(Self(Arc::new(made)))
+    }
+}
+
+/// What an engine may be given as a generator: one of ours, or anything that can be called.
+pub(crate) fn generator_of(name: &str, given: &Bound<'_, PyAny>) -> PyResult<Arc<dyn Generator>> {
+    if let Ok(extractive) = given.cast::<Extractive>() {
+        return Ok(Arc::<Core>::clone(&extractive.get().0) as Arc<dyn Generator>);
+    }
+    Ok(Arc::new(Function {
+        name: name.to_owned(),
+        function: given.clone().unbind(),
+    }))
+}
+
+/// A Python function of a prompt, a dict, that returns a text or an iterator of pieces.
+#[derive(Debug)]
+struct Function {
+    name: String,
+    function: Py<PyAny>,
+}
+
+impl Function {
+    fn failed(py: Python<'_>, error: &PyErr) -> Error {
+        // What an exception says may hold the prompt; its kind does not.
+        let kind = error
+            .get_type(py)
+            .name()
+            .map_or_else(|_| "error".into(), |n| n.to_string());
+        let message = format!("the generator raised {kind}; see its cause");
+        Error::new(ErrorKind::Upstream, message)
+    }
+
+    fn pieces<'py>(&self, py: Python<'py>, request: &Request<'_>) -> PyResult<Bound<'py, PyAny>> {
+        let prompt = serde_json::to_value(request.prompt).unwrap_or_default();
+        let prompt = crate::metadata::python(py, &prompt)?;
+        let made = self.function.bind(py).call1((prompt,))?;
+        match made.cast::<PyString>() {
+            Ok(_) => Ok(pyo3::types::PyList::new(py, [made])?.try_iter()?.into_any()),
+            Err(_) => Ok(made.try_iter()?.into_any()),
+        }
+    }
+}
+
+impl Generator for Function {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn generate(
+        &self,
+        request: &Request<'_>,
+        sink: &mut dyn FnMut(&str) -> Flow,
+    ) -> Result<Generated> {
+        let start = Instant::now();
+        let (mut text, mut first_s, mut finish) = (String::new(), None, Finish::Stop);
+        let begun = Python::attach(|py| {
+            let pieces = self.pieces(py, request);
+            pieces.map(Bound::unbind).map_err(|e| Self::failed(py, &e))
+        })?;
+        loop {
+            let piece = Python::attach(|py| {
+                let next = begun.bind(py).call_method0("__next__");
+                match next {
+                    Ok(piece) => piece.extract::<String>().map(Some),
+                    Err(e) if e.is_instance_of::<pyo3::exceptions::PyStopIteration>(py) => Ok(None),
+                    Err(e) => Err(e),
+                }
+                .map_err(|e| match e.is_instance_of::<PyException>(py) {
+                    true => Self::failed(py, &e),
+                    false => Error::new(ErrorKind::Interrupted, "the generator was interrupted"),
+                })
+            })?;
+            let Some(piece) = piece else { break };
+            first_s.get_or_insert_with(|| start.elapsed().as_secs_f64());
+            text.push_str(&piece);
+            let late = request
+                .deadline
+                .is_some_and(|deadline| Instant::now() > deadline);
+            if late {
+                let message = "the answer was not there in time; give it longer by timeout_s";
+                return Err(Error::new(ErrorKind::Timeout, message));
+            }
+            if sink(&piece) == Flow::Stop || request.cancel.is_cancelled() {
+                finish = Finish::Cancelled;
+                // A generator of Python's ends its work when it is closed.
+                Python::attach(|py| drop(begun.bind(py).call_method0("close")));
+                break;
+            }
+        }
+        let input = request
+            .prompt
+            .messages
+            .iter()
+            .map(|m| estimate_tokens(&m.content))
+            .sum();
+        Ok(Generated {
+            usage: Usage {
+                input_tokens: input,
+                output_tokens: estimate_tokens(&text),
+                estimated: true,
+            },
+            text,
+            finish,
+            model: self.name.clone(),
+            first_s,
+            attempts: 0,
+        })
+    }
+}
