@@ -637,3 +637,89 @@ fn bad_questions_are_refused_in_plain_words() {
     ]);
     refused(&[NewDocument::new("one").id("x".repeat(505))]);
 }
+
+/// A cache that several processes share, here two engines.
+#[derive(Debug, Default)]
+struct Elsewhere(Mutex<std::collections::HashMap<String, Vec<u8>>>);
+
+impl rag_core::caching::Remote for Elsewhere {
+    fn get(&self, key: &str, _most: usize) -> Result<Option<Vec<u8>>> {
+        Ok(self.0.lock().unwrap().get(key).cloned())
+    }
+
+    fn put(&self, key: &str, value: &[u8], _lifetime_s: f64) -> Result<()> {
+        self.0
+            .lock()
+            .unwrap()
+            .insert(key.to_owned(), value.to_vec());
+        Ok(())
+    }
+
+    fn remove(&self, key: &str) -> Result<()> {
+        self.0.lock().unwrap().remove(key);
+        Ok(())
+    }
+
+    fn clear_prefix(&self, prefix: &str) -> Result<()> {
+        self.0
+            .lock()
+            .unwrap()
+            .retain(|key, _| !key.starts_with(prefix));
+        Ok(())
+    }
+}
+
+#[test]
+fn processes_share_answers_that_are_still_true() {
+    use rag_core::caching::{Cache, CacheOptions};
+    let path = folder("shared");
+    let remote = Arc::new(Elsewhere::default());
+    let parrot = Parrot::new("Gas [1].");
+    let open = |read_only: bool| {
+        let options = OpenOptions::default().read_only(read_only);
+        let collection = Collection::open(&path, None, &options).unwrap();
+        let cache = Cache::new(CacheOptions::default()).unwrap();
+        Engine::builder(&collection)
+            .generator("parrot", parrot.clone())
+            .cache(Arc::new(cache.with_remote(remote.clone())))
+            .build()
+            .unwrap()
+    };
+    let writer = open(false);
+    add(&writer, None, &documents());
+    let question = Question::new("what makes the dough rise?").k(1);
+    let mut unkept = question.clone();
+    unkept.ask.keep = false;
+    let first = writer.ask(&question).unwrap();
+    let reader = open(true);
+    let again = reader.ask(&unkept).unwrap();
+    assert!(again.cached && again.text == first.text && again.citations == first.citations);
+    assert_eq!(parrot.calls(), 1);
+    // What the writer changes is old for the reader at once.
+    add(
+        &writer,
+        None,
+        &[NewDocument::new("Its gas makes the dough rise.").id("bread")],
+    );
+    let other = open(true).ask(&unkept).unwrap();
+    assert!(!other.cached);
+    assert_eq!(parrot.calls(), 2);
+    std::fs::remove_dir_all(&path).unwrap();
+}
+
+#[test]
+fn questions_that_ask_the_same_share_an_answer_if_that_is_wanted() {
+    use rag_core::caching::{Cache, CacheOptions};
+    let parrot = Parrot::new("Gas [1].");
+    let options = CacheOptions::default()
+        .near_duplicates(Some(0.8))
+        .shadow_rate(0.0);
+    let cache = Arc::new(Cache::new(options).unwrap());
+    let engine = filled(|b| b.generator("parrot", parrot.clone()).cache(cache));
+    let ask = |text: &str| engine.ask(&Question::new(text)).unwrap();
+    assert!(!ask("what makes the dough rise?").cached);
+    let near = ask("What makes the dough rise");
+    assert!(near.cached && near.question == "What makes the dough rise");
+    assert!(!ask("what makes the dough not rise?").cached);
+    assert_eq!(parrot.calls(), 2);
+}

@@ -2,7 +2,7 @@
 
 use super::space::{Space, Wanted};
 use super::{Engine, Layers, Shared};
-use crate::caching::{Cache, CacheOptions, LayerKind};
+use crate::caching::{Cache, CacheOptions, Codec, LayerKind};
 use crate::clock::{Clock, SystemClock};
 use crate::collection::Collection;
 use crate::domain::DomainDetector;
@@ -15,6 +15,9 @@ use crate::routing::Router;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, RwLock};
+
+/// The form in which evidence and answers are written for other processes.
+const FORM: u16 = 1;
 
 crate::options! {
     /// What an engine keeps, and how it works.
@@ -186,9 +189,9 @@ impl EngineBuilder {
             }
         };
         let layers = Layers {
-            vectors: cache.layer(LayerKind::Embeddings),
-            evidence: cache.layer(LayerKind::Evidence),
-            answers: cache.layer(LayerKind::Answers),
+            vectors: cache.shared_layer(LayerKind::Embeddings, Codec::floats()),
+            evidence: cache.shared_layer(LayerKind::Evidence, Codec::json(FORM)),
+            answers: cache.shared_layer(LayerKind::Answers, Codec::json(FORM)),
             texts: cache.layer(LayerKind::Texts),
         };
         let fingerprint = generators

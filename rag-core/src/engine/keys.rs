@@ -8,16 +8,17 @@ use super::Question;
 use crate::answer::{Answer, Evidence, Passage};
 use crate::caching::{Key, KeyBuilder, Weigh};
 use crate::collection::Collection;
+use serde::{Deserialize, Serialize};
 
 /// Evidence, and the state of the collection that it was found in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Seen {
     pub(super) evidence: Evidence,
     pub(super) sequence: u64,
 }
 
 /// An answer, and the passages that it was written from as they were.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Given {
     pub(super) answer: Answer,
     pub(super) versions: Vec<(String, Option<u64>)>,
