@@ -248,3 +248,15 @@ proptest! {
         prop_assert!((whole.detect(&longer).unwrap().none - want.none).abs() < 1e-5);
     }
 }
+
+#[test]
+fn what_was_merged_with_itself_very_often_still_learns() {
+    let mut detector = learnt(2, 4, 1);
+    for _ in 0..70 {
+        let same = detector.clone();
+        detector.merge(&same).unwrap();
+    }
+    let more = around(0, 3, 1.0, &mut Rng::new(9));
+    detector.learn(&[("d0", of(&more))], None).unwrap();
+    assert_eq!(detector.domains()[0].1, u64::MAX);
+}
