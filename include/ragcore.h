@@ -88,6 +88,7 @@
 #define RAG_OPT_GAIN "gain"
 #define RAG_OPT_GENERATIONS "generations"
 #define RAG_OPT_HALF_LIFE "half_life"
+#define RAG_OPT_HISTORY "history"
 #define RAG_OPT_IGNORE_IDENTICAL_IDS "ignore_identical_ids"
 #define RAG_OPT_INTERVAL "interval"
 #define RAG_OPT_K "k"
@@ -103,13 +104,20 @@
 #define RAG_OPT_MAX_DOCUMENTS "max_documents"
 #define RAG_OPT_MAX_LOSS "max_loss"
 #define RAG_OPT_MAX_QUERIES "max_queries"
+#define RAG_OPT_MAX_SENTENCES "max_sentences"
 #define RAG_OPT_MAX_TOKENS "max_tokens"
 #define RAG_OPT_MAX_WAIT_MS "max_wait_ms"
+#define RAG_OPT_MEMORY "memory"
+#define RAG_OPT_MEMORY_JUNK "memory_junk"
+#define RAG_OPT_MEMORY_MAX_CHARS "memory_max_chars"
+#define RAG_OPT_MEMORY_PREVIOUS "memory_previous"
+#define RAG_OPT_MEMORY_SCHEMA "memory_schema"
 #define RAG_OPT_METHOD "method"
 #define RAG_OPT_METRIC "metric"
 #define RAG_OPT_MIN_EXAMPLES "min_examples"
 #define RAG_OPT_MIN_GRADE "min_grade"
 #define RAG_OPT_MIN_RELEVANCE "min_relevance"
+#define RAG_OPT_MIN_SHARE "min_share"
 #define RAG_OPT_MIN_TOKENS "min_tokens"
 #define RAG_OPT_MODE "mode"
 #define RAG_OPT_MUTATION "mutation"
@@ -133,6 +141,7 @@
 #define RAG_OPT_PRECISION "precision"
 #define RAG_OPT_PROPENSITY_DRAWS "propensity_draws"
 #define RAG_OPT_READ_ONLY "read_only"
+#define RAG_OPT_RELEVANCE_WEIGHT "relevance_weight"
 #define RAG_OPT_REMOTE_COPY_S "remote_copy_s"
 #define RAG_OPT_REMOTE_ENTRY_BYTES "remote_entry_bytes"
 #define RAG_OPT_REMOTE_PAUSE_S "remote_pause_s"
@@ -142,6 +151,7 @@
 #define RAG_OPT_RHO "rho"
 #define RAG_OPT_RIDGE "ridge"
 #define RAG_OPT_SAFETY "safety"
+#define RAG_OPT_SCENARIO "scenario"
 #define RAG_OPT_SEED "seed"
 #define RAG_OPT_SHADOW_RATE "shadow_rate"
 #define RAG_OPT_SIGMA "sigma"
@@ -152,7 +162,9 @@
 #define RAG_OPT_THREADS "threads"
 #define RAG_OPT_THRESHOLD "threshold"
 #define RAG_OPT_TRADE "trade"
+#define RAG_OPT_VECTOR_WEIGHT "vector_weight"
 #define RAG_OPT_WAIT_S "wait_s"
+#define RAG_OPT_WHOLE "whole"
 #define RAG_OPT_WINDOW "window"
 
 
@@ -164,7 +176,8 @@ typedef struct rag_attribute_model rag_attribute_model;
 
 /**
  * Chooses values and learns from rewards, one curve per domain. Questions may come from many
- * threads at once; choosing, rewarding and merging need the bandit for themselves.
+ * threads at once; choosing, rewarding and merging need the bandit for themselves. One that
+ * `rag_collection_bandit` gave lives in its collection: what it learns is durable when the call returns.
  */
 typedef struct rag_bandit rag_bandit;
 
@@ -218,6 +231,11 @@ typedef struct rag_domain_detector rag_domain_detector;
 typedef struct rag_embedder rag_embedder;
 
 /**
+ * Documents, generators, caches, memory and history put together. Usable from many threads.
+ */
+typedef struct rag_engine rag_engine;
+
+/**
  * What a failed call says: a status, a sentence, and where the trouble is. Read it from one
  * thread at a time.
  */
@@ -229,6 +247,16 @@ typedef struct rag_error rag_error;
 typedef struct rag_evaluation rag_evaluation;
 
 /**
+ * Writes answers. Usable from many threads; engines that were made with it go on with it when it is freed.
+ */
+typedef struct rag_generator rag_generator;
+
+/**
+ * The answers that were given, durable. Usable from many threads.
+ */
+typedef struct rag_history rag_history;
+
+/**
  * What a search found, best first. Never changes; usable from many threads.
  */
 typedef struct rag_hits rag_hits;
@@ -238,6 +266,11 @@ typedef struct rag_hits rag_hits;
  * removing need the index for themselves.
  */
 typedef struct rag_lexical_index rag_lexical_index;
+
+/**
+ * Facts by user, session and key, durable. Usable from many threads.
+ */
+typedef struct rag_memory rag_memory;
 
 /**
  * What an optimisation found. Never changes; usable from many threads.
@@ -961,6 +994,24 @@ typedef struct {
    */
   double none;
 } rag_tuned_choice;
+
+/**
+ * Takes a piece of an answer, `length` bytes of UTF-8 or `RAG_NUL_TERMINATED`. 0 means that no more is wanted.
+ */
+typedef int (*rag_emit)(const char *text, size_t length, void *sink);
+
+/**
+ * Writes an answer to `prompt`, `length` bytes of JSON as `rag_prompts_build` gives it: hands its pieces to `emit`
+ * with `sink`, on the calling thread, and returns 0 when it is done, anything else if it failed. Called from many
+ * threads at a time; must not leave by `longjmp` or an exception.
+ */
+typedef int (*rag_generate)(const char *prompt, size_t length, rag_emit emit, void *sink, void *user);
+
+/**
+ * Hears an answer as it is written: `text` has `length` bytes of it, or of what stands in a marker of the kind
+ * `marker`, which is NULL for text. All of it is *lent*. Returning 0 ends the answer; anything else goes on.
+ */
+typedef int (*rag_hear)(const char *text, size_t length, const char *marker, void *user);
 
 /**
  * The call did what was asked.
@@ -1954,92 +2005,23 @@ rag_status rag_collection_contains(const rag_collection *collection,
                                    rag_error **err);
 
 /**
- * Adds `n` documents, all or nothing. `RAG_STATUS_ALREADY_EXISTS` if an id is here already.
- *
- * `texts` may be NULL, and so may single texts; `lengths` holds their bytes, or is NULL if all
- * are NUL-terminated. `vectors` lends `n` rows of `dim` floats, or is NULL: then texts are
- * embedded. `metadata` lends a JSON object for each document, or is NULL, and so may single
- * ones. `progress` may be NULL.
+ * For each of `n` ids a number at `versions` that changes whenever a document of it is written; `held`
+ * (NULL for none) tells where there is one, and where there is none the number is 0. Equal numbers mean the same
+ * document, in every process that reads the store; they also change when the log is written anew.
  */
-rag_status rag_collection_add(const rag_collection *collection,
-                              const char *const *ids,
-                              const char *const *texts,
-                              const size_t *lengths,
-                              size_t n,
-                              const float *vectors,
-                              size_t dim,
-                              const char *const *metadata,
-                              rag_progress progress,
-                              void *user,
-                              rag_error **err);
+rag_status rag_collection_versions(const rag_collection *collection,
+                                   const char *const *ids,
+                                   size_t n,
+                                   uint64_t *versions,
+                                   bool *held,
+                                   rag_error **err);
 
 /**
- * As `rag_collection_add`; `truncated` (which may be NULL) receives how many of the texts were
- * longer than `rag_embedder_max_tokens` and were cut there for their vectors. They are kept whole,
- * and searched whole by their words.
+ * A number that changes with everything that is written to the collection.
  */
-rag_status rag_collection_add_counted(const rag_collection *collection,
-                                      const char *const *ids,
-                                      const char *const *texts,
-                                      const size_t *lengths,
-                                      size_t n,
-                                      const float *vectors,
-                                      size_t dim,
-                                      const char *const *metadata,
-                                      rag_progress progress,
-                                      void *user,
-                                      size_t *truncated,
-                                      rag_error **err);
-
-/**
- * As `rag_collection_add`, but replaces documents that are here already, as a whole.
- */
-rag_status rag_collection_upsert(const rag_collection *collection,
-                                 const char *const *ids,
-                                 const char *const *texts,
-                                 const size_t *lengths,
-                                 size_t n,
-                                 const float *vectors,
-                                 size_t dim,
-                                 const char *const *metadata,
-                                 rag_progress progress,
-                                 void *user,
-                                 rag_error **err);
-
-/**
- * As `rag_collection_upsert`, with `truncated` as in `rag_collection_add_counted`.
- */
-rag_status rag_collection_upsert_counted(const rag_collection *collection,
-                                         const char *const *ids,
-                                         const char *const *texts,
-                                         const size_t *lengths,
-                                         size_t n,
-                                         const float *vectors,
-                                         size_t dim,
-                                         const char *const *metadata,
-                                         rag_progress progress,
-                                         void *user,
-                                         size_t *truncated,
-                                         rag_error **err);
-
-/**
- * Deletes `n` documents by id, all or nothing; `deleted` (which may be NULL) tells how many were
- * here. Unknown ids are no error.
- */
-rag_status rag_collection_delete(const rag_collection *collection,
-                                 const char *const *ids,
-                                 size_t n,
-                                 size_t *deleted,
-                                 rag_error **err);
-
-/**
- * Deletes the documents that a filter (JSON) lets through, all or nothing; `deleted` (which may
- * be NULL) tells how many.
- */
-rag_status rag_collection_delete_where(const rag_collection *collection,
-                                       const char *filter,
-                                       size_t *deleted,
-                                       rag_error **err);
+rag_status rag_collection_sequence(const rag_collection *collection,
+                                   uint64_t *sequence,
+                                   rag_error **err);
 
 /**
  * *Gives* the documents of `n` ids, in their order, with gaps where there is none.
@@ -2169,6 +2151,117 @@ rag_status rag_collection_stats(const rag_collection *collection,
  * *Gives* the directory of the collection; empty in memory.
  */
 rag_status rag_collection_path(const rag_collection *collection, rag_string **out, rag_error **err);
+
+/**
+ * Adds `n` documents, all or nothing. `RAG_STATUS_ALREADY_EXISTS` if an id is here already.
+ *
+ * `texts` may be NULL, and so may single texts; `lengths` holds their bytes, or is NULL if all
+ * are NUL-terminated. `vectors` lends `n` rows of `dim` floats, or is NULL: then texts are
+ * embedded. `metadata` lends a JSON object for each document, or is NULL, and so may single
+ * ones. `progress` may be NULL.
+ */
+rag_status rag_collection_add(const rag_collection *collection,
+                              const char *const *ids,
+                              const char *const *texts,
+                              const size_t *lengths,
+                              size_t n,
+                              const float *vectors,
+                              size_t dim,
+                              const char *const *metadata,
+                              rag_progress progress,
+                              void *user,
+                              rag_error **err);
+
+/**
+ * As `rag_collection_add`; `truncated` (which may be NULL) receives how many of the texts were
+ * longer than `rag_embedder_max_tokens` and were cut there for their vectors. They are kept whole,
+ * and searched whole by their words.
+ */
+rag_status rag_collection_add_counted(const rag_collection *collection,
+                                      const char *const *ids,
+                                      const char *const *texts,
+                                      const size_t *lengths,
+                                      size_t n,
+                                      const float *vectors,
+                                      size_t dim,
+                                      const char *const *metadata,
+                                      rag_progress progress,
+                                      void *user,
+                                      size_t *truncated,
+                                      rag_error **err);
+
+/**
+ * As `rag_collection_add`, but replaces documents that are here already, as a whole.
+ */
+rag_status rag_collection_upsert(const rag_collection *collection,
+                                 const char *const *ids,
+                                 const char *const *texts,
+                                 const size_t *lengths,
+                                 size_t n,
+                                 const float *vectors,
+                                 size_t dim,
+                                 const char *const *metadata,
+                                 rag_progress progress,
+                                 void *user,
+                                 rag_error **err);
+
+/**
+ * As `rag_collection_upsert`, with `truncated` as in `rag_collection_add_counted`.
+ */
+rag_status rag_collection_upsert_counted(const rag_collection *collection,
+                                         const char *const *ids,
+                                         const char *const *texts,
+                                         const size_t *lengths,
+                                         size_t n,
+                                         const float *vectors,
+                                         size_t dim,
+                                         const char *const *metadata,
+                                         rag_progress progress,
+                                         void *user,
+                                         size_t *truncated,
+                                         rag_error **err);
+
+/**
+ * Removes documents and adds others in one change: a crash leaves the ones or the others, and no search
+ * sees both or neither. Those of `removed_count` ids at `removed` are removed, unknown ones being no error,
+ * or with a `filter` (JSON; NULL for none) those that it lets through. `replaced` (which may be NULL) tells how
+ * many those were; the rest as for `rag_collection_add_counted`.
+ */
+rag_status rag_collection_replace(const rag_collection *collection,
+                                  const char *const *removed,
+                                  size_t removed_count,
+                                  const char *filter,
+                                  const char *const *ids,
+                                  const char *const *texts,
+                                  const size_t *lengths,
+                                  size_t n,
+                                  const float *vectors,
+                                  size_t dim,
+                                  const char *const *metadata,
+                                  rag_progress progress,
+                                  void *user,
+                                  size_t *replaced,
+                                  size_t *truncated,
+                                  rag_error **err);
+
+/**
+ * Deletes `n` documents by id, all or nothing; `deleted` (which may be NULL) tells how many were
+ * here. Unknown ids are no error.
+ */
+rag_status rag_collection_delete(const rag_collection *collection,
+                                 const char *const *ids,
+                                 size_t n,
+                                 size_t *deleted,
+                                 rag_error **err);
+
+/**
+ * Deletes the documents that a filter (JSON) lets through, all or nothing; `deleted` (which may
+ * be NULL) tells how many.
+ */
+rag_status rag_collection_delete_where(const rag_collection *collection,
+                                       const char *filter,
+                                       size_t *deleted,
+                                       rag_error **err);
 
 /**
  * *Gives* a question of `length` bytes of text (or `RAG_NUL_TERMINATED`), or without text for
@@ -2681,6 +2774,11 @@ rag_status rag_bandit_load(const char *path, rag_bandit **out, rag_error **err);
 rag_status rag_bandit_save(const rag_bandit *bandit, const char *path, rag_error **err);
 
 /**
+ * *Gives* a copy that learns by itself, also of one that lives in a collection.
+ */
+rag_status rag_bandit_copy(const rag_bandit *bandit, rag_bandit **out, rag_error **err);
+
+/**
  * Frees a bandit. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
 rag_status rag_bandit_free(rag_bandit *bandit);
@@ -2761,6 +2859,12 @@ rag_status rag_bandit_reward_all(rag_bandit *bandit,
                                  const double *rewards,
                                  size_t n,
                                  rag_error **err);
+
+/**
+ * Takes in what `other` has learnt. The order of merging does not matter, and merging the same
+ * bandit again changes nothing.
+ */
+rag_status rag_bandit_merge(rag_bandit *bandit, const rag_bandit *other, rag_error **err);
 
 /**
  * The arms as numbers, in order: their values, or for names and grids their indices. With too
@@ -2898,10 +3002,38 @@ rag_status rag_bandit_what_if(const rag_bandit *bandit,
                               rag_error **err);
 
 /**
- * Takes in what `other` has learnt. The order of merging does not matter, and merging the same
- * bandit again changes nothing.
+ * *Gives* the collection's own bandit of a name: what it learns is logged and durable when the call
+ * returns. It may be used from several handles and threads; choices that wait for their reward end with
+ * the process. `RAG_STATUS_NOT_FOUND` if there is none of the name.
  */
-rag_status rag_bandit_merge(rag_bandit *bandit, const rag_bandit *other, rag_error **err);
+rag_status rag_collection_bandit(const rag_collection *collection,
+                                 const char *name,
+                                 rag_bandit **out,
+                                 rag_error **err);
+
+/**
+ * Puts a copy of `bandit` into the collection, in the place of one of the name. Choices that wait are not
+ * copied.
+ */
+rag_status rag_collection_set_bandit(const rag_collection *collection,
+                                     const char *name,
+                                     const rag_bandit *bandit,
+                                     rag_error **err);
+
+/**
+ * Removes a bandit; `removed` (which may be NULL) tells whether there was one.
+ */
+rag_status rag_collection_remove_bandit(const rag_collection *collection,
+                                        const char *name,
+                                        bool *removed,
+                                        rag_error **err);
+
+/**
+ * *Gives* the names of the bandits, in alphabetical order.
+ */
+rag_status rag_collection_bandits(const rag_collection *collection,
+                                  rag_strings **out,
+                                  rag_error **err);
 
 /**
  * Writes the indices, ascending, of the points that no other one dominates.
@@ -4020,6 +4152,337 @@ rag_status rag_pack(const char *packing,
                     const rag_options *options,
                     rag_string **out,
                     rag_error **err);
+
+/**
+ * *Gives* the generator that needs no model: the best sentences of the passages, with citations. Options:
+ * `max_sentences`, `max_tokens`, `min_share`, `relevance_weight`, `language`.
+ */
+rag_status rag_extractive_new(const rag_options *options,
+                              rag_generator **out,
+                              rag_error **err);
+
+/**
+ * *Gives* a generator that is a function of yours, by the name that is shown for its model. `window` is how many tokens
+ * prompt and answer may have together, 0 if that is not known. `function` and `user` must be good until this
+ * generator and all engines made with it are freed.
+ */
+rag_status rag_generator_new(const char *name,
+                             size_t window,
+                             rag_generate function,
+                             void *user,
+                             rag_generator **out,
+                             rag_error **err);
+
+/**
+ * Frees a generator. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_generator_free(rag_generator *generator);
+
+/**
+ * *Gives* an engine on `collection`. `n` generators are called by `names`; with none there is one that needs no
+ * model. `router`, `tuner` (the name of one of the collection's bandits, which chooses the share of BM25), `domains`,
+ * `cache` and `prompts` may be NULL. A router, a detector and prompts are copied as they are now. Options: `history`,
+ * `memory`, `threads`, `scenario`.
+ */
+rag_status rag_engine_new(const rag_collection *collection,
+                          const char *const *names,
+                          const rag_generator *const *generators,
+                          size_t n,
+                          const rag_router *router,
+                          const char *tuner,
+                          const rag_domain_detector *domains,
+                          const rag_cache *cache,
+                          const rag_prompts *prompts,
+                          const rag_options *options,
+                          rag_engine **out,
+                          rag_error **err);
+
+/**
+ * Takes documents in, each divided into passages and stored in one atomic change that replaces what had its id.
+ * `documents` is a JSON list of objects with `text` and perhaps `id`, `metadata` and `markdown`; *gives* a JSON object
+ * with `ids`, `passages` and `replaced`. `tenant` may be NULL. Options: `max_tokens`, `overlap`, `mode`, `whole`.
+ */
+rag_status rag_engine_add_documents(const rag_engine *engine,
+                                    const char *tenant,
+                                    const char *documents,
+                                    size_t length,
+                                    const rag_options *options,
+                                    rag_progress progress,
+                                    void *user,
+                                    rag_string **out,
+                                    rag_error **err);
+
+/**
+ * Removes documents with all their passages; tells how many passages those were.
+ */
+rag_status rag_engine_remove_documents(const rag_engine *engine,
+                                       const char *tenant,
+                                       const char *const *ids,
+                                       const size_t *lengths,
+                                       size_t n,
+                                       size_t *removed,
+                                       rag_error **err);
+
+/**
+ * *Gives* a document's text as it was added.
+ */
+rag_status rag_engine_document(const rag_engine *engine,
+                               const char *tenant,
+                               const char *id,
+                               rag_string **out,
+                               rag_error **err);
+
+/**
+ * *Gives* the ids of all documents, sorted.
+ */
+rag_status rag_engine_documents(const rag_engine *engine,
+                                const char *tenant,
+                                rag_strings **out,
+                                rag_error **err);
+
+/**
+ * *Gives* the passages for a question as JSON. The question is a JSON object: `text`, and perhaps `user`, `session`,
+ * `tenant`, `vector`, `dials`, `filter`, `preference`, `fields` and options by their names, such as `k`,
+ * `budget_tokens`, `strategy`, `mode`, `bm25_weight`, `diversity`, `min_relevance`, `order`, `cache`.
+ */
+rag_status rag_engine_retrieve(const rag_engine *engine,
+                               const char *question,
+                               size_t length,
+                               rag_string **out,
+                               rag_error **err);
+
+/**
+ * *Gives* the answer to a question as JSON; offsets count bytes. The question is that of `rag_engine_retrieve`, with more
+ * options: `scenario`, `generator`, `max_tokens`, `temperature`, `budget`, `explore`, `timeout_s`, `turns`, `keep`.
+ * `hear` may be NULL.
+ */
+rag_status rag_engine_ask(const rag_engine *engine,
+                          const char *question,
+                          size_t length,
+                          rag_hear hear,
+                          void *user,
+                          rag_string **out,
+                          rag_error **err);
+
+/**
+ * Says what an answer was worth, in 0 to 1: the router, the bandit and the user's taste learn from it.
+ */
+rag_status rag_engine_feedback(const rag_engine *engine,
+                               const char *tenant,
+                               const char *answer,
+                               double rating,
+                               rag_error **err);
+
+/**
+ * Answers many questions at a time. `questions` is a JSON list of what `rag_engine_ask` takes; *gives* a JSON list of answers
+ * in their order, where what failed is `{"error": {"kind": ..., "message": ...}}`.
+ */
+rag_status rag_engine_ask_many(const rag_engine *engine,
+                               const char *questions,
+                               size_t length,
+                               rag_progress progress,
+                               void *user,
+                               rag_string **out,
+                               rag_error **err);
+
+/**
+ * *Gives* what is counted and timed: as JSON, or with `prometheus` in the text format of Prometheus. No text of anybody's is
+ * among it.
+ */
+rag_status rag_engine_metrics(const rag_engine *engine,
+                              bool prometheus,
+                              rag_string **out,
+                              rag_error **err);
+
+/**
+ * *Gives* the collection of a tenant's passages; for NULL, the one that the engine was made on.
+ */
+rag_status rag_engine_collection(const rag_engine *engine,
+                                 const char *tenant,
+                                 rag_collection **out,
+                                 rag_error **err);
+
+/**
+ * *Gives* a copy of a tenant's router with what it has learnt. `RAG_STATUS_NOT_FOUND` without one.
+ */
+rag_status rag_engine_router(const rag_engine *engine,
+                             const char *tenant,
+                             rag_router **out,
+                             rag_error **err);
+
+/**
+ * *Gives* the names of the tenants, sorted.
+ */
+rag_status rag_engine_tenants(const rag_engine *engine, rag_strings **out, rag_error **err);
+
+/**
+ * Removes a tenant with everything that is stored, learnt and cached of it; tells whether there was one.
+ */
+rag_status rag_engine_remove_tenant(const rag_engine *engine,
+                                    const char *tenant,
+                                    bool *found,
+                                    rag_error **err);
+
+/**
+ * Copies everything into the directory at `path`, which must be empty or absent.
+ */
+rag_status rag_engine_backup(const rag_engine *engine, const char *path, rag_error **err);
+
+/**
+ * Makes durable what the router learnt last; everything else is when it is acknowledged.
+ */
+rag_status rag_engine_checkpoint(const rag_engine *engine, rag_error **err);
+
+/**
+ * Ends the engine; the collection that it was made on stays open. The handle is still to be freed.
+ */
+rag_status rag_engine_close(const rag_engine *engine, rag_error **err);
+
+/**
+ * Frees an engine. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_engine_free(rag_engine *engine);
+
+/**
+ * *Gives* the history of a tenant, or of nobody in particular for NULL. `RAG_STATUS_NOT_FOUND` if the engine keeps none.
+ */
+rag_status rag_engine_history(const rag_engine *engine,
+                              const char *tenant,
+                              rag_history **out,
+                              rag_error **err);
+
+/**
+ * How many answers there are.
+ */
+rag_status rag_history_len(const rag_history *history, size_t *count, rag_error **err);
+
+/**
+ * *Gives* the answer of an id as JSON, `null` if there is none.
+ */
+rag_status rag_history_get(const rag_history *history,
+                           const char *id,
+                           rag_string **out,
+                           rag_error **err);
+
+/**
+ * *Gives* answers as a JSON list: the newest first, or the best if words are given. `query` is a JSON object of
+ * `length` bytes: `text`, `user`, `session`, `scenario`, `generator`, `filter`, `since`, `until`, `min_rating`,
+ * `cached`, `limit`, `offset`, none of which is needed.
+ */
+rag_status rag_history_search(const rag_history *history,
+                              const char *query,
+                              size_t length,
+                              rag_string **out,
+                              rag_error **err);
+
+/**
+ * Forgets the answers that a user got; `count` (which may be NULL) tells how many those were.
+ */
+rag_status rag_history_forget(const rag_history *history,
+                              const char *user,
+                              size_t *count,
+                              rag_error **err);
+
+/**
+ * Forgets what is older than `max_age_s` seconds, if that is not negative, and what is more than `max_count`, if that is
+ * not `SIZE_MAX`; `count` (which may be NULL) tells how many answers those were.
+ */
+rag_status rag_history_prune(const rag_history *history,
+                             double max_age_s,
+                             size_t max_count,
+                             size_t *count,
+                             rag_error **err);
+
+/**
+ * Writes the files anew, so that nothing that was forgotten is left in them.
+ */
+rag_status rag_history_compact(const rag_history *history, rag_error **err);
+
+/**
+ * Frees a history. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_history_free(rag_history *history);
+
+/**
+ * *Gives* the memory of a tenant, or of nobody in particular for NULL. `RAG_STATUS_NOT_FOUND` if the engine has none.
+ */
+rag_status rag_engine_memory(const rag_engine *engine,
+                             const char *tenant,
+                             rag_memory **out,
+                             rag_error **err);
+
+/**
+ * How many facts there are.
+ */
+rag_status rag_memory_len(const rag_memory *memory, size_t *count, rag_error **err);
+
+/**
+ * Keeps a fact in the place of what its key had, and *gives* it as it is kept, as JSON. `fact` is a JSON object of `length`
+ * bytes: `user`, `key`, `value`, and perhaps `session`, `source` (`{"kind": ..., "id": ...}`), `at`, `expires_at`,
+ * `confidence`. `out` may be NULL.
+ */
+rag_status rag_memory_remember(const rag_memory *memory,
+                               const char *fact,
+                               size_t length,
+                               rag_string **out,
+                               rag_error **err);
+
+/**
+ * *Gives* the fact of a key as JSON, `null` where there is none or it is over. `session` may be NULL.
+ */
+rag_status rag_memory_recall(const rag_memory *memory,
+                             const char *user,
+                             const char *session,
+                             const char *key,
+                             rag_string **out,
+                             rag_error **err);
+
+/**
+ * *Gives* a user's facts as a JSON list: those of a session, or all of them for NULL.
+ */
+rag_status rag_memory_facts(const rag_memory *memory,
+                            const char *user,
+                            const char *session,
+                            rag_string **out,
+                            rag_error **err);
+
+/**
+ * *Gives* a user's facts that have words of `words`, best first, at most `k`, as a JSON list. `filter` (JSON) may be NULL.
+ */
+rag_status rag_memory_search(const rag_memory *memory,
+                             const char *user,
+                             const char *words,
+                             size_t length,
+                             const char *filter,
+                             size_t k,
+                             rag_string **out,
+                             rag_error **err);
+
+/**
+ * Forgets what is known of a user, of a session, or under a key; `session` and `key` may be NULL. `count` (which may be
+ * NULL) tells how many facts those were.
+ */
+rag_status rag_memory_forget(const rag_memory *memory,
+                             const char *user,
+                             const char *session,
+                             const char *key,
+                             size_t *count,
+                             rag_error **err);
+
+/**
+ * Deletes the facts that are over; `count` (which may be NULL) tells how many.
+ */
+rag_status rag_memory_sweep(const rag_memory *memory, size_t *count, rag_error **err);
+
+/**
+ * Writes the files anew, so that nothing that was forgotten is left in them.
+ */
+rag_status rag_memory_compact(const rag_memory *memory, rag_error **err);
+
+/**
+ * Frees a memory. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_memory_free(rag_memory *memory);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -15,6 +15,7 @@
 #include <functional>
 #include <initializer_list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -800,6 +801,7 @@ struct batch {
 
 class qrels;
 class calibration;
+class bandit;
 
 /** Documents with their indexes and dials; rag_collection. Usable from many threads. */
 class collection {
@@ -824,6 +826,44 @@ public:
   void upsert(const batch &documents, const progress &watch = {},
               std::size_t *truncated = nullptr) const {
     put(rag_collection_upsert_counted, documents, watch, truncated);
+  }
+  /** In one change documents in the place of those of these ids; how many were removed. */
+  std::size_t replace(const texts &removed, const batch &documents,
+                      const progress &watch = {}) const {
+    std::vector<const char *> gone = names(removed);
+    return replaced(gone, nullptr, documents, watch);
+  }
+  /** In one change documents in the place of those that a filter (JSON) lets through. */
+  std::size_t replace_where(const std::string &filter, const batch &documents,
+                            const progress &watch = {}) const {
+    return replaced({}, filter.c_str(), documents, watch);
+  }
+  /** For each id a number that changes whenever a document of it is written, if there is one. */
+  std::vector<std::optional<std::uint64_t>> versions(const texts &ids) const {
+    std::vector<const char *> lent = names(ids);
+    std::vector<std::uint64_t> numbers(ids.size());
+    std::unique_ptr<bool[]> held(new bool[ids.size()]());
+    detail::call(rag_collection_versions, raw(), lent.data(), lent.size(), numbers.data(),
+                 held.get());
+    std::vector<std::optional<std::uint64_t>> all(ids.size());
+    for (std::size_t i = 0; i < all.size(); i++)
+      if (held[i]) all[i] = numbers[i];
+    return all;
+  }
+  /** A number that changes with everything that is written here. */
+  std::uint64_t sequence() const {
+    return detail::get<std::uint64_t>(rag_collection_sequence, raw());
+  }
+  /** The collection's own bandit of a name: what it learns is durable. */
+  bandit kept_bandit(const std::string &name) const;
+  /** Puts a copy of a bandit here. */
+  void keep_bandit(const std::string &name, const bandit &from) const;
+  /** Removes a bandit; whether there was one. */
+  bool remove_bandit(const std::string &name) const {
+    return detail::get<bool>(rag_collection_remove_bandit, raw(), name.c_str());
+  }
+  texts bandits() const {
+    return detail::take(detail::get<rag_strings *>(rag_collection_bandits, raw()));
   }
   /** Embeds every text anew and changes over to that model; how many were embedded now. */
   std::size_t reembed(const embedder &model, const options &with = {},
@@ -1018,6 +1058,20 @@ private:
     for (const std::string &one : all) lent.push_back(one.c_str());
     return lent;
   }
+  std::size_t replaced(const std::vector<const char *> &gone, const char *filter,
+                       const batch &documents, const progress &watch) const {
+    std::size_t count = 0;
+    // What is removed comes before the documents, and how many those were after them.
+    auto replace = [&](const rag_collection *to, const char *const *ids, const char *const *text,
+                       const std::size_t *lengths, std::size_t n, const float *vectors,
+                       std::size_t dim, const char *const *metadata, rag_progress watched,
+                       void *watcher, std::size_t *truncated, rag_error **err) {
+      return rag_collection_replace(to, gone.data(), gone.size(), filter, ids, text, lengths, n,
+                                    vectors, dim, metadata, watched, watcher, &count, truncated, err);
+    };
+    put(replace, documents, watch, nullptr);
+    return count;
+  }
   template <class F>
   void put(F f, const batch &documents, const progress &watch, std::size_t *truncated) const {
     std::size_t n = documents.ids.size();
@@ -1099,12 +1153,23 @@ public:
   /** The log as JSON. */
   std::string log() const { return detail::take(detail::get<rag_string *>(rag_bandit_log, raw())); }
   void merge(const bandit &other) { detail::call(rag_bandit_merge, handle_.raw(), other.raw()); }
+  /** A copy that learns by itself, also of one that lives in a collection. */
+  bandit copy() const { return bandit(detail::get<rag_bandit *>(rag_bandit_copy, raw())); }
   const rag_bandit *raw() const noexcept { return handle_.raw(); }
 
 private:
+  friend class collection;
   explicit bandit(rag_bandit *raw) : handle_(raw) {}
   detail::handle<rag_bandit, rag_bandit_free> handle_;
 };
+
+inline bandit collection::kept_bandit(const std::string &name) const {
+  return bandit(detail::get<rag_bandit *>(rag_collection_bandit, raw(), name.c_str()));
+}
+
+inline void collection::keep_bandit(const std::string &name, const bandit &from) const {
+  detail::call(rag_collection_set_bandit, raw(), name.c_str(), from.raw());
+}
 
 /** Documents by query id, each with a number where it has one. */
 using graded = std::map<std::string, std::map<std::string, double>>;
@@ -1415,8 +1480,9 @@ private:
 /** What an engine keeps results in; rag_cache. */
 class cache {
  public:
-  explicit cache(const options &with = {}) : cache(nullptr, with) {}
-  explicit cache(const std::string &redis, const options &with = {}) : cache(redis.c_str(), with) {}
+  explicit cache(const options &with = {}) : handle_(made(nullptr, with)) {}
+  explicit cache(const std::string &redis, const options &with = {})
+      : handle_(made(redis.c_str(), with)) {}
   /** What happened so far, as JSON. */
   std::string stats() const { return detail::take(detail::get<rag_string *>(rag_cache_stats, raw())); }
   void clear() const { detail::call(rag_cache_clear, raw()); }
@@ -1426,8 +1492,9 @@ class cache {
   const rag_cache *raw() const noexcept { return handle_.raw(); }
 
  private:
-  cache(const char *redis, const options &with)
-      : handle_(detail::get<rag_cache *>(rag_cache_new, redis, with.raw())) {}
+  static rag_cache *made(const char *redis, const options &with) {
+    return detail::get<rag_cache *>(rag_cache_new, redis, with.raw());
+  }
   detail::handle<rag_cache, rag_cache_free> handle_;
 };
 
@@ -1706,6 +1773,235 @@ inline std::string pack(std::string_view packing, std::size_t budget_tokens, con
   return detail::take(detail::get<rag_string *>(rag_pack, packing.data(), packing.size(), budget_tokens, counter,
                                                 user, with.raw()));
 }
+
+/** Whoever writes answers: the best sentences, or a function of yours; rag_generator. */
+class generator {
+ public:
+  /** Takes a piece of the answer; false means that no more is wanted. */
+  using emit = std::function<bool(std::string_view)>;
+  /** Writes an answer to a prompt (JSON). Called from many threads; an exception fails the answer. */
+  using function = std::function<void(std::string_view prompt, const emit &)>;
+
+  /** The best sentences of the passages, with citations. */
+  explicit generator(const options &with = {})
+      : handle_(detail::get<rag_generator *>(rag_extractive_new, with.raw())) {}
+  /** A function, by the name that is shown for its model. It lives as long as this and all engines made with it. */
+  generator(const std::string &name, function write, std::size_t window = 0)
+      : write_(std::make_shared<function>(std::move(write))),
+        handle_(detail::get<rag_generator *>(rag_generator_new, name.c_str(), window, call,
+                                             static_cast<void *>(write_.get()))) {}
+  const rag_generator *raw() const noexcept { return handle_.raw(); }
+
+ private:
+  friend class engine;
+  static int call(const char *prompt, std::size_t length, rag_emit emit_to, void *sink, void *user) {
+    try {
+      (*static_cast<function *>(user))({prompt, length}, [&](std::string_view piece) {
+        return emit_to(piece.data(), piece.size(), sink) != 0;
+      });
+      return 0;
+    } catch (...) {
+      return 1;
+    }
+  }
+  std::shared_ptr<function> write_;
+  detail::handle<rag_generator, rag_generator_free> handle_;
+};
+
+/** The answers that were given, as JSON; rag_history. */
+class history {
+ public:
+  explicit history(rag_history *raw) : handle_(raw) {}
+  std::size_t size() const { return detail::get<std::size_t>(rag_history_len, raw()); }
+  std::string get(const std::string &id) const {
+    return detail::take(detail::get<rag_string *>(rag_history_get, raw(), id.c_str()));
+  }
+  std::string search(std::string_view query = "{}") const {
+    return detail::take(
+        detail::get<rag_string *>(rag_history_search, raw(), query.data(), query.size()));
+  }
+  std::size_t forget(const std::string &user) const {
+    return detail::get<std::size_t>(rag_history_forget, raw(), user.c_str());
+  }
+  std::size_t prune(double max_age_s, std::size_t max_count = SIZE_MAX) const {
+    return detail::get<std::size_t>(rag_history_prune, raw(), max_age_s, max_count);
+  }
+  void compact() const { detail::call(rag_history_compact, raw()); }
+  const rag_history *raw() const noexcept { return handle_.raw(); }
+
+ private:
+  detail::handle<rag_history, rag_history_free> handle_;
+};
+
+/** Facts about users, as JSON; rag_memory. */
+class memory {
+ public:
+  explicit memory(rag_memory *raw) : handle_(raw) {}
+  std::size_t size() const { return detail::get<std::size_t>(rag_memory_len, raw()); }
+  std::string remember(std::string_view fact) const {
+    return detail::take(
+        detail::get<rag_string *>(rag_memory_remember, raw(), fact.data(), fact.size()));
+  }
+  std::string recall(const std::string &user, const std::string &key,
+                     const char *session = nullptr) const {
+    return detail::take(
+        detail::get<rag_string *>(rag_memory_recall, raw(), user.c_str(), session, key.c_str()));
+  }
+  std::string facts(const std::string &user, const char *session = nullptr) const {
+    return detail::take(detail::get<rag_string *>(rag_memory_facts, raw(), user.c_str(), session));
+  }
+  std::string search(const std::string &user, std::string_view words, std::size_t k = 10,
+                     const char *filter = nullptr) const {
+    return detail::take(detail::get<rag_string *>(rag_memory_search, raw(), user.c_str(),
+                                                  words.data(), words.size(), filter, k));
+  }
+  std::size_t forget(const std::string &user, const char *session = nullptr,
+                     const char *key = nullptr) const {
+    return detail::get<std::size_t>(rag_memory_forget, raw(), user.c_str(), session, key);
+  }
+  std::size_t sweep() const { return detail::get<std::size_t>(rag_memory_sweep, raw()); }
+  void compact() const { detail::call(rag_memory_compact, raw()); }
+  const rag_memory *raw() const noexcept { return handle_.raw(); }
+
+ private:
+  detail::handle<rag_memory, rag_memory_free> handle_;
+};
+
+/** From a question to an answer; rag_engine. Questions, evidence and answers are JSON, see rag_engine_ask. */
+class engine {
+ public:
+  /** What an engine is made of; what is left out is the library's own. */
+  struct parts {
+    /** By the names that questions and routes use. */
+    std::vector<std::pair<std::string, const generator *>> generators{};
+    const router *route_by = nullptr;
+    /** One of the collection's bandits. */
+    const char *tuner = nullptr;
+    const domain_detector *domains = nullptr;
+    const cache *kept_in = nullptr;
+    const prompts *templates = nullptr;
+  };
+  /** Hears a piece of an answer, or what stands in a marker of that kind; false ends the answer. */
+  using hear = std::function<bool(std::string_view text, std::optional<std::string_view> marker)>;
+
+  explicit engine(const collection &documents, const options &with = {})
+      : engine(documents, parts{}, with) {}
+  engine(const collection &documents, const parts &of, const options &with = {})
+      : handle_(made(documents, of, with)) {
+    for (const auto &[name, one] : of.generators) functions_.push_back(one->write_);
+  }
+
+  /** Takes in documents, a JSON list; what became of them as JSON. */
+  std::string add_documents(std::string_view documents, const options &with = {},
+                            const char *tenant = nullptr, const progress &watch = {}) const {
+    detail::watcher watcher(watch);
+    rag_string *out = nullptr;
+    rag_error *err = nullptr;
+    rag_status status =
+        rag_engine_add_documents(raw(), tenant, documents.data(), documents.size(), with.raw(),
+                                 watcher.function(), &watcher, &out, &err);
+    if (watcher.thrown) rag_error_free(err);
+    watcher.rethrow();
+    detail::check(status, err);
+    return detail::take(out);
+  }
+  std::size_t remove_documents(const texts &ids, const char *tenant = nullptr) const {
+    detail::borrowed lent(ids);
+    return detail::get<std::size_t>(rag_engine_remove_documents, raw(), tenant, lent.data.data(),
+                                    lent.lengths.data(), ids.size());
+  }
+  std::string document(const std::string &id, const char *tenant = nullptr) const {
+    return detail::take(detail::get<rag_string *>(rag_engine_document, raw(), tenant, id.c_str()));
+  }
+  texts documents(const char *tenant = nullptr) const {
+    return detail::take(detail::get<rag_strings *>(rag_engine_documents, raw(), tenant));
+  }
+  std::string retrieve(std::string_view question) const {
+    return detail::take(
+        detail::get<rag_string *>(rag_engine_retrieve, raw(), question.data(), question.size()));
+  }
+  std::string ask(std::string_view question, const hear &listen = {}) const {
+    struct heard {
+      const hear *listen;
+      std::exception_ptr thrown;
+      static int call(const char *text, std::size_t length, const char *marker, void *user) {
+        auto *self = static_cast<heard *>(user);
+        try {
+          auto kind = marker == nullptr ? std::nullopt : std::optional<std::string_view>(marker);
+          return (*self->listen)({text, length}, kind) ? 1 : 0;
+        } catch (...) {
+          self->thrown = std::current_exception();
+          return 0;
+        }
+      }
+    } one{&listen, nullptr};
+    rag_hear function = nullptr;
+    if (listen) function = heard::call;
+    rag_string *out = nullptr;
+    rag_error *err = nullptr;
+    rag_status status =
+        rag_engine_ask(raw(), question.data(), question.size(), function, &one, &out, &err);
+    if (one.thrown) {
+      rag_string_free(out);
+      rag_error_free(err);
+      std::rethrow_exception(one.thrown);
+    }
+    detail::check(status, err);
+    return detail::take(out);
+  }
+  std::string ask_many(std::string_view questions) const {
+    return detail::take(detail::get<rag_string *>(rag_engine_ask_many, raw(), questions.data(),
+                                                  questions.size(),
+                                                  static_cast<rag_progress>(nullptr),
+                                                  static_cast<void *>(nullptr)));
+  }
+  void feedback(const std::string &answer, double rating, const char *tenant = nullptr) const {
+    detail::call(rag_engine_feedback, raw(), tenant, answer.c_str(), rating);
+  }
+  ragcore::history history(const char *tenant = nullptr) const {
+    return ragcore::history(detail::get<rag_history *>(rag_engine_history, raw(), tenant));
+  }
+  ragcore::memory memory(const char *tenant = nullptr) const {
+    return ragcore::memory(detail::get<rag_memory *>(rag_engine_memory, raw(), tenant));
+  }
+  /** What is counted, as JSON. */
+  std::string metrics() const {
+    return detail::take(detail::get<rag_string *>(rag_engine_metrics, raw(), false));
+  }
+  /** The same in the text format of Prometheus. */
+  std::string prometheus() const {
+    return detail::take(detail::get<rag_string *>(rag_engine_metrics, raw(), true));
+  }
+  texts tenants() const {
+    return detail::take(detail::get<rag_strings *>(rag_engine_tenants, raw()));
+  }
+  bool remove_tenant(const std::string &tenant) const {
+    return detail::get<bool>(rag_engine_remove_tenant, raw(), tenant.c_str());
+  }
+  void backup(const std::string &path) const { detail::call(rag_engine_backup, raw(), path.c_str()); }
+  void checkpoint() const { detail::call(rag_engine_checkpoint, raw()); }
+  void close() const { detail::call(rag_engine_close, raw()); }
+  const rag_engine *raw() const noexcept { return handle_.raw(); }
+
+ private:
+  static rag_engine *made(const collection &documents, const parts &of, const options &with) {
+    std::vector<const char *> names;
+    std::vector<const rag_generator *> generators;
+    for (const auto &[name, one] : of.generators) {
+      names.push_back(name.c_str());
+      generators.push_back(one->raw());
+    }
+    return detail::get<rag_engine *>(
+        rag_engine_new, documents.raw(), names.data(), generators.data(), names.size(),
+        of.route_by == nullptr ? nullptr : of.route_by->raw(), of.tuner,
+        of.domains == nullptr ? nullptr : of.domains->raw(),
+        of.kept_in == nullptr ? nullptr : of.kept_in->raw(),
+        of.templates == nullptr ? nullptr : of.templates->raw(), with.raw());
+  }
+  /** Freed after the engine. */
+  std::vector<std::shared_ptr<generator::function>> functions_;
+  detail::handle<rag_engine, rag_engine_free> handle_;
+};
 
 } // namespace ragcore
 

@@ -3,9 +3,9 @@
 python benches/caching/near_duplicates.py --data DATA [--model MODEL]
 
 Two kinds of pairs. Natural ones: all pairs of CoSQA's questions; two ask the same if one judged
-answer is relevant to both, which misses some that do. Made ones: claims of SciFact and questions of
-CoSQA, changed by a script so that they ask something else (a negation, a number, a name, the order),
-or the same (small words, politeness, contractions; and synonyms and moved words, which the guard
+answer is relevant to both, which misses some that do. Made ones: claims of SciFact and questions
+of CoSQA, changed by a script so that they ask something else (a negation, a number, a name, the
+order), or the same (small words, politeness, contractions; and synonyms and moved words, which the guard
 does not know). Lists of words here are not those of the library.
 """
 
@@ -73,7 +73,7 @@ def renumbered(text: str, rng: random.Random) -> str | None:
 
 def renamed(text: str, rng: random.Random, names: list[str]) -> str | None:
     words = text.split()
-    places = [i for i, w in enumerate(words) if i > 0 and re.search(r"[A-Z]", w) or len(w) > 9]
+    places = [i for i, w in enumerate(words) if (i > 0 and re.search(r"[A-Z]", w)) or len(w) > 9]
     if not places:
         return None
     at = rng.choice(places)
@@ -82,11 +82,13 @@ def renamed(text: str, rng: random.Random, names: list[str]) -> str | None:
 
 
 def turned(text: str, rng: random.Random) -> str | None:
-    found = re.match(r"(.*?)\b(\w{4,})((?: \w+)? (?:than|to|from|into|with|in|by|of) )(\w{4,})\b(.*)", text)
+    found = re.match(
+        r"(.*?)\b(\w{4,})((?: \w+)? (?:than|to|from|into|with|in|by|of) )(\w{4,})\b(.*)", text
+    )
     if found is None:
         return None
     before, a, between, b, after = found.groups()
-    return None if a == b else f"{before}{b}{between}{a}{after}"
+    return None if a.lower() == b.lower() else f"{before}{b}{between}{a}{after}"
 
 
 def polite(text: str, rng: random.Random) -> str:
@@ -103,8 +105,8 @@ def small(text: str, rng: random.Random) -> str | None:
 
 OTHERS = {
     "check": "test", "list": "array", "create": "make", "find": "look up", "convert": "turn",
-    "string": "text", "associated": "linked", "patients": "people who are ill", "cells": "cell lines",
-    "important": "essential", "play": "have", "mice": "rodents", "reduces": "lowers",
+    "string": "text", "associated": "linked", "patients": "people who are ill",
+    "cells": "cell lines",    "important": "essential", "play": "have", "mice": "rodents", "reduces": "lowers",
     "increases": "raises", "risk": "danger", "remove": "drop", "number": "count", "write": "save",
 }  # fmt: skip
 
@@ -132,7 +134,9 @@ def share(part: int, whole: int) -> str:
 
 def made(embedder: rag.Embedder, asked: list[str]) -> None:
     rng = random.Random(8)
-    names = sorted({w for t in asked for w in t.split()[1:] if re.search(r"[A-Z]", w) or len(w) > 9})
+    names = sorted(
+        {w for t in asked for w in t.split()[1:] if re.search(r"[A-Z]", w) or len(w) > 9}
+    )
     kinds = {
         "different: negated": [(t, negated(t, rng)) for t in asked],
         "different: opposite": [(t, opposed(t, rng)) for t in asked],
@@ -155,7 +159,8 @@ def made(embedder: rag.Embedder, asked: list[str]) -> None:
         for least in THRESHOLDS:
             near = cosines >= least
             through = int((near & passed).sum())
-            print(f"  {kind:20} {least:.2f}  {share(int(near.sum()), len(pairs))}  {share(through, len(pairs))}")
+            alone, behind = share(int(near.sum()), len(pairs)), share(through, len(pairs))
+            print(f"  {kind:20} {least:.2f}  {alone}  {behind}")
         if kind.startswith("different"):
             missed += [(kind, a, b) for (a, b), p in zip(pairs, passed, strict=True) if p]
     for kind, a, b in missed[:40]:
@@ -187,11 +192,14 @@ def natural(embedder: rag.Embedder, folder: Path) -> None:
                     counts[least, same, difference is None] += 1
             if difference is None:
                 shown.append((float(cosines[row, column]), a, b))
-    print(f"\nNatural pairs among {len(ids)} questions of {folder.name} ('same': one judged answer is relevant to both)")
+    print(f"\nNatural pairs among {len(ids)} questions of {folder.name}")
+    print("('same': one judged answer is relevant to both)")
     for least in THRESHOLDS:
         alone = [counts[least, same, True] + counts[least, same, False] for same in (True, False)]
         behind = [counts[least, same, True] for same in (True, False)]
-        print(f"  {least:.2f}  cosine alone: {alone[0]:5d} same {alone[1]:5d} not;  with the guard: {behind[0]:4d} same {behind[1]:4d} not")
+        without = f"cosine alone: {alone[0]:5d} same {alone[1]:5d} not"
+        guarded = f"with the guard: {behind[0]:4d} same {behind[1]:4d} not"
+        print(f"  {least:.2f}  {without};  {guarded}")
     print(f"  why the guard refused: {dict(kinds.most_common())}")
     for cosine, a, b in sorted(shown, reverse=True)[:60]:
         print(f"  let through at {cosine:.3f}: {a!r} / {b!r}")
@@ -204,7 +212,10 @@ def main() -> None:
     arguments = parser.parse_args()
     embedder = rag.Embedder(arguments.model)
     asked: list[str] = []
-    for name, files in (("scifact", ["queries", "queries_train"]), ("cosqa", ["queries", "queries_dev"])):
+    for name, files in (
+        ("scifact", ["queries", "queries_train"]),
+        ("cosqa", ["queries", "queries_dev"]),
+    ):
         for file in files:
             path = arguments.data / name / f"{file}.jsonl"
             if path.exists():

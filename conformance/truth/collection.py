@@ -367,6 +367,13 @@ def write_cases():
         case("delete everything", "delete", {"more_ids": ["b", "a", "b"]}, []),
         case("delete by filter", "delete_where", {"filter": '{"n": {"$gte": 2}}'}, ["a"]),
         case("delete by a broken filter", "delete_where", {"filter": '{"n": {"$gte": }'}, error="invalid_argument"),
+        case("replace one by two", "replace", {"removed": ["a", "z"]} | put(["c", "d"], [[1, 1], [1, 2]]), ["b", "c", "d"]),
+        case("replace one by itself", "replace", {"removed": ["a"]} | put(["a"], [[1, 1]]), ["b", "a"]),
+        case("replace by a broken filter", "replace", {"filter": '{"n": {"$lte": 1}'} | put(["c"], [[1, 1]]), error="invalid_argument"),
+        case("replace what a filter keeps", "replace", {"filter": '{"n": {"$lte": 1}}'} | put(["c"], [[1, 1]]), ["b", "c"]),
+        case("replace everything by nothing", "replace", {"removed": ["a", "b"]} | put([], []), []),
+        case("replace by an id that stays", "replace", {"removed": ["a"]} | put(["b"], [[1, 1]]), error="already_exists"),
+        case("replace by a NaN", "replace", {"removed": ["a"]} | put(["c"], [["nan", 1]]), error="invalid_argument"),
     ]
 
 

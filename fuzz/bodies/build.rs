@@ -139,7 +139,8 @@ fn rust(kind: &str) -> &'static str {
         "double" => "f64",
         "float" => "f32",
         "bool" => "bool",
-        "rag_progress" | "rag_policy" | "rag_token_counter" | "rag_objective" => "Pointer",
+        "rag_progress" | "rag_policy" | "rag_token_counter" | "rag_objective" | "rag_generate"
+        | "rag_hear" => "Pointer",
         other => panic!("the header has a type of its own: {other}"),
     }
 }
@@ -198,7 +199,8 @@ fn argument(kind: &str, parameter: &str) -> String {
     let pick = match kind {
         "const char *" => match parameter {
             "path" => "path",
-            "filter" | "metadata" | "asked" | "scenario" | "packing" => "json",
+            "filter" | "metadata" | "asked" | "scenario" | "packing" | "documents" | "question"
+            | "questions" | "query" | "fact" => "json",
             _ => "text",
         },
         "const char *const *" if parameter == "metadata" => "jsons",
@@ -228,6 +230,8 @@ fn argument(kind: &str, parameter: &str) -> String {
         "rag_token_counter" => "token_counter",
         "rag_policy" => "policy",
         "rag_objective" => "evaluator",
+        "rag_generate" => "writer",
+        "rag_hear" => "listener",
         "const rag_knob *" => "knobs",
         "const rag_grid_dimension *" => "dimensions",
         "const rag_bandit_query *" => "bandit_queries",

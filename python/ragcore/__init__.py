@@ -15,6 +15,7 @@ the weights (:class:`Bandit`), and a Pareto front chooses between models (:class
 from . import errors
 from ._attribute import AttributeModel
 from ._bandit import Bandit, Choice, Estimate, ValueEstimate, WhatIf
+from ._bandits import CollectionBandits
 from ._caching import Cache, question_difference
 from ._calibration import Calibration, CalibrationBin, CalibrationReport
 from ._chunking import Chunk, Chunker
@@ -138,6 +139,7 @@ __all__ = [
     "Citation",
     "Closed",
     "Collection",
+    "CollectionBandits",
     "CollectionSteering",
     "Comparison",
     "Considered",

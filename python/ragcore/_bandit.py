@@ -349,6 +349,10 @@ class Bandit:
         """Starts all draws and ids anew: for workers that begin with copies of one bandit."""
         self._inner.reseed(seed)
 
+    def copy(self) -> Bandit:
+        """A copy that learns by itself, also of one that lives in a collection."""
+        return _restore(self._inner.to_bytes())
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes everything to one file; a reader sees the old file or the new one."""
         self._inner.save(os.fspath(path))

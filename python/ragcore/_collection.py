@@ -11,6 +11,7 @@ from ._arrays import Vectors, one_or_many
 from ._arrays import vector as as_vector
 from ._arrays import vectors as as_vectors
 from ._bandit import Bandit
+from ._bandits import CollectionBandits
 from ._calibration import Calibration
 from ._dials import CollectionSteering
 from ._domain import DomainDetector
@@ -134,6 +135,40 @@ class Collection:
         """As :meth:`add`, but documents of the same id are replaced as a whole."""
         self._put(ids, texts, vectors, metadata, progress, replace=True)
 
+    def replace(
+        self,
+        ids: object,
+        texts: object = None,
+        *,
+        removed: object = None,
+        filter: Mapping[str, Any] | None = None,
+        vectors: object = None,
+        metadata: object = None,
+        progress: Progress = False,
+    ) -> int:
+        """Removes documents and adds others in one change, and answers how many were removed.
+
+        ``removed`` are ids, unknown ones being no error, or ``filter`` says which. A crash leaves
+        the ones or the others, and no search sees both or neither: for passages of a document
+        that is written anew, however many there were.
+
+        >>> import ragcore as rag
+        >>> col = rag.open()
+        >>> col.add(["m1", "m2", "m3"], ["a", "b", "c"], metadata=[{"of": "manual"}] * 3)
+        >>> col.replace(["m1", "m2"], ["d", "e"], filter={"of": "manual"})
+        3
+        >>> col.ids()
+        ['m1', 'm2']
+        """
+        if (removed is None) == (filter is None):
+            raise InvalidArgument("replace takes removed ids or a filter, one of them")
+        gone = None if removed is None else as_texts(removed, "removed")
+        listed, parts = self._batch(ids, texts, vectors, metadata)
+        watch = watcher(progress, "replace")
+        count, cut = self._inner.replace(gone, filter, *parts, watch)
+        self._warn_of(cut, listed, stacklevel=3)
+        return count
+
     def _put(
         self,
         ids: object,
@@ -144,18 +179,26 @@ class Collection:
         *,
         replace: bool,
     ) -> None:
+        listed, parts = self._batch(ids, texts, vectors, metadata)
+        watch = watcher(progress, "upsert" if replace else "add")
+        self._warn_of(self._inner.put(*parts, watch, replace), listed, stacklevel=4)
+
+    def _batch(
+        self, ids: object, texts: object, vectors: object, metadata: object
+    ) -> tuple[list[str] | None, tuple[Any, Any, Any, Any]]:
+        """The texts, and all parts as the core takes them."""
         listed = None if texts is None else as_texts(texts, "texts")
-        cut = self._inner.put(
+        return listed, (
             as_texts(ids, "ids"),
             listed,
             None if vectors is None else as_vectors(vectors, "vectors", self.dim),
             None if metadata is None else records(metadata, "metadata"),
-            watcher(progress, "upsert" if replace else "add"),
-            replace,
         )
+
+    def _warn_of(self, cut: int, listed: list[str] | None, *, stacklevel: int) -> None:
         if cut and listed is not None:
             limit = self._inner.embedder().max_tokens
-            warn_of_cut(cut, len(listed), limit, stacklevel=3)
+            warn_of_cut(cut, len(listed), limit, stacklevel=stacklevel)
 
     def reembed(
         self, embedder: Embedder, *, forget_learnt: bool = False, progress: Progress = False
@@ -219,7 +262,7 @@ class Collection:
         explain: bool = False,
         min_relevance: float | None = None,
         steer_mode: str = "vector",
-        tune: Bandit | None = None,
+        tune: Bandit | str | None = None,
         domain: str | DomainDetector | None = None,
     ) -> Hits:
         """Finds the documents that answer a question best, best first.
@@ -235,8 +278,9 @@ class Collection:
         left out, so that fewer than ``k`` may come back. ``steer_mode="rerank"`` ranks by how
         likely documents have the quality of a dial instead of moving the query's vector; such
         dials must have been learnt from texts.
-        With ``tune`` a bandit chooses ``bm25_weight`` in the ``domain`` of the question: a name,
-        or a detector that is asked with the question's vector; ``"general"`` otherwise. Tell what
+        With ``tune`` a bandit, or the one of that name in :attr:`bandits`, chooses ``bm25_weight``
+        in the ``domain`` of the question: a name, or a detector that is asked with the question's
+        vector; ``"general"`` otherwise. Tell what
         the hits were worth with :meth:`reward`. The arms are weights in 0 to 1, or a grid with
         ``weight``, ``k`` and ``diversity``.
         """
@@ -285,7 +329,7 @@ class Collection:
         explain: bool = False,
         min_relevance: float | None = None,
         steer_mode: str = "vector",
-        tune: Bandit | None = None,
+        tune: Bandit | str | None = None,
         domain: str | DomainDetector | None = None,
     ) -> list[Hits]:
         """As :meth:`search` for many questions: texts, or vectors of (n, dim).
@@ -316,7 +360,7 @@ class Collection:
         self,
         questions: list[tuple[str | None, Vectors | None]],
         shared: tuple[Any, list[tuple[str, float]], str | None],
-        tune: Bandit | None,
+        tune: Bandit | str | None,
         domain: str | DomainDetector | None,
         **options: Any,
     ) -> list[Hits]:
@@ -324,8 +368,13 @@ class Collection:
             if domain is not None:
                 raise InvalidArgument("domain says where a bandit chooses; give one with tune")
             return [Hits._of(found) for found in self._inner.search(questions, *shared, **options)]
+        if isinstance(tune, str):
+            tune = self.bandits[tune]
         if not isinstance(tune, Bandit):
-            raise InvalidArgument(f"tune must be a Bandit or None, got {type(tune).__name__}")
+            raise InvalidArgument(
+                f"tune must be a Bandit, the name of one in bandits, or None, got "
+                f"{type(tune).__name__}"
+            )
         detector = domain._inner if isinstance(domain, DomainDetector) else None
         name = None if isinstance(domain, DomainDetector) else domain
         found = self._inner.search_tuned(questions, *shared, tune._inner, name, detector, **options)
@@ -444,6 +493,24 @@ class Collection:
     def steering(self) -> CollectionSteering:
         """The collection's dials and users, saved with it."""
         return CollectionSteering._of(self._inner)
+
+    @property
+    def bandits(self) -> CollectionBandits:
+        """The collection's bandits by name, saved with it."""
+        return CollectionBandits._of(self._inner)
+
+    def versions(self, ids: object) -> list[int | None]:
+        """For each id a number that changes whenever a document of it is written, None without one.
+
+        Equal numbers mean the same document, in every process that reads the store. They also
+        change when the log is written anew, see :meth:`compact`.
+        """
+        return self._inner.versions(as_texts(ids, "ids"))
+
+    @property
+    def sequence(self) -> int:
+        """A number that changes with everything that is written here, as :meth:`versions` do."""
+        return self._inner.sequence()
 
     @property
     def dim(self) -> int | None:

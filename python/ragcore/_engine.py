@@ -82,6 +82,10 @@ class Evidence(Sequence[Passage]):
         """Seconds of each part."""
         return dict(self._inner.timings())
 
+    def to_json(self) -> str:
+        """Everything as JSON; offsets count bytes."""
+        return self._inner.json()
+
     @overload
     def __getitem__(self, index: int) -> Passage: ...
     @overload
@@ -416,13 +420,7 @@ class Memory:
             "confidence": confidence,
         }
         fact.update((name, given) for name, given in more.items() if given is not None)
-        try:
-            written = json.dumps(fact, allow_nan=False)
-        except (TypeError, ValueError, RecursionError):
-            raise InvalidArgument(
-                "a fact holds None, bools, finite numbers, strings, lists and dicts of those"
-            ) from None
-        return dict(self._inner.remember(written))
+        return dict(self._inner.remember(_json(fact, "a fact")))
 
     def recall(self, user: str, key: str, *, session: str | None = None) -> dict[str, Any] | None:
         """The fact of a key; None where there is none or it is over."""
@@ -513,7 +511,8 @@ class Engine:
     ``generators`` maps names to generators: :class:`Extractive`, or any function of a prompt (a
     dict with ``messages``, ``question``, ``passages``) that returns text or an iterator of pieces.
     The first is asked unless a router or the question names another. ``bandit`` is the name of one
-    of the collection's bandits: it chooses the share of BM25.
+    of the collection's bandits: it chooses the share of BM25. ``memory_schema`` is a JSON Schema of
+    the facts that :meth:`memory` takes, an object whose properties are the keys.
     """
 
     __slots__ = ("_inner",)
@@ -532,6 +531,10 @@ class Engine:
         scenario: str | None = None,
         history: bool | None = None,
         memory: bool | None = None,
+        memory_schema: Mapping[str, Any] | None = None,
+        memory_junk: bool | None = None,
+        memory_max_chars: int | None = None,
+        memory_previous: bool | None = None,
         threads: int | None = None,
     ) -> None:
         if not isinstance(collection, Collection):
@@ -555,6 +558,10 @@ class Engine:
             scenario=scenario,
             history=history,
             memory=memory,
+            memory_schema=None if memory_schema is None else _json(memory_schema, "memory_schema"),
+            memory_junk=memory_junk,
+            memory_max_chars=memory_max_chars,
+            memory_previous=memory_previous,
             threads=threads,
         )
 
@@ -714,6 +721,15 @@ class Engine:
 
     def __repr__(self) -> str:
         return f"<Engine of {', '.join(self.generators)}>"
+
+
+def _json(value: Any, what: str) -> str:
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidArgument(
+            f"{what} holds None, bools, finite numbers, strings, lists and dicts of those"
+        ) from None
 
 
 def _asked(

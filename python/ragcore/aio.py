@@ -37,6 +37,7 @@ __all__ = [
     "Cache",
     "Chunker",
     "Collection",
+    "CollectionBandits",
     "CollectionSteering",
     "DenseIndex",
     "DomainDetector",
@@ -199,7 +200,7 @@ def _method(function: Callable[..., Any]) -> Callable[..., Any]:
 def _through(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def method(self: Any, *args: Any) -> Any:
-        return function(self._object, *args)
+        return _wrapped(function(self._object, *args))
 
     return method
 
@@ -246,6 +247,7 @@ Chunker: Any = _mirror(_plain.Chunker)
 DenseIndex: Any = _mirror(_plain.DenseIndex)
 LexicalIndex: Any = _mirror(_plain.LexicalIndex)
 Collection: Any = _mirror(_plain.Collection)
+CollectionBandits: Any = _mirror(_plain.CollectionBandits)
 CollectionSteering: Any = _mirror(_plain.CollectionSteering)
 Steering: Any = _mirror(_plain.Steering)
 Bandit: Any = _mirror(_plain.Bandit)

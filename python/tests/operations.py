@@ -532,6 +532,9 @@ def collection_write(inputs: dict[str, Any], options: dict[str, Any], seed: int)
         "upsert": lambda: col.upsert(**batch(inputs, "more_")),
         "delete": lambda: col.delete(inputs["more_ids"]),
         "delete_where": lambda: col.delete(filter=condition(inputs)),
+        "replace": lambda: col.replace(
+            removed=inputs.get("removed"), filter=condition(inputs), **batch(inputs, "more_")
+        ),
     }
     try:
         verbs[inputs["verb"]]()
@@ -682,13 +685,20 @@ def numbers_of(options: dict[str, Any]) -> dict[str, Any]:
 def collection_tune(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
     col, bandit = collection(inputs), rag.Bandit(inputs["arms"], seed=1)
     filter = condition(inputs)
-    hits = col.search(
-        inputs["query"], vector=inputs["vector"], filter=filter, tune=bandit, **options
-    )
-    tuned, _ = hits._tuned  # type: ignore[misc]
+    col.bandits["kept"] = bandit
     ids, grades = inputs["relevant"], numbers(inputs["grades"])
-    rewards = col._inner.reward_relevant(tuned, bandit._inner, ids, grades)
-    assert bandit.outstanding == 0
+
+    def paid(tune: rag.Bandit | str) -> list[float]:
+        hits = col.search(
+            inputs["query"], vector=inputs["vector"], filter=filter, tune=tune, **options
+        )
+        tuned, by = hits._tuned  # type: ignore[misc]
+        rewards = col._inner.reward_relevant(tuned, by._inner, ids, grades)
+        assert by.outstanding == 0
+        return rewards
+
+    rewards = paid(bandit)
+    assert paid("kept") == rewards
     return {"rewards": rewards}
 
 

@@ -107,6 +107,21 @@ def test_history_memory_and_feedback(tmp_path: pathlib.Path) -> None:
         filled(memory=False).memory()
 
 
+def test_facts_agree_with_a_schema() -> None:
+    schema = {"type": "object", "properties": {"age": {"type": "integer", "minimum": 0}}}
+    memory = rag.Engine(rag.open(), memory_schema=schema, memory_previous=False).memory()
+    memory.remember("ann", "age", 39)
+    assert memory.remember("ann", "age", 40).get("previous") is None
+    with pytest.raises(rag.InvalidArgument, match="age must be integer, got a string"):
+        memory.remember("ann", "age", "forty")
+    with pytest.raises(rag.InvalidArgument):
+        rag.Engine(rag.open(), memory_schema={"type": "nothing"})
+    with pytest.raises(rag.InvalidArgument, match="memory_schema holds None, bools"):
+        rag.Engine(rag.open(), memory_schema={"type": object()})
+    with pytest.raises(rag.InvalidArgument, match="memory_max_chars"):
+        rag.Engine(rag.open(), memory_max_chars=0)
+
+
 def test_folders_tenants_and_figures(tmp_path: pathlib.Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "bread.md").write_text("# Bread\n\n" + BREAD, encoding="utf-8")

@@ -190,3 +190,13 @@ def test_the_notebook_of_tuning_runs() -> None:
     assert names["table"]["tuned"] >= max(names["table"].values()) - 0.01
     assert isinstance(names["front"], rag.Front) and len(names["front"].points) > 3
     assert sum(isinstance(value, plots.Svg) or hasattr(value, "savefig") for value in shown) >= 2
+
+
+def test_the_notebook_runs_from_a_folder_to_a_measured_answer() -> None:
+    names, _ = played("answers.ipynb")
+    assert names["answer"].citations[0].document == "dough.md"
+    assert names["again"].cached and not names["after"].cached
+    assert "gas of the yeast" in names["after"].text
+    assert names["found"][0].document == "hello.txt"
+    assert names["total"]["errors"] == 0
+    assert names["old"].to_dict()["question"] == "what makes the dough rise?"

@@ -63,6 +63,24 @@ impl From<&str> for OptionValue {
     }
 }
 
+impl From<&serde_json::Value> for OptionValue {
+    fn from(v: &serde_json::Value) -> Self {
+        use serde_json::Value;
+        match v {
+            Value::Bool(flag) => OptionValue::Bool(*flag),
+            Value::String(text) => OptionValue::Str(text.clone()),
+            Value::Number(number) => match (number.as_u64(), number.as_f64()) {
+                (Some(whole), _) => OptionValue::U64(whole),
+                (None, Some(real)) => OptionValue::F64(real),
+                (None, None) => OptionValue::Other("a number".to_owned()),
+            },
+            Value::Null => OptionValue::Other("null".to_owned()),
+            Value::Array(_) => OptionValue::Other("a list".to_owned()),
+            Value::Object(_) => OptionValue::Other("an object".to_owned()),
+        }
+    }
+}
+
 /// One row of an options table.
 #[derive(Clone, Debug)]
 pub struct OptionInfo {

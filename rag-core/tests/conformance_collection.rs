@@ -2,7 +2,9 @@
 
 use rag_core::bandit::{Arms, Bandit, BanditOptions};
 use rag_core::calibration::CalibrationOptions;
-use rag_core::collection::{Batch, Collection, DomainOf, Metadata, Query, SearchOptions};
+use rag_core::collection::{
+    Batch, Collection, DomainOf, Metadata, Query, Removal, SearchOptions, Tuner,
+};
 use rag_core::evaluation::Qrels;
 use rag_core::options::OptionValue;
 use rag_core::retrieval::filter::Filter;
@@ -178,6 +180,15 @@ fn collection_write() {
                 let filter = filter(&inputs["filter"])?.ok_or_else(|| Error::invalid("none"))?;
                 collection.delete_where(&filter).map(drop)
             }
+            "replace" => {
+                let removed = match filter(&inputs["filter"])? {
+                    Some(filter) => Removal::from(filter),
+                    None => Removal::from(&strings(&inputs["removed"]).unwrap()[..]),
+                };
+                collection
+                    .replace(removed, batch(inputs, "more_")?)
+                    .map(drop)
+            }
             verb => panic!("no verb is called {verb}"),
         })();
         let refused = done.is_err();
@@ -209,11 +220,24 @@ fn collection_tune() {
                 list.map(|x| x.as_f64().unwrap()).collect()
             };
             let seeded = BanditOptions::default().seed(Some(1));
-            let bandit = Mutex::new(Bandit::new(Arms::Values(reals("arms")), &seeded)?);
-            let tuned = collection.search_tuned(&[query], &bandit, DomainOf::General)?;
+            let bandit = Bandit::new(Arms::Values(reals("arms")), &seeded)?;
             let ids = strings(&inputs["relevant"]).unwrap();
             let judged = ids.iter().map(String::as_str).zip(reals("grades"));
-            collection.reward_relevant(&tuned[0], &bandit, &judged.collect::<Vec<_>>())
+            let judged: Vec<(&str, f64)> = judged.collect();
+            // One that lives in the collection earns the same.
+            collection.bandits().insert("kept", &bandit)?;
+            let kept = collection.bandits().tuner("kept")?;
+            let alone = Mutex::new(bandit);
+            let paid = [&alone as &dyn Tuner, &kept].map(|bandit| {
+                let asked = std::slice::from_ref(&query);
+                let tuned = collection.search_tuned(asked, bandit, DomainOf::General)?;
+                let paid = collection.reward_relevant(&tuned[0], bandit, &judged)?;
+                Ok((tuned[0].choice.arm, paid))
+            });
+            let [alone, kept]: [Result<(usize, Vec<f64>)>; 2] = paid;
+            let (alone, kept) = (alone?, kept?);
+            assert_eq!(alone, kept, "{}", case["name"]);
+            Ok(alone.1)
         };
         check(&case, pay(), |rewards| {
             let want = case["want"]["rewards"].as_array().unwrap();

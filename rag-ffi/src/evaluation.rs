@@ -1,6 +1,6 @@
 //! `rag_run`, `rag_qrels` and `rag_evaluation`: how good a search is.
 
-use crate::bandit::rag_value_estimate;
+use crate::beliefs::rag_value_estimate;
 use crate::convert::{self, fill, name, optional_name, path, ranges, slice, texts, writable};
 use crate::error::rag_error;
 use crate::guard::guard;

@@ -50,6 +50,7 @@ option_names! {
     RAG_OPT_GAIN = "gain";
     RAG_OPT_GENERATIONS = "generations";
     RAG_OPT_HALF_LIFE = "half_life";
+    RAG_OPT_HISTORY = "history";
     RAG_OPT_IGNORE_IDENTICAL_IDS = "ignore_identical_ids";
     RAG_OPT_INTERVAL = "interval";
     RAG_OPT_K = "k";
@@ -65,13 +66,20 @@ option_names! {
     RAG_OPT_MAX_DOCUMENTS = "max_documents";
     RAG_OPT_MAX_LOSS = "max_loss";
     RAG_OPT_MAX_QUERIES = "max_queries";
+    RAG_OPT_MAX_SENTENCES = "max_sentences";
     RAG_OPT_MAX_TOKENS = "max_tokens";
     RAG_OPT_MAX_WAIT_MS = "max_wait_ms";
+    RAG_OPT_MEMORY = "memory";
+    RAG_OPT_MEMORY_JUNK = "memory_junk";
+    RAG_OPT_MEMORY_MAX_CHARS = "memory_max_chars";
+    RAG_OPT_MEMORY_PREVIOUS = "memory_previous";
+    RAG_OPT_MEMORY_SCHEMA = "memory_schema";
     RAG_OPT_METHOD = "method";
     RAG_OPT_METRIC = "metric";
     RAG_OPT_MIN_EXAMPLES = "min_examples";
     RAG_OPT_MIN_GRADE = "min_grade";
     RAG_OPT_MIN_RELEVANCE = "min_relevance";
+    RAG_OPT_MIN_SHARE = "min_share";
     RAG_OPT_MIN_TOKENS = "min_tokens";
     RAG_OPT_MODE = "mode";
     RAG_OPT_MUTATION = "mutation";
@@ -95,6 +103,7 @@ option_names! {
     RAG_OPT_PRECISION = "precision";
     RAG_OPT_PROPENSITY_DRAWS = "propensity_draws";
     RAG_OPT_READ_ONLY = "read_only";
+    RAG_OPT_RELEVANCE_WEIGHT = "relevance_weight";
     RAG_OPT_REMOTE_COPY_S = "remote_copy_s";
     RAG_OPT_REMOTE_ENTRY_BYTES = "remote_entry_bytes";
     RAG_OPT_REMOTE_PAUSE_S = "remote_pause_s";
@@ -104,6 +113,7 @@ option_names! {
     RAG_OPT_RHO = "rho";
     RAG_OPT_RIDGE = "ridge";
     RAG_OPT_SAFETY = "safety";
+    RAG_OPT_SCENARIO = "scenario";
     RAG_OPT_SEED = "seed";
     RAG_OPT_SHADOW_RATE = "shadow_rate";
     RAG_OPT_SIGMA = "sigma";
@@ -114,7 +124,9 @@ option_names! {
     RAG_OPT_THREADS = "threads";
     RAG_OPT_THRESHOLD = "threshold";
     RAG_OPT_TRADE = "trade";
+    RAG_OPT_VECTOR_WEIGHT = "vector_weight";
     RAG_OPT_WAIT_S = "wait_s";
+    RAG_OPT_WHOLE = "whole";
     RAG_OPT_WINDOW = "window";
 }
 
@@ -129,7 +141,9 @@ mod tests {
     use rag_core::collection::{OpenOptions, ReembedOptions, SearchOptions};
     use rag_core::domain::DomainOptions;
     use rag_core::embedding::{EmbedderOptions, EncodeOptions};
+    use rag_core::engine::{AddOptions, EngineOptions};
     use rag_core::evaluation::{AlphaNdcgOptions, CompareOptions, EvaluateOptions};
+    use rag_core::generation::ExtractiveOptions;
     use rag_core::prompting::PromptOptions;
     use rag_core::retrieval::dense::{DenseOptions, DenseSearchOptions};
     use rag_core::retrieval::diversity::MmrOptions;
@@ -146,6 +160,7 @@ mod tests {
     #[test]
     fn every_option_that_c_can_set_has_its_constant() {
         let tables = [
+            AddOptions::NAMES,
             AlphaNdcgOptions::NAMES,
             ApplyOptions::NAMES,
             ArchiveOptions::NAMES,
@@ -161,7 +176,9 @@ mod tests {
             DomainOptions::NAMES,
             EmbedderOptions::NAMES,
             EncodeOptions::NAMES,
+            EngineOptions::NAMES,
             EvaluateOptions::NAMES,
+            ExtractiveOptions::NAMES,
             FilterOptions::NAMES,
             FuseOptions::NAMES,
             LearnOptions::NAMES,

@@ -11,8 +11,8 @@ use crate::hits::{held, rag_hits};
 use crate::query::rag_query;
 use crate::status::rag_status;
 use crate::strings::{give_text, rag_string};
-use rag_core::bandit::Bandit;
-use rag_core::collection::{DomainOf, Tuned, Tuner};
+use rag_core::bandit::{Bandit, Choice};
+use rag_core::collection::{AnyBandit, DomainOf, Tuned, Tuner};
 use rag_core::{Error, ErrorKind};
 use std::ffi::c_char;
 use std::ptr;
@@ -66,15 +66,15 @@ impl Lender {
     }
 }
 
-impl Tuner for Lender {
-    fn lend(
+impl Lender {
+    fn with<T>(
         &self,
-        body: &mut dyn FnMut(&mut Bandit) -> rag_core::Result<()>,
-    ) -> rag_core::Result<()> {
+        body: impl FnOnce(&mut AnyBandit) -> rag_core::Result<T>,
+    ) -> rag_core::Result<T> {
         // A handle is a number and never followed.
         let bandit: *mut rag_bandit = ptr::without_provenance_mut(self.handle);
         match handle::with_mut(bandit, "bandit", |b| Ok(body(b)?)) {
-            Ok(()) => Ok(()),
+            Ok(done) => Ok(done),
             Err(Fail::Core(e)) => Err(e),
             Err(fail) => {
                 *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(fail);
@@ -84,6 +84,32 @@ impl Tuner for Lender {
                 ))
             }
         }
+    }
+}
+
+impl Tuner for Lender {
+    fn lend(
+        &self,
+        body: &mut dyn FnMut(&mut Bandit) -> rag_core::Result<()>,
+    ) -> rag_core::Result<()> {
+        self.with(|bandit| bandit.change(body))
+    }
+
+    fn look(&self, body: &mut dyn FnMut(&Bandit) -> rag_core::Result<()>) -> rag_core::Result<()> {
+        self.with(|bandit| bandit.look(body))
+    }
+
+    fn choose(&self, domains: &[&str]) -> rag_core::Result<Vec<Choice>> {
+        let queries: Vec<(&str, Option<&[f64]>)> = domains.iter().map(|d| (*d, None)).collect();
+        self.with(|bandit| bandit.choose_many(&queries))
+    }
+
+    fn reward(&self, id: u64, reward: f64) -> rag_core::Result<()> {
+        self.with(|bandit| bandit.reward(id, reward))
+    }
+
+    fn reward_all(&self, id: u64, rewards: &[f64]) -> rag_core::Result<()> {
+        self.with(|bandit| bandit.reward_all(id, rewards))
     }
 }
 

@@ -60,6 +60,8 @@ const void *pick_buffer_flags(void);
 void *pick_buffer_out(void);
 rag_progress pick_rag_progress(void);
 rag_token_counter pick_rag_token_counter(void);
+rag_generate pick_rag_generate(void);
+rag_hear pick_rag_hear(void);
 rag_policy pick_rag_policy(void);
 rag_objective pick_rag_objective(void);
 

@@ -107,8 +107,11 @@ const char *pick_json(void) {
   static const char *const json[] = {
       "{}", "{\"a\": 1}", "{\"a\": {\"$gte\": 1}}", "{\"$or\": []}", "{\"$bad\": 1}", "[", "", "null",
       "{\"a\": {\"$in\": [1, \"x\"]}}", "\xFF", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+      "{\"text\": \"why the cat?\", \"user\": \"a\", \"session\": \"s\"}",
+      "[{\"text\": \"the cat sleeps. it purrs.\", \"id\": \"a\"}]",
+      "{\"user\": \"a\", \"key\": \"likes\", \"value\": \"green tea\"}",
   };
-  return below(6) == 0 ? NULL : json[below(11)];
+  return below(6) == 0 ? NULL : json[below(14)];
 }
 
 size_t pick_length(void) { return below(2) == 0 ? RAG_NUL_TERMINATED : below(16); }
@@ -273,6 +276,23 @@ static bool on_objective(const double *settings, size_t n, double *outcomes, voi
   return below(4) > 0;
 }
 rag_objective pick_rag_objective(void) { return below(8) == 0 ? NULL : on_objective; }
+
+static int on_generate(const char *prompt, size_t length, rag_emit emit, void *sink, void *user) {
+  (void)prompt;
+  (void)user;
+  for (size_t i = 0; i < 1 + length % 3; i++)
+    if (emit("[TIP: x] the [1] cat. ", RAG_NUL_TERMINATED, sink) == 0) break;
+  return length % 7 == 0;
+}
+rag_generate pick_rag_generate(void) { return below(8) == 0 ? NULL : on_generate; }
+
+static int on_hear(const char *text, size_t length, const char *marker, void *user) {
+  (void)text;
+  (void)marker;
+  (void)user;
+  return length % 11 != 0;
+}
+rag_hear pick_rag_hear(void) { return below(2) == 0 ? NULL : on_hear; }
 
 static int check(const call *called, rag_status status, rag_error *err, bool asked) {
   bool told = status == RAG_STATUS_OK ? err == NULL

@@ -1,9 +1,12 @@
 /* Collections in memory, with the caller's own vectors. */
 #include "conformance.h"
 
-/* The documents that the inputs with this prefix describe, added or upserted. */
+enum verb { ADD, UPSERT, REPLACE };
+
+/* The documents that the inputs with this prefix describe, added, upserted, or in the place of those
+ * that "removed" or "filter" name. */
 static rag_status put(const rag_collection *collection, const json *inputs, const char *prefix,
-                      bool upsert, outcome *got, rag_error **err) {
+                      enum verb verb, outcome *got, rag_error **err) {
   char name[32];
 #define OF(field) (snprintf(name, sizeof name, "%s%s", prefix, field), json_get(inputs, name))
   const json *ids = OF("ids"), *texts = OF("texts"), *vectors = OF("vectors");
@@ -23,11 +26,20 @@ static rag_status put(const rag_collection *collection, const json *inputs, cons
   for (size_t i = 0; i < n; i++)
     if (strlen(names[i]) != ids->items[i].count) got->skip = "an id in C ends at its first NUL";
   float *rows = json_rows(vectors, &dim);
-  rag_status status =
-      upsert ? rag_collection_upsert(collection, names, lines, lengths, n, rows, dim, objects, NULL,
-                                     NULL, err)
-             : rag_collection_add(collection, names, lines, lengths, n, rows, dim, objects, NULL,
-                                  NULL, err);
+  rag_status status;
+  if (verb == REPLACE) {
+    const json *removed = json_get(inputs, "removed"), *filter = json_get(inputs, "filter");
+    const char **gone = json_texts(removed);
+    status = rag_collection_replace(collection, gone, json_count(removed),
+                                    filter == NULL ? NULL : filter->text, names, lines, lengths, n,
+                                    rows, dim, objects, NULL, NULL, NULL, NULL, err);
+    free(gone);
+  } else {
+    status = verb == UPSERT ? rag_collection_upsert(collection, names, lines, lengths, n, rows, dim,
+                                                    objects, NULL, NULL, err)
+                            : rag_collection_add(collection, names, lines, lengths, n, rows, dim,
+                                                 objects, NULL, NULL, err);
+  }
   free(names);
   free(lines);
   free(objects);
@@ -42,7 +54,7 @@ static rag_status filled(const json *inputs, outcome *got, rag_collection **out,
   rag_status status = rag_options_new(&bag, err);
   STEP(status, rag_options_set_u64(bag, RAG_OPT_DIM, vectors->items[0].count, err));
   STEP(status, rag_collection_open(NULL, NULL, bag, out, err));
-  STEP(status, put(*out, inputs, "", false, got, err));
+  STEP(status, put(*out, inputs, "", ADD, got, err));
   rag_options_free(bag);
   return status;
 }
@@ -149,7 +161,7 @@ RUNNER(collection_tune) {
   const char **ids = json_texts(relevant);
   rag_collection *collection = NULL;
   rag_query *query = NULL;
-  rag_bandit *bandit = NULL;
+  rag_bandit *bandit = NULL, *kept = NULL;
   rag_tuned *tuned = NULL;
   rag_tuned_choice choice;
   size_t count = 0;
@@ -162,6 +174,15 @@ RUNNER(collection_tune) {
   if (filter != NULL && filter->kind == JSON_TEXT)
     STEP(status, rag_query_set_filter(query, filter->text, err));
   const rag_query *asked[] = {query};
+  /* One that lives in the collection earns the same. */
+  STEP(status, rag_collection_set_bandit(collection, "kept", bandit, err));
+  STEP(status, rag_collection_bandit(collection, "kept", &kept, err));
+  STEP(status, rag_collection_search_tuned(collection, asked, 1, kept, NULL, NULL, &tuned, err));
+  STEP(status, rag_collection_reward_relevant(collection, kept, tuned, ids, grades,
+                                              relevant->count, rewards, arms->count, &count, err));
+  if (status == RAG_STATUS_OK && got->want != NULL) expect_doubles(got, "rewards", rewards, count);
+  rag_tuned_free(tuned);
+  tuned = NULL;
   STEP(status, rag_collection_search_tuned(collection, asked, 1, bandit, NULL, NULL, &tuned, err));
   STEP(status, rag_tuned_get_choice(tuned, &choice, err));
   STEP(status, rag_collection_reward_relevant(collection, bandit, tuned, ids, grades,
@@ -175,6 +196,7 @@ RUNNER(collection_tune) {
   rag_tuned_free(tuned);
   rag_query_free(query);
   rag_bandit_free(bandit);
+  rag_bandit_free(kept);
   rag_collection_free(collection);
   rag_options_free(seeded);
   rag_options_free(bag);
@@ -195,7 +217,9 @@ RUNNER(collection_write) {
   rag_status status = filled(inputs, got, &collection, err);
   if (status == RAG_STATUS_OK) {
     if (json_is(verb, "add") || json_is(verb, "upsert"))
-      status = put(collection, inputs, "more_", json_is(verb, "upsert"), got, err);
+      status = put(collection, inputs, "more_", json_is(verb, "upsert") ? UPSERT : ADD, got, err);
+    else if (json_is(verb, "replace"))
+      status = put(collection, inputs, "more_", REPLACE, got, err);
     else if (json_is(verb, "delete"))
       status = rag_collection_delete(collection, names, json_count(more), NULL, err);
     else

@@ -374,6 +374,48 @@ TEST(a_bandit_learns_keeps_and_tells) {
   rag_bandit_free(copy);
 }
 
+TEST(a_bandit_of_a_collection_is_as_durable_as_its_documents) {
+  const double arms[] = {0.0, 0.5, 1.0};
+  rag_collection *collection = NULL;
+  rag_bandit *alone = NULL, *kept = NULL, *again = NULL;
+  rag_strings *names = NULL;
+  rag_choice choice;
+  rag_estimate estimates[3];
+  size_t count = 0, outstanding = 9;
+  bool was = false;
+  OK(rag_collection_open("kept", NULL, NULL, &collection, &err));
+  OK(rag_bandit_new(arms, 3, NULL, &alone, &err));
+  FAILS(RAG_STATUS_NOT_FOUND, rag_collection_bandit(collection, "weights", &kept, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_collection_set_bandit(collection, "", alone, &err));
+  OK(rag_collection_set_bandit(collection, "weights", alone, &err));
+  OK(rag_collection_bandit(collection, "weights", &kept, &err));
+  OK(rag_bandit_set_prior(kept, "d", 0.5, &err));
+  OK(rag_bandit_choose(kept, "d", NULL, 0, &choice, &err));
+  OK(rag_bandit_reward(kept, choice.id, 0.5, &err));
+  FAILS(RAG_STATUS_INVALID_ARGUMENT, rag_bandit_reward(kept, choice.id, 0.5, &err));
+  FAILS(RAG_STATUS_NOT_FOUND, rag_bandit_reward(alone, choice.id, 0.5, &err));
+  OK(rag_collection_close(collection, &err));
+  FAILS(RAG_STATUS_CLOSED, rag_bandit_choose(kept, "d", NULL, 0, &choice, &err));
+  rag_collection_free(collection);
+  OK(rag_collection_open("kept", NULL, NULL, &collection, &err));
+  OK(rag_collection_bandits(collection, &names, &err));
+  CHECK(rag_strings_len(names) == 1);
+  OK(rag_collection_bandit(collection, "weights", &again, &err));
+  OK(rag_bandit_estimates(again, "d", estimates, 3, &count, &err));
+  CHECK(count == 3 && estimates[choice.arm].count == 1.0);
+  OK(rag_bandit_outstanding(again, &outstanding, &err));
+  CHECK(outstanding == 0);
+  OK(rag_collection_remove_bandit(collection, "weights", &was, &err));
+  CHECK(was);
+  OK(rag_collection_remove_bandit(collection, "weights", &was, &err));
+  CHECK(!was);
+  rag_strings_free(names);
+  rag_bandit_free(alone);
+  rag_bandit_free(kept);
+  rag_bandit_free(again);
+  rag_collection_free(collection);
+}
+
 TEST(a_bandit_chooses_among_names_and_grids_and_in_batches) {
   const char *names[] = {"small", "large"}, *twice[] = {"small", "small"};
   const double sizes[] = {5.0, 10.0, 20.0}, guess[] = {0.5, 10.0}, far[] = {0.5, 50.0};
@@ -598,7 +640,36 @@ TEST(fronts_are_kept_and_searched) {
                                                   NULL, NULL, &calls, &found, &err));
 }
 
+TEST(a_cache_keeps_its_options_and_tells_what_happened) {
+  rag_options *options = NULL;
+  rag_cache *cache = NULL;
+  rag_string *stats = NULL;
+  rag_error *err = NULL;
+  OK(rag_options_new(&options, &err));
+  OK(rag_options_set_f64(options, RAG_OPT_ANSWERS_S, 60.0, &err));
+  OK(rag_options_set_f64(options, RAG_OPT_NEAR_DUPLICATES, 0.9, &err));
+  OK(rag_cache_new(NULL, options, &cache, &err));
+  OK(rag_cache_stats(cache, &stats, &err));
+  CHECK_STR(rag_string_data(stats), "{\"layers\":{},\"nearby\":null,\"remote\":null}");
+  OK(rag_cache_clear(cache, &err));
+  OK(rag_cache_clear_tenant(cache, "shop", &err));
+  OK(rag_cache_clear_tenant(cache, NULL, &err));
+  rag_string_free(stats);
+  rag_cache_free(cache);
+  cache = NULL;
+  CHECK(rag_cache_new("redis://u:hunter2@host/x", NULL, &cache, &err) == RAG_STATUS_INVALID_ARGUMENT);
+  CHECK(cache == NULL && strstr(rag_error_message(err), "hunter2") == NULL);
+  rag_error_free(err);
+  err = NULL;
+  CHECK(rag_options_set_f64(options, RAG_OPT_ANSWERS_S, -1.0, NULL) == RAG_STATUS_OK);
+  CHECK(rag_cache_new(NULL, options, &cache, &err) == RAG_STATUS_INVALID_ARGUMENT);
+  CHECK_STR(rag_error_message(err), "answers_s must be in 0..=31536000, got -1");
+  rag_error_free(err);
+  rag_options_free(options);
+}
+
 int main(void) {
+  RUN(a_cache_keeps_its_options_and_tells_what_happened);
   RUN(a_direction_is_learnt_and_applied);
   RUN(vectors_come_back_from_their_parts);
   RUN(a_set_is_saved_and_merged);
@@ -609,6 +680,7 @@ int main(void) {
   RUN(the_noise_filter_drops_the_outlier);
   RUN(the_noise_filter_counts_a_loud_voter_once);
   RUN(a_bandit_learns_keeps_and_tells);
+  RUN(a_bandit_of_a_collection_is_as_durable_as_its_documents);
   RUN(a_bandit_chooses_among_names_and_grids_and_in_batches);
   RUN(a_router_chooses_learns_and_is_kept);
   RUN(a_router_tells_why_and_is_told_of_failures);

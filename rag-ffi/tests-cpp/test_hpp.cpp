@@ -389,6 +389,88 @@ static void prompting() {
   CHECK(packed.find("\"a\"") != std::string::npos && packed.find("\"b\"") == std::string::npos);
 }
 
+static void bandits_that_are_kept() {
+  ragcore::collection col;
+  ragcore::bandit alone(std::vector<double>{0.0, 1.0}, {{"seed", 7}});
+  col.keep_bandit("weights", alone);
+  auto sequence = col.sequence();
+  auto kept = col.kept_bandit("weights");
+  auto choice = kept.choose("d");
+  kept.reward(choice, 1.0);
+  CHECK(col.sequence() != sequence);
+  CHECK(col.kept_bandit("weights").estimates("d").at(choice.arm).count == 1.0);
+  CHECK(kept.copy().estimates("d").size() == 2);
+  THROWS("not_found", alone.reward(choice, 1.0));
+  CHECK(col.bandits() == ragcore::texts{"weights"});
+  CHECK(col.remove_bandit("weights") && !col.remove_bandit("weights"));
+  THROWS("not_found", kept.choose("d"));
+}
+
+static void documents_in_the_place_of_others() {
+  ragcore::collection col;
+  col.add({{"a", "b"}, {"moon", "salt"}, {}, {"{\"n\": 1}", "{\"n\": 2}"}});
+  auto before = col.versions({"a", "b", "c"});
+  CHECK(before.at(0) && before.at(1) && !before.at(2));
+  CHECK(col.replace({"a", "z"}, {{"c"}, {"corn"}}) == 1);
+  CHECK(col.replace_where("{\"n\": 2}", {{"b", "d"}, {"salt", "rust"}}) == 1);
+  CHECK((col.ids() == ragcore::texts{"c", "b", "d"}));
+  CHECK(col.versions({"b"}).at(0) != before.at(1));
+  THROWS("already_exists", col.replace({"c"}, {{"b"}, {"corn"}}));
+}
+
+static void caching() {
+  ragcore::cache plain;
+  CHECK(plain.stats().find("\"remote\":null") != std::string::npos);
+  ragcore::cache shared("redis://127.0.0.1:1", {{"answers_s", 60.0}});
+  CHECK(shared.stats().find("\"up\":true") != std::string::npos);
+  plain.clear();
+  plain.clear_tenant("shop");
+  THROWS("invalid_argument", ragcore::cache("http://host"));
+  CHECK(ragcore::question_difference("who won in 2020", "Who won in 2020?") == "none");
+  CHECK(ragcore::question_difference("who won in 2020", "who won in 2021") == "numbers");
+}
+
+static void engines() {
+  ragcore::collection col;
+  ragcore::generator quotes({{"max_sentences", 1}});
+  ragcore::generator writer("two words", [](std::string_view prompt, const auto &emit) {
+    if (prompt.find("storm") != std::string_view::npos) throw std::runtime_error("no");
+    if (emit("Two ")) emit("words [TIP: knead] [1]");
+  });
+  ragcore::cache cache;
+  ragcore::engine app(col, {{{"quotes", &quotes}, {"writer", &writer}}, nullptr, nullptr, nullptr, &cache},
+                      {{"threads", 2}});
+  CHECK(app.add_documents(R"([{"id": "bread", "text": "Yeast eats sugar. Its gas makes dough rise."}])")
+            .find("\"bread\"") != std::string::npos);
+  CHECK(app.documents() == ragcore::texts{"bread"} && app.document("bread").size() == 43);
+  CHECK(app.retrieve(R"({"text": "what makes dough rise?"})").find("Yeast") != std::string::npos);
+  CHECK(app.ask(R"({"text": "what makes dough rise?", "user": "ann"})").find("[1]") != std::string::npos);
+  std::string text, marker;
+  app.ask(R"({"text": "and why?", "generator": "writer"})", [&](auto piece, auto kind) {
+    (kind ? marker : text) += kind ? *kind : piece;
+    return true;
+  });
+  CHECK(text == "Two words  [1]" && marker == "TIP");
+  THROWS("upstream", app.ask(R"({"text": "a storm?", "generator": "writer"})"));
+  try {
+    app.ask(R"({"text": "who?", "generator": "writer"})", [](auto, auto) -> bool { throw 7; });
+    CHECK(false);
+  } catch (int seven) {
+    CHECK(seven == 7);
+  }
+  CHECK(app.ask_many(R"([{"text": "yeast?"}, {"text": ""}])").find("error") != std::string::npos);
+  CHECK(app.history().size() >= 3 && app.history().forget("ann") == 1);
+  CHECK(app.history().search(R"({"text": "yeast"})").find("yeast?") != std::string::npos);
+  auto memory = app.memory();
+  memory.remember(R"({"user": "ann", "key": "likes", "value": "rye bread"})");
+  CHECK(memory.recall("ann", "likes").find("rye") != std::string::npos);
+  CHECK(memory.recall("bob", "likes") == "null" && memory.forget("ann") == 1);
+  CHECK(app.metrics().front() == '{' && app.prometheus().find("# TYPE") != std::string::npos);
+  CHECK(app.tenants().empty() && !app.remove_tenant("shop"));
+  CHECK(app.remove_documents({"bread"}) == 1);
+  app.close();
+}
+
 int main() {
   run("ownership", ownership);
   run("options_of_every_type", options_of_every_type);
@@ -404,6 +486,10 @@ int main() {
   run("judging", judging);
   run("calibrating", calibrating);
   run("prompting", prompting);
+  run("bandits_that_are_kept", bandits_that_are_kept);
+  run("documents_in_the_place_of_others", documents_in_the_place_of_others);
+  run("caching", caching);
+  run("engines", engines);
   std::printf("result: %d passed, %d failed, 0 skipped\n", passed, failed);
   return failed > 0;
 }

@@ -8,6 +8,7 @@ use pyo3::types::{PyBytes, PyDict};
 use rag_core::bandit::{
     Arms, Bandit as Core, BanditOptions, Choice, Evaluation, Knob, LogEntry, ValueEstimate, WhatIf,
 };
+use rag_core::collection::{AnyBandit, KeptBandit};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
@@ -25,11 +26,17 @@ type Compared = (String, usize, Ends, Ends, Ends);
 type Given = (String, Vec<f64>, Vec<String>, Vec<(String, bool, Vec<f64>)>);
 
 #[pyclass(frozen, module = "ragcore._core")]
-pub(crate) struct Bandit(pub(crate) Guarded<Core>);
+pub(crate) struct Bandit(pub(crate) Guarded<AnyBandit>);
 
 impl From<Core> for Bandit {
     fn from(core: Core) -> Self {
-        Self(Guarded::new(core))
+        Self(Guarded::new(core.into()))
+    }
+}
+
+impl From<KeptBandit> for Bandit {
+    fn from(kept: KeptBandit) -> Self {
+        Self(Guarded::new(kept.into()))
     }
 }
 
@@ -44,11 +51,11 @@ impl Bandit {
     }
 
     fn set_prior(&self, py: Python<'_>, domain: Text, values: Vec<f64>) -> PyResult<()> {
-        call(py, || self.0.write(|b| b.set_prior_point(&domain, &values)))
+        call(py, || self.change(|b| b.set_prior_point(&domain, &values)))
     }
 
     fn choose(&self, py: Python<'_>, domain: Text, context: Option<Vec<f64>>) -> PyResult<Made> {
-        let choose = |b: &mut Core| b.choose(&domain, context.as_deref());
+        let choose = |b: &mut AnyBandit| b.choose(&domain, context.as_deref());
         call(py, || self.0.write(choose)).map(made)
     }
 
@@ -60,7 +67,7 @@ impl Bandit {
     }
 
     fn propensity(&self, py: Python<'_>, id: u64) -> PyResult<f64> {
-        call(py, || self.0.read(|b| b.propensity(id)))
+        call(py, || self.look(|b| b.propensity(id)))
     }
 
     fn reward(&self, py: Python<'_>, id: u64, reward: f64) -> PyResult<()> {
@@ -77,33 +84,33 @@ impl Bandit {
 
     fn best(&self, py: Python<'_>, domain: Text, context: Option<Vec<f64>>) -> PyResult<f64> {
         let best = |b: &Core| b.best_in(&domain, context.as_deref());
-        call(py, || self.0.read(best))
+        call(py, || self.look(best))
     }
 
     /// The arms as given.
     fn arms(&self, py: Python<'_>) -> PyResult<Given> {
-        call(py, || self.0.read(|b| Ok(taken(b.arms()))))
+        call(py, || self.look(|b| Ok(taken(b.arms()))))
     }
 
     fn values(&self, py: Python<'_>) -> PyResult<Vec<f64>> {
-        call(py, || self.0.read(|b| Ok(b.values())))
+        call(py, || self.look(|b| Ok(b.values())))
     }
 
     fn arm_values(&self, py: Python<'_>, arm: usize) -> PyResult<Vec<f64>> {
-        call(py, || self.0.read(|b| b.arm_values(arm)))
+        call(py, || self.look(|b| b.arm_values(arm)))
     }
 
     fn arm_named(&self, py: Python<'_>, name: Text) -> PyResult<usize> {
-        call(py, || self.0.read(|b| b.arm_named(&name)))
+        call(py, || self.look(|b| b.arm_named(&name)))
     }
 
     fn arm_at(&self, py: Python<'_>, values: Vec<f64>) -> PyResult<usize> {
-        call(py, || self.0.read(|b| b.arm_at(&values)))
+        call(py, || self.look(|b| b.arm_at(&values)))
     }
 
     fn domains(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let names = |b: &Core| Ok(b.domains().into_iter().map(str::to_owned).collect());
-        call(py, || self.0.read(names))
+        call(py, || self.look(names))
     }
 
     fn estimates(
@@ -113,7 +120,7 @@ impl Bandit {
         context: Option<Vec<f64>>,
     ) -> PyResult<Vec<(f64, f64, f64, f64)>> {
         let estimates = |b: &Core| b.estimates_in(&domain, context.as_deref());
-        let found = call(py, || self.0.read(estimates))?;
+        let found = call(py, || self.look(estimates))?;
         Ok(found
             .into_iter()
             .map(|e| (e.value, e.mean, e.sd, e.count))
@@ -121,7 +128,7 @@ impl Bandit {
     }
 
     fn log(&self, py: Python<'_>) -> PyResult<Vec<Entry>> {
-        let log = call(py, || self.0.read(|b| Ok(b.log())))?;
+        let log = call(py, || self.look(|b| Ok(b.log())))?;
         Ok(log
             .into_iter()
             .map(|e| (e.domain, e.context, e.arm, e.reward, e.propensity))
@@ -129,7 +136,7 @@ impl Bandit {
     }
 
     fn outstanding(&self, py: Python<'_>) -> PyResult<usize> {
-        call(py, || self.0.read(|b| Ok(b.outstanding())))
+        call(py, || self.look(|b| Ok(b.outstanding())))
     }
 
     #[pyo3(signature = (policy, log, **options))]
@@ -165,15 +172,15 @@ impl Bandit {
     fn merge(&self, py: Python<'_>, other: &Self) -> PyResult<()> {
         call(py, || {
             // A copy, so that two bandits that merge each other do not wait for each other.
-            let other = other.0.read(|b| Ok(b.clone()))?;
-            self.0.write(|b| b.merge(&other))
+            let other = other.0.read(AnyBandit::to_bandit)?;
+            self.change(|b| b.merge(&other))
         })
     }
 
     fn reseed(&self, py: Python<'_>, seed: &Bound<'_, PyAny>) -> PyResult<()> {
         let seed = number(seed, "seed")?;
         call(py, || {
-            self.0.write(|b| {
+            self.change(|b| {
                 b.reseed(seed);
                 Ok(())
             })
@@ -181,7 +188,7 @@ impl Bandit {
     }
 
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        call(py, || self.0.read(|b| b.save(&path)))
+        call(py, || self.look(|b| b.save(&path)))
     }
 
     #[staticmethod]
@@ -190,7 +197,7 @@ impl Bandit {
     }
 
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = call(py, || self.0.read(|b| Ok(b.to_bytes())))?;
+        let bytes = call(py, || self.look(|b| Ok(b.to_bytes())))?;
         Ok(PyBytes::new(py, &bytes))
     }
 
@@ -204,6 +211,20 @@ impl Bandit {
 type Ask<'a> = &'a dyn Fn(&str, Option<&[f64]>) -> f64;
 
 impl Bandit {
+    pub(crate) fn look<T>(
+        &self,
+        look: impl FnOnce(&Core) -> rag_core::Result<T>,
+    ) -> rag_core::Result<T> {
+        self.0.read(|b| b.look(look))
+    }
+
+    pub(crate) fn change(
+        &self,
+        body: impl FnOnce(&mut Core) -> rag_core::Result<()>,
+    ) -> rag_core::Result<()> {
+        self.0.write(|b| b.change(body))
+    }
+
     /// Lets `judged` ask a policy that is a function of Python; its exception comes out of here.
     fn judge<T: Send>(
         &self,
@@ -228,7 +249,7 @@ impl Bandit {
         };
         let outcome = call(py, || {
             // A copy, so that the policy may ask the bandit itself.
-            let bandit = self.0.read(|b| Ok(b.clone()))?;
+            let bandit = self.0.read(AnyBandit::to_bandit)?;
             judged(&bandit, &ask, log.as_deref())
         });
         if let Some(exception) = raised.into_inner().unwrap_or_else(|e| e.into_inner()) {

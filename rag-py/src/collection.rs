@@ -17,8 +17,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 use rag_core::calibration::CalibrationOptions;
 use rag_core::collection::{
-    Batch, Collection as Core, Document, DomainOf, OpenOptions, Query, ReembedOptions,
-    SearchOptions,
+    AnyBandit, Batch, Collection as Core, Document, DomainOf, OpenOptions, Query, ReembedOptions,
+    Removal, SearchOptions,
 };
 use std::path::PathBuf;
 
@@ -64,29 +64,37 @@ impl Collection {
         progress: Option<Bound<'_, PyAny>>,
         replace: bool,
     ) -> PyResult<usize> {
-        let mut batch = Batch::new(strings(ids, "ids")?.iter().map(|id| &**id));
-        if let Some(texts) = texts {
-            batch = batch.optional_texts(optional_strings(texts, "texts")?);
-        }
-        if let Some(vectors) = &vectors {
-            let rows = rows(vectors)?;
-            let taken = batch.vectors(rows.data(), rows.dim());
-            batch = taken.map_err(|e| raise(py, &e))?;
-        }
-        if let Some(metadata) = metadata {
-            let objects = metadata.iter().enumerate().map(|(i, entry)| {
-                let name = format!("metadata[{i}]");
-                match entry.is_none() {
-                    true => Ok(serde_json::Map::new()),
-                    false => object(&entry, &name),
-                }
-            });
-            batch = batch.metadata(objects.collect::<PyResult<_>>()?);
-        }
+        let batch = batch(ids, texts, vectors.as_ref(), metadata)?;
         long_call(py, progress, |progress| match replace {
             true => self.0.upsert_counted(batch, progress),
             false => self.0.add_counted(batch, progress),
         })
+    }
+
+    /// Documents in the place of others; answers how many were removed and how many texts were cut.
+    #[pyo3(signature = (removed, filter, ids, texts, vectors, metadata, progress))]
+    #[allow(clippy::too_many_arguments, reason = "one for each part of a batch")]
+    fn replace(
+        &self,
+        py: Python<'_>,
+        removed: Option<&Bound<'_, PyList>>,
+        filter: Option<&Bound<'_, PyAny>>,
+        ids: &Bound<'_, PyList>,
+        texts: Option<&Bound<'_, PyList>>,
+        vectors: Option<PyReadonlyArray2<'_, f32>>,
+        metadata: Option<&Bound<'_, PyList>>,
+        progress: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<(usize, usize)> {
+        let removal = match (filter, removed) {
+            (Some(filter), _) => Removal::from(to_filter(filter)?),
+            (None, Some(ids)) => Removal::from(&slices(&strings(ids, "removed")?)[..]),
+            (None, None) => Removal::Ids(Vec::new()),
+        };
+        let batch = batch(ids, texts, vectors.as_ref(), metadata)?;
+        let put = long_call(py, progress, |progress| {
+            self.0.replace_counted(removal, batch, progress)
+        })?;
+        Ok((put.removed, put.truncated))
     }
 
     #[pyo3(signature = (embedder, progress, **options))]
@@ -280,9 +288,66 @@ impl Collection {
         call(py, || self.0.close())
     }
 
+    fn bandits(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        call(py, || self.0.bandits().names())
+    }
+
+    fn bandit(&self, py: Python<'_>, name: Text) -> PyResult<Bandit> {
+        call(py, || self.0.bandits().tuner(&name)).map(Bandit::from)
+    }
+
+    /// A copy of `bandit` under a name.
+    fn set_bandit(&self, py: Python<'_>, name: Text, bandit: &Bandit) -> PyResult<()> {
+        call(py, || {
+            let copy = bandit.0.read(AnyBandit::to_bandit)?;
+            self.0.bandits().insert(&name, &copy)
+        })
+    }
+
+    fn remove_bandit(&self, py: Python<'_>, name: Text) -> PyResult<bool> {
+        call(py, || self.0.bandits().remove(&name))
+    }
+
+    fn versions(&self, py: Python<'_>, ids: &Bound<'_, PyList>) -> PyResult<Vec<Option<u64>>> {
+        let ids = strings(ids, "ids")?;
+        call(py, || self.0.versions(&slices(&ids)))
+    }
+
+    fn sequence(&self, py: Python<'_>) -> PyResult<u64> {
+        call(py, || self.0.sequence())
+    }
+
     fn steering(&self) -> CollectionSteering {
         CollectionSteering(self.0.clone())
     }
+}
+
+fn batch(
+    ids: &Bound<'_, PyList>,
+    texts: Option<&Bound<'_, PyList>>,
+    vectors: Option<&PyReadonlyArray2<'_, f32>>,
+    metadata: Option<&Bound<'_, PyList>>,
+) -> PyResult<Batch> {
+    let mut batch = Batch::new(strings(ids, "ids")?.iter().map(|id| &**id));
+    if let Some(texts) = texts {
+        batch = batch.optional_texts(optional_strings(texts, "texts")?);
+    }
+    if let Some(vectors) = vectors {
+        let rows = rows(vectors)?;
+        let taken = batch.vectors(rows.data(), rows.dim());
+        batch = taken.map_err(|e| raise(ids.py(), &e))?;
+    }
+    if let Some(metadata) = metadata {
+        let objects = metadata.iter().enumerate().map(|(i, entry)| {
+            let name = format!("metadata[{i}]");
+            match entry.is_none() {
+                true => Ok(serde_json::Map::new()),
+                false => object(&entry, &name),
+            }
+        });
+        batch = batch.metadata(objects.collect::<PyResult<_>>()?);
+    }
+    Ok(batch)
 }
 
 /// Questions that share everything but their text and vector.

@@ -63,6 +63,10 @@ impl Evidence {
     fn passages<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         plain(py, to_value(&self.0.passages))
     }
+
+    fn json(&self, py: Python<'_>) -> PyResult<String> {
+        call(py, || Ok(self.0.to_json().to_string()))
+    }
 }
 
 /// What was written as JSON, as the Python value that `json.loads` would make of it.

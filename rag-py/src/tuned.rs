@@ -6,12 +6,29 @@ use crate::hits::Found;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rag_core::Result;
-use rag_core::bandit::Bandit as CoreBandit;
+use rag_core::bandit::{Bandit as CoreBandit, Choice};
 use rag_core::collection::{Tuned as Core, Tuner};
 
 impl Tuner for Bandit {
     fn lend(&self, body: &mut dyn FnMut(&mut CoreBandit) -> Result<()>) -> Result<()> {
-        self.0.write(body)
+        self.change(body)
+    }
+
+    fn look(&self, body: &mut dyn FnMut(&CoreBandit) -> Result<()>) -> Result<()> {
+        self.look(body)
+    }
+
+    fn choose(&self, domains: &[&str]) -> Result<Vec<Choice>> {
+        let queries: Vec<(&str, Option<&[f64]>)> = domains.iter().map(|d| (*d, None)).collect();
+        self.0.write(|b| b.choose_many(&queries))
+    }
+
+    fn reward(&self, id: u64, reward: f64) -> Result<()> {
+        self.0.write(|b| b.reward(id, reward))
+    }
+
+    fn reward_all(&self, id: u64, rewards: &[f64]) -> Result<()> {
+        self.0.write(|b| b.reward_all(id, rewards))
     }
 }
 

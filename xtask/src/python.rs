@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 /// The tools and libraries that the tests use, pinned. Only NumPy is needed by the package.
 const TOOLS: &[&str] = &[
+    "fastapi==0.165.0",
+    "httpx==0.28.1",
+    "limits==5.8.0",
     "maturin==1.16.0",
     "mypy==2.4.1",
     "numpy==2.4.6",
@@ -13,6 +16,8 @@ const TOOLS: &[&str] = &[
     "pyarrow==26.0.1",
     "pytest==9.2.0",
     "ruff==0.17.5",
+    "uvicorn==0.54.0",
+    "websockets==17.4",
 ];
 
 /// The interpreter of the virtual environment `target/venv`, which is made when it is missing.
@@ -92,7 +97,7 @@ pub fn test(root: &Path, python: &Path, model: Option<&Path>) -> Count {
 
 /// Checks the layout and the lints of the Python code; nothing is written.
 fn style(root: &Path, python: &Path) -> bool {
-    let folders = ["python", "examples/python", "torture"];
+    let folders = ["python", "examples/python", "examples/service", "torture"];
     let layout = [&["-m", "ruff", "format", "--check"][..], &folders].concat();
     let lints = [&["-m", "ruff", "check"][..], &folders].concat();
     succeeds(command(root, python, &layout)) && succeeds(command(root, python, &lints))

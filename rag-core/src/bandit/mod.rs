@@ -324,6 +324,12 @@ impl Bandit {
 
     /// Tells what many choices earned: all of them or, if one is refused, none.
     pub fn reward_many(&mut self, rewards: &[(u64, f64)]) -> Result<()> {
+        self.check_reward_many(rewards)?;
+        rewards.iter().try_for_each(|(id, r)| self.reward(*id, *r))
+    }
+
+    /// Whether [`Bandit::reward_many`] would take them.
+    pub(crate) fn check_reward_many(&self, rewards: &[(u64, f64)]) -> Result<()> {
         let mut ids: Vec<u64> = rewards.iter().map(|(id, _)| *id).collect();
         ids.sort_unstable();
         if let Some(twice) = ids.windows(2).find(|w| w[0] == w[1]) {
@@ -336,7 +342,7 @@ impl Bandit {
             let found = check_reward(*reward).and_then(|()| self.find(*id).map(|_| ()));
             found.map_err(|e| e.context(format!("reward {i}")))?;
         }
-        rewards.iter().try_for_each(|(id, r)| self.reward(*id, *r))
+        Ok(())
     }
 
     /// Tells what every arm of the choice `id` would have earned, in their order, where that is

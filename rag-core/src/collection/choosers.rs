@@ -7,7 +7,6 @@
 
 use super::Collection;
 use super::codec::{Change, malformed};
-use super::tune::Tuner;
 use crate::bandit::{Bandit, Choice, Earned, Estimate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::rng::Rng;
@@ -110,11 +109,22 @@ pub struct CollectionBandits<'a> {
     collection: &'a Collection,
 }
 
-/// A collection's bandit, for searches that it tunes.
+/// A collection's bandit by its name: for searches that it tunes, and for [`AnyBandit`](super::AnyBandit).
 #[derive(Clone, Debug)]
 pub struct KeptBandit {
     collection: Collection,
     name: String,
+}
+
+impl KeptBandit {
+    /// Its name in the collection.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn bandits(&self) -> CollectionBandits<'_> {
+        self.collection.bandits()
+    }
 }
 
 impl Collection {
@@ -253,6 +263,39 @@ impl CollectionBandits<'_> {
         self.collection.commit_small(&mut writer, &change)
     }
 
+    /// Tells what many choices earned, all of them or none; see [`Bandit::reward_many`].
+    pub fn reward_many(&self, name: &str, rewards: &[(u64, f64)]) -> Result<()> {
+        let mut writer = self.collection.check_writable_and_lock()?;
+        let bandit = self.bandit(name)?;
+        let mut changes = Vec::with_capacity(rewards.len());
+        {
+            let bandit = lock(&bandit);
+            bandit.check_reward_many(rewards)?;
+            for (id, reward) in rewards {
+                let earned = bandit.earned(*id, Earned::One(*reward))?;
+                changes.push(Change::Reward {
+                    name: name.to_owned(),
+                    earned,
+                });
+            }
+        }
+        self.collection.commit_together(&mut writer, &changes)
+    }
+
+    /// Changes a bandit as a whole, where nothing smaller does: a prior, a merger. What `body` leaves takes
+    /// the place of what was, and no choice waits any more; if it fails nothing has changed. Writers
+    /// wait meanwhile, so `body` must not use the collection.
+    pub fn change(&self, name: &str, body: impl FnOnce(&mut Bandit) -> Result<()>) -> Result<()> {
+        let mut writer = self.collection.check_writable_and_lock()?;
+        let mut copy = self.get(name)?;
+        body(&mut copy)?;
+        let change = Change::Bandit {
+            name: name.to_owned(),
+            bandit: copy.to_kept(),
+        };
+        self.collection.commit_small(&mut writer, &change)
+    }
+
     /// What is believed about each arm; see [`Bandit::estimates_in`].
     pub fn estimates(
         &self,
@@ -281,37 +324,10 @@ impl CollectionBandits<'_> {
         self.collection.read()?.bandits.get(name)
     }
 
-    pub(super) fn look<T>(&self, name: &str, look: impl FnOnce(&Bandit) -> Result<T>) -> Result<T> {
+    /// Looks at a bandit as it is. Nobody chooses or pays meanwhile, and `look` must not either.
+    pub fn look<T>(&self, name: &str, look: impl FnOnce(&Bandit) -> Result<T>) -> Result<T> {
         let bandit = self.bandit(name)?;
         let bandit = lock(&bandit);
         look(&bandit)
-    }
-}
-
-impl Tuner for KeptBandit {
-    /// Lends a copy, and keeps that as a whole.
-    fn lend(&self, body: &mut dyn FnMut(&mut Bandit) -> Result<()>) -> Result<()> {
-        let mut copy = self.collection.bandits().get(&self.name)?;
-        body(&mut copy)?;
-        self.collection.bandits().insert(&self.name, &copy)
-    }
-
-    fn look(&self, body: &mut dyn FnMut(&Bandit) -> Result<()>) -> Result<()> {
-        self.collection.bandits().look(&self.name, body)
-    }
-
-    fn choose(&self, domains: &[&str]) -> Result<Vec<Choice>> {
-        let queries: Vec<(&str, Option<&[f64]>)> = domains.iter().map(|d| (*d, None)).collect();
-        self.collection.bandits().choose_many(&self.name, &queries)
-    }
-
-    fn reward(&self, id: u64, reward: f64) -> Result<()> {
-        self.collection.bandits().reward(&self.name, id, reward)
-    }
-
-    fn reward_all(&self, id: u64, rewards: &[f64]) -> Result<()> {
-        self.collection
-            .bandits()
-            .reward_all(&self.name, id, rewards)
     }
 }

@@ -21,6 +21,7 @@ mod image;
 mod image_tests;
 mod inside;
 mod kept;
+mod lent;
 mod likely;
 mod packed;
 #[cfg(test)]
@@ -53,6 +54,7 @@ pub use document::{
 };
 pub use hits::{Explanation, Hit};
 pub(crate) use inside::Inside;
+pub use lent::AnyBandit;
 pub use query::{DEFAULT_BM25_WEIGHT, Fusion, Mode, Query, SearchOptions, SteerMode};
 pub use reembed::ReembedOptions;
 pub use replace::{Removal, Replaced};

@@ -1,6 +1,6 @@
 //! What an engine is made of.
 
-use super::space::{Space, Wanted};
+use super::space::{Remembering, Space, Wanted};
 use super::{Engine, Layers, Shared};
 use crate::caching::{Cache, CacheOptions, Codec, LayerKind};
 use crate::clock::{Clock, SystemClock};
@@ -26,6 +26,15 @@ crate::options! {
         history: bool = true;
         /// Whether facts about users are kept.
         memory: bool = true;
+        /// The JSON Schema of the facts, as text: an object whose properties are the keys. Facts that break it are
+        /// refused.
+        memory_schema: Option<String> = None;
+        /// Whether facts that are not worth keeping, or that look like secrets, are refused.
+        memory_junk: bool = true;
+        /// Most characters of a text in a fact that is not refused as junk.
+        memory_max_chars: usize = 2_000, in 1..=65_536;
+        /// Whether an update of a fact keeps what it was before.
+        memory_previous: bool = true;
         /// Questions that `ask_many` works on at a time: most of the time a generator is waited for.
         threads: usize = 16, in 1..=256;
         /// The scenario of questions that name none.
@@ -200,15 +209,17 @@ impl EngineBuilder {
             .collect::<Vec<_>>()
             .join("\0");
         let router = self.router.map(|router| router.to_bytes());
+        let memory = Remembering::of(&self.options)?;
         let wanted = Wanted {
             history: self.options.history,
-            memory: self.options.memory,
+            memory: memory.as_ref(),
             router: router.as_deref(),
         };
         let space = Space::of(&self.documents, wanted)?;
         Ok(Engine {
             shared: Arc::new(Shared {
                 options: self.options,
+                memory,
                 root: self.documents,
                 generators,
                 fingerprint,

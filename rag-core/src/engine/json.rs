@@ -20,8 +20,20 @@ impl Question {
     /// # Ok::<(), rag_core::Error>(())
     /// ```
     pub fn from_json(json: &str) -> Result<Self> {
+        Self::of(object(json, "a question")?)
+    }
+
+    /// Reads a JSON list of questions.
+    pub fn list_from_json(json: &str) -> Result<Vec<Self>> {
+        let list: Vec<Map<String, Value>> = serde_json::from_str(json).map_err(|e| {
+            Error::invalid(format!("questions must be a list of objects in JSON: {e}"))
+        })?;
+        let read = |(i, said)| Self::of(said).map_err(|e| e.context(format!("question {i}")));
+        list.into_iter().enumerate().map(read).collect()
+    }
+
+    fn of(mut said: Map<String, Value>) -> Result<Self> {
         let mut question = Self::default();
-        let mut said = object(json, "a question")?;
         let text = said.remove("text");
         question.text = text
             .as_ref()
@@ -61,7 +73,7 @@ impl Question {
                     let fields = serde_json::from_value(value.clone()).ok();
                     question.fields = fields.ok_or_else(|| wrong("strings by name"))?;
                 }
-                _ => question.set(&key, &option(&value))?,
+                _ => question.set(&key, &OptionValue::from(&value))?,
             }
         }
         Ok(question)
@@ -128,18 +140,5 @@ fn kind(value: &Value) -> &'static str {
         Value::String(_) => "a string",
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
-    }
-}
-
-fn option(value: &Value) -> OptionValue {
-    match value {
-        Value::Bool(flag) => OptionValue::Bool(*flag),
-        Value::String(text) => OptionValue::Str(text.clone()),
-        Value::Number(number) => match (number.as_u64(), number.as_f64()) {
-            (Some(whole), _) => OptionValue::U64(whole),
-            (None, Some(real)) => OptionValue::F64(real),
-            (None, None) => OptionValue::Other(kind(value).to_owned()),
-        },
-        other => OptionValue::Other(kind(other).to_owned()),
     }
 }

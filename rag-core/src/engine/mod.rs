@@ -43,7 +43,7 @@ use crate::metrics::Metrics;
 use crate::progress::Progress;
 use crate::prompting::Prompts;
 use crate::routing::Router;
-use space::{Space, Wanted};
+use space::{Remembering, Space, Wanted};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -74,6 +74,7 @@ pub struct Engine {
 #[derive(Debug)]
 struct Shared {
     options: EngineOptions,
+    memory: Option<Remembering>,
     root: Collection,
     generators: Vec<(String, Arc<dyn Generator>)>,
     /// What decides the answers of all generators, for the keys of caches.
@@ -318,7 +319,7 @@ impl Engine {
         }
         let wanted = Wanted {
             history: shared.options.history,
-            memory: shared.options.memory,
+            memory: shared.memory.as_ref(),
             router: shared.router.as_deref(),
         };
         let space = Arc::new(Space::open(&shared.root, tenant, wanted)?.ok_or_else(none)?);

@@ -175,13 +175,17 @@ impl Question {
 
     /// Sets an option of [`RetrieveOptions`] or [`AskOptions`] by its name; no two of them share one.
     pub fn set(&mut self, name: &str, value: &OptionValue) -> Result<()> {
-        let retrieves = RetrieveOptions::table()
-            .iter()
-            .any(|option| option.name == name);
-        match retrieves {
-            true => self.retrieve.set(name, value),
-            false => self.ask.set(name, value),
+        if RetrieveOptions::NAMES.contains(&name) {
+            return self.retrieve.set(name, value);
         }
+        if AskOptions::NAMES.contains(&name) {
+            return self.ask.set(name, value);
+        }
+        let known = [RetrieveOptions::NAMES, AskOptions::NAMES].concat();
+        Err(Error::invalid(format!(
+            "no option of a question is called \"{name}\"; there are {}",
+            known.join(", ")
+        )))
     }
 
     /// Checks what can be checked without an engine, and reads the filter.

@@ -1,10 +1,10 @@
 //! What belongs to one tenant, or to nobody in particular.
 
-use super::{Question, tenants};
+use super::{EngineOptions, Question, tenants};
 use crate::collection::{Collection, Inside, Tuned};
 use crate::error::{Error, Result};
 use crate::history::{History, HistoryOptions, HistoryQuery};
-use crate::memory::{Memory, MemoryOptions, Remembered};
+use crate::memory::{Memory, MemoryOptions, Remembered, Schema};
 use crate::prompting::{Message, Role};
 use crate::routing::Router;
 use lru::LruCache;
@@ -55,11 +55,44 @@ pub(super) struct Waiting {
     pub(super) dials: Vec<(String, f64)>,
 }
 
+/// How a memory is opened.
+#[derive(Clone, Debug)]
+pub(super) struct Remembering {
+    options: MemoryOptions,
+    schema: Option<Schema>,
+}
+
+impl Remembering {
+    /// `None` if nothing is to be remembered.
+    pub(super) fn of(options: &EngineOptions) -> Result<Option<Self>> {
+        if !options.memory {
+            return Ok(None);
+        }
+        let schema = options.memory_schema.as_deref().map(Schema::from_json);
+        let remembering = Self {
+            options: MemoryOptions::default()
+                .junk(options.memory_junk)
+                .max_chars(options.memory_max_chars)
+                .previous(options.memory_previous),
+            schema: schema.transpose()?,
+        };
+        Ok(Some(remembering))
+    }
+
+    fn open(&self, facts: Collection) -> Result<Memory> {
+        let memory = Memory::open(facts, &self.options)?;
+        match &self.schema {
+            Some(schema) => memory.with_schema(schema.clone()),
+            None => Ok(memory),
+        }
+    }
+}
+
 /// What of a space is wanted beside its documents.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted<'a> {
     pub(super) history: bool,
-    pub(super) memory: bool,
+    pub(super) memory: Option<&'a Remembering>,
     pub(super) router: Option<&'a [u8]>,
 }
 
@@ -95,7 +128,13 @@ impl Space {
         } else {
             None
         };
-        let memory = if wanted.memory { words(MEMORY)? } else { None };
+        let memory = match wanted.memory {
+            Some(remembering) => {
+                let facts = words(MEMORY)?;
+                facts.map(|facts| remembering.open(facts)).transpose()?
+            }
+            None => None,
+        };
         let path = root
             .path()?
             .map(|path| path.join(tenants::folder(tenant, ROUTER)));
@@ -105,9 +144,7 @@ impl Space {
             tenant: tenant.map(str::to_owned),
             documents,
             history: history.map(History::open).transpose()?,
-            memory: memory
-                .map(|facts| Memory::open(facts, &MemoryOptions::default()))
-                .transpose()?,
+            memory,
             router: router.transpose()?.map(Mutex::new),
             waiting: Mutex::new(LruCache::new(MAX_WAITING)),
         })

@@ -12,6 +12,7 @@ use crate::collection::{
     Batch, Collection, Document, MAX_METADATA_BYTES, MAX_TEXT_BYTES, Metadata, Mode, Query,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::options::OptionValue;
 use crate::retrieval::filter::Filter;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -57,6 +58,48 @@ pub struct HistoryQuery {
 }
 
 impl HistoryQuery {
+    /// Reads what is looked for from a JSON object: `text`, `user`, `session`, `scenario`, `generator`, `filter`, and
+    /// options by their names. `InvalidArgument` names the key that is unknown or has another type.
+    ///
+    /// ```
+    /// use rag_core::history::HistoryQuery;
+    /// let query = HistoryQuery::from_json(r#"{"user": "ann", "min_rating": 0.5, "limit": 3}"#)?;
+    /// assert_eq!((query.user.as_deref(), query.options.limit), (Some("ann"), 3));
+    /// assert!(HistoryQuery::from_json(r#"{"usr": "ann"}"#).is_err());
+    /// # Ok::<(), rag_core::Error>(())
+    /// ```
+    pub fn from_json(json: &str) -> Result<Self> {
+        let said: serde_json::Map<String, Value> = serde_json::from_str(json)
+            .map_err(|e| Error::invalid(format!("a query must be an object in JSON: {e}")))?;
+        let mut query = Self::default();
+        for (key, value) in said {
+            let name = match key.as_str() {
+                "text" => &mut query.text,
+                "user" => &mut query.user,
+                "session" => &mut query.session,
+                "scenario" => &mut query.scenario,
+                "generator" => &mut query.generator,
+                "filter" => {
+                    query.filter = Some(Filter::parse(&value)?);
+                    continue;
+                }
+                option => {
+                    query.options.set(option, &OptionValue::from(&value))?;
+                    continue;
+                }
+            };
+            match value {
+                Value::Null => {}
+                Value::String(text) => *name = Some(text),
+                _ => {
+                    let message = format!("\"{key}\" of a query must be a string");
+                    return Err(Error::invalid(message));
+                }
+            }
+        }
+        Ok(query)
+    }
+
     /// All that stand here as one filter.
     fn filter(&self) -> Result<Filter> {
         let options = &self.options;

@@ -112,7 +112,8 @@ fn pick(kind: &str, parameter: &str) -> String {
     match kind {
         "const char *" => match parameter {
             "path" => "pick_path()".into(),
-            "filter" | "metadata" | "asked" | "scenario" | "packing" => "pick_json()".into(),
+            "filter" | "metadata" | "asked" | "scenario" | "packing" | "documents" | "question"
+            | "questions" | "query" | "fact" => "pick_json()".into(),
             _ => "pick_text()".into(),
         },
         "const char *const *" => "pick_texts()".into(),

@@ -19,6 +19,7 @@ const SOURCES: &[&str] = &[
     "steering_vector",
     "steering",
     "collection",
+    "documents",
     "query",
     "hits",
     "dials",
@@ -26,6 +27,8 @@ const SOURCES: &[&str] = &[
     "taste",
     "attribute",
     "bandit",
+    "beliefs",
+    "bandits",
     "fronts",
     "archive",
     "optimize",
@@ -37,6 +40,10 @@ const SOURCES: &[&str] = &[
     "cache",
     "tuned",
     "prompting",
+    "generator",
+    "engine",
+    "history",
+    "memory",
 ];
 
 const CONVENTIONS: &str = "\

@@ -71,7 +71,7 @@ const TEXTS: [&[u8]; 40] = [
     b"propensity_draws",
 ];
 
-const JSON: [&[u8]; 14] = [
+const JSON: [&[u8]; 17] = [
     b"{}",
     b"{\"a\": 1}",
     b"{\"a\": {\"$gte\": 1}}",
@@ -86,6 +86,9 @@ const JSON: [&[u8]; 14] = [
     b"{\"b\": [1, -0.0, 1e300, {\"c\": \"\\u0000\"}]}",
     b"{\"a\": 18446744073709551615}",
     b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+    b"{\"text\": \"why the cat?\", \"user\": \"a\", \"session\": \"s\"}",
+    b"[{\"text\": \"the cat sleeps. it purrs.\", \"id\": \"a\"}]",
+    b"{\"user\": \"a\", \"key\": \"likes\", \"value\": \"green tea\"}",
 ];
 
 /// `rag_log_entry`.
@@ -654,6 +657,14 @@ impl<'a> Driver<'a> {
         self.callback(on_evaluate as *const c_void)
     }
 
+    pub(super) fn writer(&mut self) -> Pointer {
+        self.callback(on_generate as *const c_void)
+    }
+
+    pub(super) fn listener(&mut self) -> Pointer {
+        self.callback(on_hear as *const c_void)
+    }
+
     fn callback(&mut self, function: *const c_void) -> Pointer {
         match self.choices.once_in(4) {
             true => null_mut(),
@@ -700,4 +711,30 @@ extern "C" fn on_evaluate(settings: *const f64, n: usize, outcomes: *mut f64, _:
         unsafe { (0..n).for_each(|i| *outcomes.add(i) = *settings.add(i)) };
     }
     !answer().is_multiple_of(8)
+}
+
+type Emit = Option<unsafe extern "C" fn(*const c_char, usize, Pointer) -> i32>;
+
+/// Called from threads of the library's, where the answers of an input are not known.
+extern "C" fn on_generate(
+    _: *const c_char,
+    length: usize,
+    emit: Emit,
+    sink: Pointer,
+    _: Pointer,
+) -> i32 {
+    let piece = c"[TIP: x] the [1] cat. ";
+    if let Some(emit) = emit {
+        for _ in 0..1 + length % 3 {
+            // SAFETY: the library lends both for this call.
+            if unsafe { emit(piece.as_ptr(), usize::MAX, sink) } == 0 {
+                break;
+            }
+        }
+    }
+    i32::from(length.is_multiple_of(7))
+}
+
+extern "C" fn on_hear(_: *const c_char, length: usize, _: *const c_char, _: Pointer) -> i32 {
+    i32::from(!length.is_multiple_of(11))
 }
