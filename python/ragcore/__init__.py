@@ -17,6 +17,7 @@ from ._attribute import AttributeModel
 from ._bandit import Bandit, Choice, Estimate, ValueEstimate, WhatIf
 from ._caching import Cache, question_difference
 from ._calibration import Calibration, CalibrationBin, CalibrationReport
+from ._chat import ChatModel
 from ._chunking import Chunk, Chunker
 from ._collection import Collection, Report, open
 from ._core import __version__
@@ -134,6 +135,7 @@ __all__ = [
     "CalibrationReport",
     "Choice",
     "Chunk",
+    "ChatModel",
     "Chunker",
     "Citation",
     "Closed",
