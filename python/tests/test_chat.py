@@ -1,4 +1,4 @@
-"""Language models behind servers, asked from Python: servers on the loopback, one of them with TLS."""
+"""Language models behind servers on the loopback, with TLS and without."""
 
 from __future__ import annotations
 
@@ -137,14 +137,14 @@ def test_an_engine_asks_a_server_and_streams_its_answer() -> None:
             events = list(stream)
         answer = stream.answer
         text = "".join(event for event in events if isinstance(event, str))
-        assert text == answer.text == "Yeast makes gas [1].  Straßé 🌍."
+        assert text == answer.text == "Yeast makes gas [1]. Straßé 🌍."
         assert [e.text for e in events if isinstance(e, rag.Marker)] == ["bake it hot"]
         assert answer.citations[0].document == "bread"
         assert (answer.model, answer.finish) == ("m-2026", "stop")
         assert answer.usage == {"input_tokens": 1000, "output_tokens": 500, "estimated": False}
         assert answer.cost == pytest.approx(0.002)
         headers, body = server.seen[0]
-        assert headers["Authorization"] == f"Bearer {KEY}"
+        assert headers["authorization"] == f"Bearer {KEY}"
         assert body["model"] == "m" and body["stream"] and body["temperature"] == 0.5
         assert [m["role"] for m in body["messages"]] == ["system", "user"]
         assert "dough rise" in body["messages"][1]["content"]

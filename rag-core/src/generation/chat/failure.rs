@@ -67,6 +67,10 @@ impl Failure {
     pub fn of_wire(error: &ureq::Error) -> Self {
         use ureq::Error as E;
         Self::Connection(match error {
+            // How TLS says what it does not like about the other side.
+            E::Io(error) if error.kind() == Io::InvalidData => {
+                format!("no TLS: {}", clean(&error.to_string()))
+            }
             E::Io(error) => of_io(error.kind()).to_owned(),
             E::Rustls(error) => format!("no TLS: {}", clean(&error.to_string())),
             E::Tls(what) => format!("no TLS: {}", clean(what)),
@@ -143,6 +147,8 @@ fn is_invisible(c: char) -> bool {
 pub(super) struct Guard<'a> {
     pub key: Option<&'a Secret>,
     pub prompt: Option<&'a Prompt>,
+    /// What was given of the answer.
+    pub answer: &'a str,
 }
 
 impl Guard<'_> {
@@ -155,20 +161,22 @@ impl Guard<'_> {
             let all = words.chars().filter(|c| c.is_ascii_graphic());
             all.collect::<String>().contains(key)
         });
-        if repeats_key || self.repeats_prompt(&shown) {
+        if repeats_key || self.repeats_text(&shown) {
             return String::new();
         }
         shown
     }
 
-    fn repeats_prompt(&self, shown: &str) -> bool {
-        let Some(prompt) = self.prompt else {
-            return false;
-        };
+    fn repeats_text(&self, shown: &str) -> bool {
+        let messages = self.prompt.iter().flat_map(|prompt| &prompt.messages);
+        let texts: Vec<&str> = messages
+            .map(|message| message.content.as_str())
+            .chain([self.answer])
+            .collect();
         let starts: Vec<usize> = shown.char_indices().map(|(at, _)| at).collect();
         let ends = starts.iter().copied().chain([shown.len()]).skip(COMMON);
         let mut windows = starts.iter().zip(ends).map(|(from, to)| &shown[*from..to]);
-        windows.any(|window| prompt.messages.iter().any(|m| m.content.contains(window)))
+        windows.any(|window| texts.iter().any(|text| text.contains(window)))
     }
 }
 
@@ -190,6 +198,7 @@ mod tests {
         let guard = Guard {
             key: Some(&key),
             prompt: Some(&prompt),
+            answer: "It lies under the old bridge.",
         };
         assert_eq!(
             guard.quote("too\n ma\u{202e}ny \u{1b}[31m"),
@@ -201,6 +210,7 @@ mod tests {
             "no key sk-can\u{1}ary",
             &format!("{}sk-canary", "x".repeat(198)),
             "cannot read 'treasure of é buried'",
+            "stopped after: under the old bri",
         ] {
             assert_eq!(guard.quote(words), "", "{words}");
         }

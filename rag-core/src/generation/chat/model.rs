@@ -214,6 +214,7 @@ impl Generator for ChatModel {
             guard: Guard {
                 key: shared.caller.key.as_ref(),
                 prompt: Some(request.prompt),
+                answer: "",
             },
             start,
             text: String::new(),
@@ -406,7 +407,11 @@ impl Asking<'_> {
     fn error(&self, kind: ErrorKind, what: &str, last: &Last) -> Error {
         let mut message = format!("chat model \"{}\": {what}", self.model.shared.name);
         if let Some((place, failure)) = last {
-            let why = failure.describe(&self.guard);
+            let guard = Guard {
+                answer: &self.text,
+                ..self.guard
+            };
+            let why = failure.describe(&guard);
             message.push_str(&format!("; {place}: {why}"));
         }
         message.push_str(&format!("; calls made: {}", self.attempts));
