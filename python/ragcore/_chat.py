@@ -106,7 +106,8 @@ class ChatModel:
 
         ``endpoints`` lists for each its ``state`` (``"up"``, ``"aside"`` after a failure,
         ``"trial"`` when the next call tells), calls in flight, calls, answers, failures, refusals
-        as too many, events that were skipped, tokens, and for how long it is not asked.
+        as too many, events that were skipped, tokens, what was wrong the last time, and for how
+        long it is not asked.
         """
         found: dict[str, Any] = self._inner.health()
         return found

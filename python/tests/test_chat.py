@@ -26,6 +26,8 @@ class Server(http.server.ThreadingHTTPServer):
     """Answers as the protocol's documentation says, in chunks of HTTP; `reply` may answer else."""
 
     daemon_threads = True
+    #: More than ever connect at once: what finds no room fails, and is asked again.
+    request_queue_size = 128
 
     def __init__(self, reply: Callable[[Any, dict[str, Any]], None] | None = None) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

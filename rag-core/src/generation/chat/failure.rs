@@ -90,15 +90,15 @@ impl Failure {
         }
     }
 
-    /// What was wrong, for people.
-    pub fn describe(&self, guard: &Guard<'_>) -> String {
+    /// What was wrong, for people, with the server's words if `guard` looks at them.
+    pub fn describe(&self, guard: Option<&Guard<'_>>) -> String {
         match self {
             Self::Halted(Halt::Cancelled) => "the call was cancelled".to_owned(),
             Self::Halted(Halt::Late) => "the time was over".to_owned(),
             Self::Halted(Halt::Silent) => "it said nothing for too long".to_owned(),
             Self::Connection(what) | Self::Answer(what) => what.clone(),
             Self::Status { status, words, .. } => {
-                let words = guard.quote(words);
+                let words = guard.map(|guard| guard.quote(words)).unwrap_or_default();
                 let said = match words.is_empty() {
                     true => String::new(),
                     false => format!(" (\"{words}\")"),

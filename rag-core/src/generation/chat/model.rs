@@ -294,6 +294,9 @@ impl Asking<'_> {
             let usage = self.usage(&called.reply);
             taken.outcome = outcome(&called, usage);
             taken.skipped = called.reply.skipped;
+            if let (Outcome::Failed, Some(failure)) = (taken.outcome, &called.failure) {
+                pool.note_failure(taken.place, failure.describe(None));
+            }
             drop(taken);
             pool.settle(share, self.used(&called, usage));
             match called.failure {
@@ -411,7 +414,7 @@ impl Asking<'_> {
                 answer: &self.text,
                 ..self.guard
             };
-            let why = failure.describe(&guard);
+            let why = failure.describe(Some(&guard));
             message.push_str(&format!("; {place}: {why}"));
         }
         message.push_str(&format!("; calls made: {}", self.attempts));

@@ -43,6 +43,8 @@ pub struct EndpointHealth {
     pub failures: u64,
     /// Failures since it last answered.
     pub failures_in_a_row: u32,
+    /// What was wrong the last time; none of the server's words.
+    pub last_failure: Option<String>,
     /// Calls that it refused as too many (429).
     pub throttled: u64,
     /// Events of its streams that could not be read and were skipped.
@@ -93,6 +95,7 @@ struct Known {
     /// A call runs that tells whether it is up again.
     on_trial: bool,
     failures_in_a_row: u32,
+    last_failure: Option<String>,
     aside_until: Option<Instant>,
     throttled_until: Option<Instant>,
     calls: u64,
@@ -306,6 +309,11 @@ impl Pool {
         }
     }
 
+    /// Notes what was wrong with an endpoint.
+    pub fn note_failure(&self, place: usize, what: String) {
+        self.state().known[place].last_failure = Some(what);
+    }
+
     /// What is known.
     pub fn health(&self, model: &str, price: Price) -> ChatHealth {
         let now = Instant::now();
@@ -320,6 +328,7 @@ impl Pool {
                 answers: known.answers,
                 failures: known.failures,
                 failures_in_a_row: known.failures_in_a_row,
+                last_failure: known.last_failure.clone(),
                 throttled: known.throttled,
                 skipped_events: known.skipped,
                 wait_s: until.map_or(0.0, |u| u.saturating_duration_since(now).as_secs_f64()),

@@ -78,7 +78,10 @@ fn check_all(shared: &Weak<Shared>, stop: &Cancel) {
         }
         let outcome = match checked {
             Ok(()) => Outcome::Refused,
-            Err(_) => Outcome::Failed,
+            Err(failure) => {
+                shared.pool.note_failure(place, failure.describe(None));
+                Outcome::Failed
+            }
         };
         shared.pool.note(place, outcome, Instant::now());
         place += 1;

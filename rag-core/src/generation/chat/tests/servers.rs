@@ -170,6 +170,8 @@ fn nobody_anywhere_is_an_error_that_names_the_last_place() {
     assert!(said.contains("calls made: 6"), "{said}");
     let health = model.health();
     assert!(!health.up && health.endpoints.iter().all(|e| e.failures == 3));
+    let last = health.endpoints[0].last_failure.as_deref();
+    assert_eq!(last, Some("nobody listens there"));
 }
 
 #[test]
