@@ -18,6 +18,7 @@ from ._bandit import Bandit, Choice, Estimate, ValueEstimate, WhatIf
 from ._bandits import CollectionBandits
 from ._caching import Cache, question_difference
 from ._calibration import Calibration, CalibrationBin, CalibrationReport
+from ._chat import ChatModel
 from ._chunking import Chunk, Chunker
 from ._collection import Collection, Report, open
 from ._core import __version__
@@ -133,6 +134,7 @@ __all__ = [
     "Calibration",
     "CalibrationBin",
     "CalibrationReport",
+    "ChatModel",
     "Choice",
     "Chunk",
     "Chunker",

@@ -16,6 +16,7 @@ __all__ = [
     "Cache",
     "Calibration",
     "Cancel",
+    "ChatModel",
     "Chunker",
     "Collection",
     "CollectionSteering",
@@ -523,6 +524,12 @@ class Asked:
     ) -> Asked: ...
 
 @final
+class ChatModel:
+    def __new__(
+        cls, endpoints: list[str], model: str, api_key: str | None, **options: Any
+    ) -> ChatModel: ...
+    def health(self) -> dict[str, Any]: ...
+
 class Extractive:
     def __new__(cls, **options: Any) -> Extractive: ...
 

@@ -508,8 +508,9 @@ class Engine:
     >>> app.ask("what makes the dough rise?", k=1).cached
     True
 
-    ``generators`` maps names to generators: :class:`Extractive`, or any function of a prompt (a
-    dict with ``messages``, ``question``, ``passages``) that returns text or an iterator of pieces.
+    ``generators`` maps names to generators: :class:`Extractive`, :class:`ChatModel`, or any
+    function of a prompt (a dict with ``messages``, ``question``, ``passages``) that returns text or
+    an iterator of pieces.
     The first is asked unless a router or the question names another. ``bandit`` is the name of one
     of the collection's bandits: it chooses the share of BM25. ``memory_schema`` is a JSON Schema of
     the facts that :meth:`memory` takes, an object whose properties are the keys.

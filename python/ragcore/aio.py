@@ -35,6 +35,7 @@ __all__ = [
     "AttributeModel",
     "Bandit",
     "Cache",
+    "ChatModel",
     "Chunker",
     "Collection",
     "CollectionBandits",
@@ -143,6 +144,9 @@ def _wrapped(value: Any) -> Any:
 
 
 def _unwrapped(value: Any) -> Any:
+    if isinstance(value, dict):
+        # Generators come by name.
+        return {key: _unwrapped(item) for key, item in value.items()}
     return value._object if isinstance(value, _Handle) else value
 
 
@@ -258,6 +262,7 @@ Cache: Any = _mirror(_plain.Cache)
 Prompts: Any = _mirror(_plain.Prompts)
 Engine: Any = _mirror(_plain.Engine)
 Extractive: Any = _mirror(_plain.Extractive)
+ChatModel: Any = _mirror(_plain.ChatModel)
 History: Any = _mirror(_plain.History)
 Memory: Any = _mirror(_plain.Memory)
 open: Any = _function(_plain.open)

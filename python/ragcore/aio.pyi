@@ -150,6 +150,43 @@ class Cache:
     async def clear_tenant(self, tenant: str | None) -> None: ...
     def __await__(self) -> Generator[Any, None, Cache]: ...
 
+class ChatModel:
+    def __init__(
+        self,
+        endpoints: str | Sequence[str],
+        model: str,
+        api_key: str | None = None,
+        *,
+        attempts: int = 3,
+        connect_timeout_s: float = 2.0,
+        first_byte_timeout_s: float = 60.0,
+        gap_timeout_s: float = 30.0,
+        timeout_s: float = 300.0,
+        backoff_s: float = 0.25,
+        backoff_max_s: float = 8.0,
+        retry_after_max_s: float = 60.0,
+        pause_s: float = 0.5,
+        pause_max_s: float = 30.0,
+        health_interval_s: float | None = None,
+        requests_per_minute: float | None = None,
+        tokens_per_minute: float | None = None,
+        burst_s: float = 10.0,
+        window: int | None = None,
+        price_in: float = 0.0,
+        price_out: float = 0.0,
+        stream: bool = True,
+        include_usage: bool = True,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        max_line_bytes: int = 1048576,
+        max_response_bytes: int = 16777216,
+        ca_file: str | None = None,
+    ) -> None: ...
+    @property
+    def model(self) -> str: ...
+    async def health(self) -> dict[str, Any]: ...
+    def __await__(self) -> Generator[Any, None, ChatModel]: ...
+
 class Chunker:
     def __init__(
         self,

@@ -42,6 +42,7 @@ VERBS: list[tuple[Any, list[str]]] = [
     (rag.Router.route, ["RouteSettings"]),
     (rag.DomainDetector.__init__, ["DomainOptions"]),
     (rag.Cache.__init__, ["CacheOptions"]),
+    (rag.ChatModel.__init__, ["ChatOptions"]),
     (rag.alpha_ndcg, ["AlphaNdcgOptions"]),
     (rag.fuse, ["FuseOptions"]),
     (rag.mmr, ["MmrOptions"]),

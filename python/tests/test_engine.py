@@ -83,6 +83,8 @@ def test_what_a_function_raises_is_upstream() -> None:
     with pytest.raises(rag.Upstream) as caught:
         app.ask("my canary")
     assert "canary" not in str(caught.value) and "RuntimeError" in str(caught.value)
+    assert isinstance(caught.value.__cause__, RuntimeError)
+    assert str(caught.value.__cause__) == "secret my canary"
     answers = app.ask_many(["a", "b"])
     assert all(isinstance(answer, rag.Upstream) for answer in answers)
 

@@ -17,14 +17,20 @@ static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 /// The exception for an error of the core.
 pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
     let file = error.file().map(|f| f.display().to_string());
-    make(
+    let raised = make(
         py,
         error.kind().name(),
         error.message(),
         file,
         error.offset(),
         error.pid(),
-    )
+    );
+    // What Python's own code raised below is the cause, as if that code had been called here.
+    let cause = std::error::Error::source(error).and_then(|e| e.downcast_ref::<PyErr>());
+    if let Some(cause) = cause {
+        raised.set_cause(py, Some(cause.clone_ref(py)));
+    }
+    raised
 }
 
 /// `InvalidArgument` for what the core never sees: a wrong Python type or a broken string.

@@ -1,5 +1,6 @@
 //! Generators: those of the core, and Python's own functions.
 
+use crate::chat::chat_model_of;
 use crate::convert::set_options;
 use crate::error::raise;
 use pyo3::exceptions::PyException;
@@ -33,6 +34,9 @@ pub(crate) fn generator_of(name: &str, given: &Bound<'_, PyAny>) -> PyResult<Arc
     if let Ok(extractive) = given.cast::<Extractive>() {
         return Ok(Arc::<Core>::clone(&extractive.get().0) as Arc<dyn Generator>);
     }
+    if let Some(chat) = chat_model_of(given) {
+        return Ok(chat);
+    }
     Ok(Arc::new(Function {
         name: name.to_owned(),
         function: given.clone().unbind(),
@@ -47,14 +51,19 @@ struct Function {
 }
 
 impl Function {
-    fn failed(py: Python<'_>, error: &PyErr) -> Error {
+    /// The failure that an exception is, with the exception as its cause.
+    fn failed(py: Python<'_>, error: PyErr) -> Error {
+        if !error.is_instance_of::<PyException>(py) {
+            let message = "the generator was interrupted";
+            return Error::new(ErrorKind::Interrupted, message).with_source(error);
+        }
         // What an exception says may hold the prompt; its kind does not.
         let kind = error
             .get_type(py)
             .name()
             .map_or_else(|_| "error".into(), |n| n.to_string());
         let message = format!("the generator raised {kind}; see its cause");
-        Error::new(ErrorKind::Upstream, message)
+        Error::new(ErrorKind::Upstream, message).with_source(error)
     }
 
     fn pieces<'py>(&self, py: Python<'py>, request: &Request<'_>) -> PyResult<Bound<'py, PyAny>> {
@@ -82,7 +91,7 @@ impl Generator for Function {
         let (mut text, mut first_s, mut finish) = (String::new(), None, Finish::Stop);
         let begun = Python::attach(|py| {
             let pieces = self.pieces(py, request);
-            pieces.map(Bound::unbind).map_err(|e| Self::failed(py, &e))
+            pieces.map(Bound::unbind).map_err(|e| Self::failed(py, e))
         })?;
         loop {
             let piece = Python::attach(|py| {
@@ -92,10 +101,7 @@ impl Generator for Function {
                     Err(e) if e.is_instance_of::<pyo3::exceptions::PyStopIteration>(py) => Ok(None),
                     Err(e) => Err(e),
                 }
-                .map_err(|e| match e.is_instance_of::<PyException>(py) {
-                    true => Self::failed(py, &e),
-                    false => Error::new(ErrorKind::Interrupted, "the generator was interrupted"),
-                })
+                .map_err(|e| Self::failed(py, e))
             })?;
             let Some(piece) = piece else { break };
             first_s.get_or_insert_with(|| start.elapsed().as_secs_f64());

@@ -10,6 +10,8 @@ mod bandit;
 mod caching;
 mod calibration;
 mod call;
+#[cfg_attr(not(feature = "http"), path = "chat_absent.rs")]
+mod chat;
 mod chunking;
 mod collection;
 mod convert;
@@ -50,6 +52,8 @@ mod _core {
     use caching::{Cache, question_difference};
     #[pymodule_export]
     use calibration::Calibration;
+    #[pymodule_export]
+    use chat::ChatModel;
     #[pymodule_export]
     use chunking::Chunker;
     #[pymodule_export]

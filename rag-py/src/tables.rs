@@ -26,6 +26,8 @@ pub(crate) fn option_tables() -> Vec<(&'static str, Vec<Row>)> {
             "CalibrationOptions",
             rag_core::calibration::CalibrationOptions::table(),
         ),
+        #[cfg(feature = "http")]
+        table("ChatOptions", rag_core::generation::ChatOptions::table()),
         table("ArchiveOptions", rag_core::routing::ArchiveOptions::table()),
         table(
             "ChebyshevOptions",

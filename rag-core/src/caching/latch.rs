@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
-pub(super) struct Latch<T> {
+pub(crate) struct Latch<T> {
     process: u32,
     value: Mutex<T>,
     fresh: fn() -> T,
@@ -17,7 +17,7 @@ pub(super) struct Latch<T> {
 }
 
 impl<T> Latch<T> {
-    pub(super) fn new(fresh: fn() -> T) -> Self {
+    pub(crate) fn new(fresh: fn() -> T) -> Self {
         Self {
             process: std::process::id(),
             value: Mutex::new(fresh()),
@@ -27,7 +27,7 @@ impl<T> Latch<T> {
         }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, T> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         if !self.lost.load(Relaxed) {
             match self.value.try_lock() {
                 Ok(held) => return held,

@@ -32,6 +32,8 @@ mod tests;
 pub use alike::{Difference, question_difference};
 pub use cache::{Cache, CacheStats};
 pub use key::{Key, KeyBuilder};
+#[cfg(feature = "http")]
+pub(crate) use latch::Latch;
 pub use layer::{Layer, Source, Weigh};
 pub use nearby::{NearHit, Nearby, NearbyStats};
 pub use options::{CacheOptions, LayerKind};

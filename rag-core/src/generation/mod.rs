@@ -2,9 +2,10 @@
 //!
 //! Everything that writes answers is a [`Generator`]. It hands out what it writes piece by piece, stops when it
 //! is told to, and says in the end what that took. [`Extractive`] quotes the
-//! passages. What they write is read by [`MarkerParser`], piece by piece, and by [`parse_citations`].
+//! passages, `ChatModel` (feature `http`) asks servers. What they write is read by [`MarkerParser`], piece by piece, and by [`parse_citations`].
 //! Read `generator` first.
 
+mod chat;
 mod citations;
 mod extractive;
 mod generator;
@@ -13,6 +14,9 @@ mod markers;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "http")]
+pub use chat::{ChatHealth, ChatModel, ChatOptions, EndpointHealth, EndpointState, Secret};
+pub use chat::{SseEvent, SseParser};
 pub use citations::{Cited, cited_sentences, parse_citations};
 pub use extractive::{Extractive, ExtractiveOptions, NOTHING_FOUND, Vectors};
 pub use generator::{Cancel, Finish, Flow, Generated, Generator, Price, Request, Usage};
