@@ -13,6 +13,7 @@ mod markers;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use citations::without_citations;
 pub use citations::{Cited, cited_sentences, parse_citations};
 pub use extractive::{Extractive, ExtractiveOptions, NOTHING_FOUND, Vectors};
 pub use generator::{Cancel, Finish, Flow, Generated, Generator, Price, Request, Usage};
