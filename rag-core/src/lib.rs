@@ -46,6 +46,8 @@ pub mod routing;
 
 pub mod answer;
 
+pub mod comparison;
+pub mod export;
 pub mod history;
 pub mod memory;
 

@@ -26,7 +26,7 @@ const FLOORS: &[&[&str]] = &[
     ],
     &["collection", "generation", "routing"],
     &["answer"],
-    &["history", "memory"],
+    &["comparison", "export", "history", "memory"],
     &["engine"],
 ];
 

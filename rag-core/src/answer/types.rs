@@ -3,7 +3,7 @@
 use crate::collection::Metadata;
 use crate::error::Result;
 use crate::generation::{Finish, Marker, Usage};
-use crate::text::code_points;
+use crate::text::{byte_offsets, code_points};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -176,6 +176,35 @@ impl Answer {
         let places = code_points(&self.text, &places)?;
         for (marker, at) in counted.markers.iter_mut().zip(places) {
             marker.at = at;
+        }
+        Ok(counted)
+    }
+
+    /// The same with offsets in bytes, of one that has them in code points: what [`Answer::in_code_points`] did is
+    /// undone.
+    ///
+    /// `InvalidArgument` for offsets beyond their texts.
+    pub fn in_bytes(&self) -> Result<Self> {
+        let mut counted = self.clone();
+        let mut places: Vec<usize> = Vec::new();
+        places.extend(self.citations.iter().flat_map(|citation| citation.answer));
+        places.extend(self.markers.iter().map(|marker| marker.at));
+        let mut places = byte_offsets(&self.text, &places)?.into_iter();
+        for citation in &mut counted.citations {
+            for end in &mut citation.answer {
+                *end = places.next().unwrap_or(*end);
+            }
+        }
+        for marker in &mut counted.markers {
+            marker.at = places.next().unwrap_or(marker.at);
+        }
+        for citation in &mut counted.citations {
+            let passage = self.passages.iter().find(|p| p.id == citation.passage);
+            // Without its text nobody knows where its bytes are.
+            if let Some(passage) = passage.filter(|passage| !passage.text.is_empty()) {
+                let source = byte_offsets(&passage.text, &citation.source)?;
+                citation.source = [source[0], source[1]];
+            }
         }
         Ok(counted)
     }

@@ -10,13 +10,11 @@
 //! Read `key`, `memory` (what a hit is), `flight` (one maker for many askers), then `layer`, which puts them together, and
 //! `remote`.
 
-mod alike;
 mod cache;
 mod flight;
 mod key;
 mod latch;
 mod layer;
-mod lexicon;
 mod memory;
 mod nearby;
 mod options;
@@ -29,7 +27,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
-pub use alike::{Difference, question_difference};
+pub use crate::text::{Difference, question_difference};
 pub use cache::{Cache, CacheStats};
 pub use key::{Key, KeyBuilder};
 #[cfg(feature = "http")]

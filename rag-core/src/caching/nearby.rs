@@ -6,12 +6,12 @@
 //! those above it is within the budget. What lies below that and above the user's cosine is then still looked at now
 //! and then, but never served, so that the cosine can come down again.
 
-use super::alike::question_difference;
 use super::key::Key;
 use super::latch::Latch;
 use super::memory::AsItIs;
 use super::stats::count;
 use crate::kernel;
+use crate::text::question_difference;
 use lru::LruCache;
 use serde::Serialize;
 use std::collections::VecDeque;

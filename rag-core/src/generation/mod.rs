@@ -17,6 +17,7 @@ mod tests;
 #[cfg(feature = "http")]
 pub use chat::{ChatHealth, ChatModel, ChatOptions, EndpointHealth, EndpointState, Secret};
 pub use chat::{SseEvent, SseParser};
+pub(crate) use citations::without_citations;
 pub use citations::{Cited, cited_sentences, parse_citations};
 pub use extractive::{Extractive, ExtractiveOptions, NOTHING_FOUND, Vectors};
 pub use generator::{Cancel, Finish, Flow, Generated, Generator, Price, Request, Usage};

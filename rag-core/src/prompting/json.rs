@@ -14,23 +14,28 @@ pub(crate) fn read_json<T: DeserializeOwned>(text: &str, what: &str) -> Result<T
         )));
     }
     serde_json::from_str(text).map_err(|e| {
-        let said = e.to_string();
-        let named = ["missing field", "unknown field", "duplicate field"];
-        let found = match e.classify() {
-            // These name fields and nothing else.
-            Category::Data if named.iter().any(|begin| said.starts_with(begin)) => {
-                let end = said.rfind(" at line").unwrap_or(said.len());
-                said[..end].chars().take(300).collect()
-            }
-            Category::Data => "a value of another type or beyond its range".to_owned(),
-            _ => "no JSON".to_owned(),
-        };
         Error::invalid(format!(
-            "{what} cannot be read: {found}, at line {}, column {}; give the object that the docs describe",
+            "{what} cannot be read: {}, at line {}, column {}; give the object that the docs describe",
+            json_mistake(&e),
             e.line(),
             e.column()
         ))
     })
+}
+
+/// What is wrong with JSON, without a value of it.
+pub(crate) fn json_mistake(e: &serde_json::Error) -> String {
+    let said = e.to_string();
+    let named = ["missing field", "unknown field", "duplicate field"];
+    match e.classify() {
+        // These name fields and nothing else.
+        Category::Data if named.iter().any(|begin| said.starts_with(begin)) => {
+            let end = said.rfind(" at line").unwrap_or(said.len());
+            said[..end].chars().take(300).collect()
+        }
+        Category::Data => "a value of another type or beyond its range".to_owned(),
+        _ => "no JSON".to_owned(),
+    }
 }
 
 /// Plain data as JSON.

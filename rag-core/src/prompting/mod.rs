@@ -14,7 +14,7 @@ mod scenario;
 mod template;
 
 pub use dials::{NEUTRAL, PLAIN, STRONG};
-pub(crate) use json::{read_json, write_json};
+pub(crate) use json::{json_mistake, read_json, write_json};
 pub use message::{Message, Prompt, PromptTokens, Role, Untrusted};
 pub use prompts::{
     Asked, MAX_PASSAGES, MAX_PROMPT_BYTES, MAX_QUESTION_BYTES, PromptOptions, Prompts,
@@ -22,3 +22,4 @@ pub use prompts::{
 pub use sanitize::sanitize;
 pub use scenario::{DEFAULT_SCENARIO, MAX_MARKERS, Scenario};
 pub use template::MAX_TEMPLATE_BYTES;
+pub(crate) use template::{Filled, Template};

@@ -18,10 +18,10 @@ enum Piece {
 
 /// A field, and where its brace stands.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Field {
-    pub(super) name: String,
-    pub(super) line: usize,
-    pub(super) column: usize,
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) line: usize,
+    pub(crate) column: usize,
 }
 
 /// Text between blank lines, with the blank lines behind it.
@@ -33,13 +33,13 @@ struct Paragraph {
 
 /// A template, ready to be filled.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Template {
+pub(crate) struct Template {
     paragraphs: Vec<Paragraph>,
 }
 
 /// A stretch of a filled template.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Filled<'a> {
+pub(crate) enum Filled<'a> {
     Text(&'a str),
     /// The value of the field of that name.
     Value(&'a str, &'a str),
@@ -47,7 +47,7 @@ pub(super) enum Filled<'a> {
 
 impl Template {
     /// Reads a template; `what` names it in messages.
-    pub(super) fn parse(text: &str, what: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str, what: &str) -> Result<Self> {
         if text.len() > MAX_TEMPLATE_BYTES {
             return Err(Error::invalid(format!(
                 "{what} has {} bytes, at most {MAX_TEMPLATE_BYTES} are accepted; give long texts as passages",
@@ -61,7 +61,7 @@ impl Template {
         })
     }
 
-    pub(super) fn fields(&self) -> impl Iterator<Item = &Field> {
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
         let pieces = self.paragraphs.iter().flat_map(|p| &p.pieces);
         pieces.filter_map(|piece| match piece {
             Piece::Field(field) => Some(field),
@@ -69,7 +69,7 @@ impl Template {
         })
     }
 
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.fields().any(|field| field.name == name)
     }
 
@@ -77,7 +77,7 @@ impl Template {
     /// fields, all of them empty, is left out.
     ///
     /// `value` gives each field's value; it may fail.
-    pub(super) fn fill<'a>(
+    pub(crate) fn fill<'a>(
         &'a self,
         value: impl Fn(&'a Field) -> Result<&'a str>,
         mut each: impl FnMut(Filled<'a>),
@@ -235,7 +235,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Whether a field may have that name.
-pub(super) fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.len() <= MAX_FIELD
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')

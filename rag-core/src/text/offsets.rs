@@ -1,4 +1,4 @@
-//! Byte offsets to code-point offsets: Rust counts bytes, Python counts characters.
+//! Byte offsets to code-point offsets and back: Rust counts bytes, Python counts characters.
 
 use crate::error::{Error, Result};
 
@@ -30,4 +30,34 @@ pub fn code_points(text: &str, offsets: &[usize]) -> Result<Vec<usize>> {
             Ok(point)
         })
         .collect()
+}
+
+/// Converts offsets in code points of `text`, in any order, to offsets in bytes.
+///
+/// `InvalidArgument` for one past the end.
+///
+/// ```
+/// use rag_core::text::byte_offsets;
+/// assert_eq!(byte_offsets("né 🙂!", &[4, 0, 2]).unwrap(), [8, 0, 3]);
+/// assert!(byte_offsets("é", &[2]).is_err());
+/// ```
+pub fn byte_offsets(text: &str, offsets: &[usize]) -> Result<Vec<usize>> {
+    let mut order: Vec<usize> = (0..offsets.len()).collect();
+    order.sort_unstable_by_key(|i| offsets[*i]);
+    let mut found = vec![0; offsets.len()];
+    let (mut byte, mut point) = (0, 0);
+    for i in order {
+        while point < offsets[i] {
+            let Some(c) = text[byte..].chars().next() else {
+                return Err(Error::invalid(format!(
+                    "offset {} is beyond a text of {point} characters; give offsets of this text",
+                    offsets[i]
+                )));
+            };
+            byte += c.len_utf8();
+            point += 1;
+        }
+        found[i] = byte;
+    }
+    Ok(found)
 }

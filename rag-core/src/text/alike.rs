@@ -11,7 +11,7 @@ use super::lexicon::{
     AUXILIARIES, CONTRACTIONS, FILLERS, NEGATIONS, NUMBERS, OPPOSITES, PREFIXES, PRONOUNS,
     QUESTIONS, SYNONYMS, UNITS, WHOLE_PLURALS, WORDS_IN_CAPITALS,
 };
-use crate::text::normal_form;
+use super::normal_form;
 
 crate::option_enum! {
     /// What tells two questions apart.
@@ -33,8 +33,8 @@ crate::option_enum! {
     }
 }
 
-/// Bytes up to which questions are compared.
-const LONGEST: usize = 2000;
+/// Bytes up to which texts are compared.
+pub(super) const LONGEST: usize = 2000;
 
 /// What tells two questions apart; `None` if they ask the same, as far as their words say.
 ///
@@ -65,15 +65,15 @@ pub fn question_difference(a: &str, b: &str) -> Option<Difference> {
 
 /// A word that is left.
 #[derive(Clone, Debug)]
-struct Token {
+pub(super) struct Token {
     /// In lower case.
-    raw: String,
+    pub(super) raw: String,
     /// The same for all forms of a word.
-    form: String,
+    pub(super) form: String,
     /// Written like a name: its form is as it is.
     name: bool,
-    number: bool,
-    unit: bool,
+    pub(super) number: bool,
+    pub(super) unit: bool,
     quoted: bool,
 }
 
@@ -85,11 +85,11 @@ impl Token {
     }
 }
 
-/// A question in plain form.
+/// A text in plain form.
 #[derive(Debug, Default)]
-struct Plain {
-    tokens: Vec<Token>,
-    negations: usize,
+pub(super) struct Plain {
+    pub(super) tokens: Vec<Token>,
+    pub(super) negations: usize,
     /// Question words, in order.
     questions: Vec<&'static str>,
     /// Auxiliaries, sorted.
@@ -106,8 +106,13 @@ fn has(table: &[&str], word: &str) -> bool {
     table.binary_search(&word).is_ok()
 }
 
+/// Whether a word only says no.
+pub(super) fn says_no(token: &Token) -> bool {
+    !token.name && !token.quoted && has(NEGATIONS, &token.raw)
+}
+
 impl Plain {
-    fn of(text: &str) -> Self {
+    pub(super) fn of(text: &str) -> Self {
         let mut tokens = written_out(text);
         drop_fillers(&mut tokens);
         plain_how(&mut tokens);
@@ -165,7 +170,7 @@ impl Plain {
 }
 
 /// The words of each that the other has not, counting repeats.
-fn only<'a>(a: &'a [Token], b: &'a [Token]) -> (Vec<&'a Token>, Vec<&'a Token>) {
+pub(super) fn only<'a>(a: &'a [Token], b: &'a [Token]) -> (Vec<&'a Token>, Vec<&'a Token>) {
     let mut there: Vec<&Token> = b.iter().collect();
     let here = a
         .iter()
@@ -182,7 +187,7 @@ fn only<'a>(a: &'a [Token], b: &'a [Token]) -> (Vec<&'a Token>, Vec<&'a Token>) 
     (here, there)
 }
 
-fn are_opposites(a: &Token, b: &Token) -> bool {
+pub(super) fn are_opposites(a: &Token, b: &Token) -> bool {
     let listed = |a: &str, b: &str| OPPOSITES.contains(&(a, b)) || OPPOSITES.contains(&(b, a));
     let prefixed = |long: &str, short: &str| {
         short.len() > 2
