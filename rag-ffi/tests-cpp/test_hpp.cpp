@@ -435,7 +435,7 @@ static void engines() {
   ragcore::generator quotes({{"max_sentences", 1}});
   ragcore::generator writer("two words", [](std::string_view prompt, const auto &emit) {
     if (prompt.find("storm") != std::string_view::npos) throw std::runtime_error("no");
-    if (emit("Two ")) emit("words [TIP: knead] [1]");
+    if (emit("Two ")) emit("words [PRO TIP: knead] [1]");
   });
   ragcore::cache cache;
   ragcore::engine app(col, {{{"quotes", &quotes}, {"writer", &writer}}, nullptr, nullptr, nullptr, &cache},
@@ -450,7 +450,7 @@ static void engines() {
     (kind ? marker : text) += kind ? *kind : piece;
     return true;
   });
-  CHECK(text == "Two words  [1]" && marker == "TIP");
+  CHECK(text == "Two words [1]" && marker == "PRO TIP");
   THROWS("upstream", app.ask(R"({"text": "a storm?", "generator": "writer"})"));
   try {
     app.ask(R"({"text": "who?", "generator": "writer"})", [](auto, auto) -> bool { throw 7; });
