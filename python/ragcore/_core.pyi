@@ -42,6 +42,7 @@ __all__ = [
     "alpha_ndcg",
     "apgr",
     "chebyshev",
+    "compare",
     "compare_runs",
     "cpt",
     "crowding_distance",
@@ -49,6 +50,7 @@ __all__ = [
     "epsilon_front",
     "error_kinds",
     "evaluate",
+    "export",
     "fail",
     "filter_feedback",
     "filter_match",
@@ -56,6 +58,7 @@ __all__ = [
     "groundedness",
     "hypervolume",
     "hypervolume_contributions",
+    "import_json",
     "intra_list_distance",
     "knee",
     "mmr",
@@ -165,6 +168,9 @@ def sanitize(text: str) -> str: ...
 def groundedness(
     answer: str, passages: list[str], embedder: Embedder | None
 ) -> tuple[float, float, float, list[tuple[Any, ...]]]: ...
+def export(given: str, format: str, **options: Any) -> str: ...
+def import_json(text: str) -> list[dict[str, Any]]: ...
+def compare(given: str, embedder: Embedder | None, **options: Any) -> dict[str, Any]: ...
 def question_difference(a: str, b: str) -> str | None: ...
 def readability(text: str) -> tuple[float, float, float, float, int, int, int]: ...
 def alpha_ndcg(
@@ -503,6 +509,7 @@ class Evidence:
     def about(self) -> tuple[str, int, bool]: ...
     def timings(self) -> list[tuple[str, float]]: ...
     def passages(self) -> list[dict[str, Any]]: ...
+    def json(self) -> str: ...
 
 @final
 class Asked:

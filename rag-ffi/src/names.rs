@@ -25,17 +25,21 @@ option_names! {
     RAG_OPT_BUDGET = "budget";
     RAG_OPT_C = "c";
     RAG_OPT_CAPACITY = "capacity";
+    RAG_OPT_CITATION_TEMPLATE = "citation_template";
     RAG_OPT_CROSSOVER = "crossover";
     RAG_OPT_CROSSOVER_INDEX = "crossover_index";
+    RAG_OPT_DETAILS = "details";
     RAG_OPT_DEVICE = "device";
     RAG_OPT_DIM = "dim";
     RAG_OPT_DISCOUNT = "discount";
     RAG_OPT_DIVERSITY = "diversity";
     RAG_OPT_DURABILITY = "durability";
     RAG_OPT_EFFORT = "effort";
+    RAG_OPT_EMBED_JSON = "embed_json";
     RAG_OPT_EMBEDDINGS_BYTES = "embeddings_bytes";
     RAG_OPT_EMBEDDINGS_S = "embeddings_s";
     RAG_OPT_ENTRIES = "entries";
+    RAG_OPT_ESCAPE = "escape";
     RAG_OPT_EVIDENCE_BYTES = "evidence_bytes";
     RAG_OPT_EVIDENCE_S = "evidence_s";
     RAG_OPT_EXACT = "exact";
@@ -46,15 +50,18 @@ option_names! {
     RAG_OPT_FIRST_BACKOFF_S = "first_backoff_s";
     RAG_OPT_FOLDS = "folds";
     RAG_OPT_FORGET_LEARNT = "forget_learnt";
+    RAG_OPT_FULL_PASSAGES = "full_passages";
     RAG_OPT_FUSION = "fusion";
     RAG_OPT_GAIN = "gain";
     RAG_OPT_GENERATIONS = "generations";
+    RAG_OPT_GUARD_FORMULAS = "guard_formulas";
     RAG_OPT_HALF_LIFE = "half_life";
     RAG_OPT_IGNORE_IDENTICAL_IDS = "ignore_identical_ids";
     RAG_OPT_INTERVAL = "interval";
     RAG_OPT_K = "k";
     RAG_OPT_K1 = "k1";
     RAG_OPT_KEEP = "keep";
+    RAG_OPT_KEEP_MARKDOWN = "keep_markdown";
     RAG_OPT_KIND = "kind";
     RAG_OPT_LANGUAGE = "language";
     RAG_OPT_LEVEL = "level";
@@ -62,15 +69,19 @@ option_names! {
     RAG_OPT_LONGEST_BACKOFF_S = "longest_backoff_s";
     RAG_OPT_LOSS = "loss";
     RAG_OPT_MAX_BATCH = "max_batch";
+    RAG_OPT_MAX_CONTRADICTIONS = "max_contradictions";
     RAG_OPT_MAX_DOCUMENTS = "max_documents";
     RAG_OPT_MAX_LOSS = "max_loss";
     RAG_OPT_MAX_QUERIES = "max_queries";
+    RAG_OPT_MAX_SENTENCES = "max_sentences";
     RAG_OPT_MAX_TOKENS = "max_tokens";
     RAG_OPT_MAX_WAIT_MS = "max_wait_ms";
     RAG_OPT_METHOD = "method";
     RAG_OPT_METRIC = "metric";
     RAG_OPT_MIN_EXAMPLES = "min_examples";
     RAG_OPT_MIN_GRADE = "min_grade";
+    RAG_OPT_MIN_LIKENESS = "min_likeness";
+    RAG_OPT_MIN_OVERLAP = "min_overlap";
     RAG_OPT_MIN_RELEVANCE = "min_relevance";
     RAG_OPT_MIN_TOKENS = "min_tokens";
     RAG_OPT_MODE = "mode";
@@ -103,16 +114,24 @@ option_names! {
     RAG_OPT_RESAMPLES = "resamples";
     RAG_OPT_RHO = "rho";
     RAG_OPT_RIDGE = "ridge";
+    RAG_OPT_ROWS = "rows";
     RAG_OPT_SAFETY = "safety";
     RAG_OPT_SEED = "seed";
+    RAG_OPT_SEPARATOR = "separator";
     RAG_OPT_SHADOW_RATE = "shadow_rate";
     RAG_OPT_SIGMA = "sigma";
+    RAG_OPT_SOURCE_TEMPLATE = "source_template";
+    RAG_OPT_SOURCES = "sources";
+    RAG_OPT_STANDALONE = "standalone";
     RAG_OPT_STEER_MODE = "steer_mode";
+    RAG_OPT_TEMPLATE = "template";
+    RAG_OPT_TERMS = "terms";
     RAG_OPT_TEST = "test";
     RAG_OPT_TEXTS_BYTES = "texts_bytes";
     RAG_OPT_TEXTS_S = "texts_s";
     RAG_OPT_THREADS = "threads";
     RAG_OPT_THRESHOLD = "threshold";
+    RAG_OPT_TITLE = "title";
     RAG_OPT_TRADE = "trade";
     RAG_OPT_WAIT_S = "wait_s";
     RAG_OPT_WINDOW = "window";
@@ -127,9 +146,11 @@ mod tests {
     use rag_core::calibration::CalibrationOptions;
     use rag_core::chunking::ChunkerOptions;
     use rag_core::collection::{OpenOptions, ReembedOptions, SearchOptions};
+    use rag_core::comparison::ComparisonOptions;
     use rag_core::domain::DomainOptions;
     use rag_core::embedding::{EmbedderOptions, EncodeOptions};
     use rag_core::evaluation::{AlphaNdcgOptions, CompareOptions, EvaluateOptions};
+    use rag_core::export::ExportOptions;
     use rag_core::prompting::PromptOptions;
     use rag_core::retrieval::dense::{DenseOptions, DenseSearchOptions};
     use rag_core::retrieval::diversity::MmrOptions;
@@ -156,12 +177,14 @@ mod tests {
             ChebyshevOptions::NAMES,
             ChunkerOptions::NAMES,
             CompareOptions::NAMES,
+            ComparisonOptions::NAMES,
             DenseOptions::NAMES,
             DenseSearchOptions::NAMES,
             DomainOptions::NAMES,
             EmbedderOptions::NAMES,
             EncodeOptions::NAMES,
             EvaluateOptions::NAMES,
+            ExportOptions::NAMES,
             FilterOptions::NAMES,
             FuseOptions::NAMES,
             LearnOptions::NAMES,

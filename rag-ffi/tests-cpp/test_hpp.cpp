@@ -389,6 +389,20 @@ static void prompting() {
   CHECK(packed.find("\"a\"") != std::string::npos && packed.find("\"b\"") == std::string::npos);
 }
 
+static void sharing() {
+  const std::string evidence =
+      R"({"passages": [{"id": "a_1", "document": "a", "start": 0, "end": 4, "text": "Rain", "metadata": {}, )"
+      R"("score": 1, "tokens": 1, "merged": ["a_1"]}], "strategy": "passages", "tokens": 1, "timings": [], )"
+      R"("cached": false})";
+  CHECK(ragcore::export_answers(evidence, "markdown").find("a\\_1") != std::string::npos);
+  CHECK(ragcore::export_answers(evidence, "text", {{"title", "Mine"}}).find("Mine\n====\n") == 0);
+  THROWS("invalid_argument", ragcore::export_answers(evidence, "docx"));
+  const std::string same = R"(["It rains.", "It rains."])";
+  CHECK(ragcore::compare(same).find("\"agreement\":1.0") != std::string::npos);
+  THROWS("invalid_argument", ragcore::compare(R"(["It rains."])"));
+  THROWS("invalid_argument", ragcore::compare(same, {{"terms", 0}}));
+}
+
 int main() {
   run("ownership", ownership);
   run("options_of_every_type", options_of_every_type);
@@ -404,6 +418,7 @@ int main() {
   run("judging", judging);
   run("calibrating", calibrating);
   run("prompting", prompting);
+  run("sharing", sharing);
   std::printf("result: %d passed, %d failed, 0 skipped\n", passed, failed);
   return failed > 0;
 }
