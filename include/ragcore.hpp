@@ -2003,6 +2003,18 @@ class engine {
   detail::handle<rag_engine, rag_engine_free> handle_;
 };
 
+/** Answers or evidence, given as JSON, as the text of a file: "markdown", "html", "bibtex", ...; rag_export. */
+inline std::string export_answers(std::string_view given, const std::string &format, const options &with = {}) {
+  return detail::take(
+      detail::get<rag_string *>(rag_export, given.data(), given.size(), format.c_str(), with.raw()));
+}
+
+/** Texts or answers, given as a JSON list, compared: themes, contradictions and figures as JSON; rag_compare. */
+inline std::string compare(std::string_view given, const options &with = {}, const embedder *by = nullptr) {
+  return detail::take(detail::get<rag_string *>(rag_compare, given.data(), given.size(),
+                                                by == nullptr ? nullptr : by->raw(), with.raw()));
+}
+
 } // namespace ragcore
 
 #endif

@@ -43,6 +43,7 @@ __all__ = [
     "alpha_ndcg",
     "apgr",
     "chebyshev",
+    "compare",
     "compare_runs",
     "cpt",
     "crowding_distance",
@@ -50,6 +51,7 @@ __all__ = [
     "epsilon_front",
     "error_kinds",
     "evaluate",
+    "export",
     "fail",
     "filter_feedback",
     "filter_match",
@@ -57,6 +59,7 @@ __all__ = [
     "groundedness",
     "hypervolume",
     "hypervolume_contributions",
+    "import_json",
     "intra_list_distance",
     "knee",
     "mmr",
@@ -166,6 +169,9 @@ def sanitize(text: str) -> str: ...
 def groundedness(
     answer: str, passages: list[str], embedder: Embedder | None
 ) -> tuple[float, float, float, list[tuple[Any, ...]]]: ...
+def export(given: str, format: str, **options: Any) -> str: ...
+def import_json(text: str) -> list[dict[str, Any]]: ...
+def compare(given: str, embedder: Embedder | None, **options: Any) -> dict[str, Any]: ...
 def question_difference(a: str, b: str) -> str | None: ...
 def readability(text: str) -> tuple[float, float, float, float, int, int, int]: ...
 def alpha_ndcg(
@@ -505,6 +511,7 @@ class Evidence:
     def timings(self) -> list[tuple[str, float]]: ...
     def json(self) -> str: ...
     def passages(self) -> list[dict[str, Any]]: ...
+    def json(self) -> str: ...
 
 @final
 class Asked:

@@ -57,17 +57,20 @@ __all__ = [
     "alpha_ndcg",
     "apgr",
     "chebyshev",
+    "compare",
     "compare_runs",
     "cpt",
     "crowding_distance",
     "distance_to_ideal",
     "epsilon_front",
     "evaluate",
+    "export",
     "filter_feedback",
     "fuse",
     "groundedness",
     "hypervolume",
     "hypervolume_contributions",
+    "import_json",
     "intra_list_distance",
     "knee",
     "mmr",
@@ -286,6 +289,9 @@ distance_to_ideal: Any = _function(_plain.distance_to_ideal)
 chebyshev: Any = _function(_plain.chebyshev)
 optimize: Any = _function(_plain.optimize)
 pack: Any = _function(_plain.pack)
+export: Any = _function(_plain.export)
+import_json: Any = _function(_plain.import_json)
+compare: Any = _function(_plain.compare)
 sanitize: Any = _function(_plain.sanitize)
 groundedness: Any = _function(_plain.groundedness)
 question_difference: Any = _function(_plain.question_difference)

@@ -55,6 +55,8 @@ VERBS: list[tuple[Any, list[str]]] = [
     (rag.optimize, ["OptimizeOptions"]),
     (rag.pack, ["PackOptions"]),
     (rag.Prompts.build, ["PromptOptions"]),
+    (rag.export, ["ExportOptions"]),
+    (rag.compare, ["ComparisonOptions"]),
 ]
 
 

@@ -69,6 +69,7 @@ pub mod optimize;
 pub mod prompting;
 pub mod query;
 pub mod router;
+pub mod sharing;
 pub mod steering;
 pub mod steering_vector;
 pub mod taste;

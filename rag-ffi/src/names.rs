@@ -25,17 +25,21 @@ option_names! {
     RAG_OPT_BUDGET = "budget";
     RAG_OPT_C = "c";
     RAG_OPT_CAPACITY = "capacity";
+    RAG_OPT_CITATION_TEMPLATE = "citation_template";
     RAG_OPT_CROSSOVER = "crossover";
     RAG_OPT_CROSSOVER_INDEX = "crossover_index";
+    RAG_OPT_DETAILS = "details";
     RAG_OPT_DEVICE = "device";
     RAG_OPT_DIM = "dim";
     RAG_OPT_DISCOUNT = "discount";
     RAG_OPT_DIVERSITY = "diversity";
     RAG_OPT_DURABILITY = "durability";
     RAG_OPT_EFFORT = "effort";
+    RAG_OPT_EMBED_JSON = "embed_json";
     RAG_OPT_EMBEDDINGS_BYTES = "embeddings_bytes";
     RAG_OPT_EMBEDDINGS_S = "embeddings_s";
     RAG_OPT_ENTRIES = "entries";
+    RAG_OPT_ESCAPE = "escape";
     RAG_OPT_EVIDENCE_BYTES = "evidence_bytes";
     RAG_OPT_EVIDENCE_S = "evidence_s";
     RAG_OPT_EXACT = "exact";
@@ -46,9 +50,11 @@ option_names! {
     RAG_OPT_FIRST_BACKOFF_S = "first_backoff_s";
     RAG_OPT_FOLDS = "folds";
     RAG_OPT_FORGET_LEARNT = "forget_learnt";
+    RAG_OPT_FULL_PASSAGES = "full_passages";
     RAG_OPT_FUSION = "fusion";
     RAG_OPT_GAIN = "gain";
     RAG_OPT_GENERATIONS = "generations";
+    RAG_OPT_GUARD_FORMULAS = "guard_formulas";
     RAG_OPT_HALF_LIFE = "half_life";
     RAG_OPT_HISTORY = "history";
     RAG_OPT_IGNORE_IDENTICAL_IDS = "ignore_identical_ids";
@@ -56,6 +62,7 @@ option_names! {
     RAG_OPT_K = "k";
     RAG_OPT_K1 = "k1";
     RAG_OPT_KEEP = "keep";
+    RAG_OPT_KEEP_MARKDOWN = "keep_markdown";
     RAG_OPT_KIND = "kind";
     RAG_OPT_LANGUAGE = "language";
     RAG_OPT_LEVEL = "level";
@@ -63,6 +70,7 @@ option_names! {
     RAG_OPT_LONGEST_BACKOFF_S = "longest_backoff_s";
     RAG_OPT_LOSS = "loss";
     RAG_OPT_MAX_BATCH = "max_batch";
+    RAG_OPT_MAX_CONTRADICTIONS = "max_contradictions";
     RAG_OPT_MAX_DOCUMENTS = "max_documents";
     RAG_OPT_MAX_LOSS = "max_loss";
     RAG_OPT_MAX_QUERIES = "max_queries";
@@ -78,6 +86,8 @@ option_names! {
     RAG_OPT_METRIC = "metric";
     RAG_OPT_MIN_EXAMPLES = "min_examples";
     RAG_OPT_MIN_GRADE = "min_grade";
+    RAG_OPT_MIN_LIKENESS = "min_likeness";
+    RAG_OPT_MIN_OVERLAP = "min_overlap";
     RAG_OPT_MIN_RELEVANCE = "min_relevance";
     RAG_OPT_MIN_SHARE = "min_share";
     RAG_OPT_MIN_TOKENS = "min_tokens";
@@ -112,17 +122,25 @@ option_names! {
     RAG_OPT_RESAMPLES = "resamples";
     RAG_OPT_RHO = "rho";
     RAG_OPT_RIDGE = "ridge";
+    RAG_OPT_ROWS = "rows";
     RAG_OPT_SAFETY = "safety";
     RAG_OPT_SCENARIO = "scenario";
     RAG_OPT_SEED = "seed";
+    RAG_OPT_SEPARATOR = "separator";
     RAG_OPT_SHADOW_RATE = "shadow_rate";
     RAG_OPT_SIGMA = "sigma";
+    RAG_OPT_SOURCE_TEMPLATE = "source_template";
+    RAG_OPT_SOURCES = "sources";
+    RAG_OPT_STANDALONE = "standalone";
     RAG_OPT_STEER_MODE = "steer_mode";
+    RAG_OPT_TEMPLATE = "template";
+    RAG_OPT_TERMS = "terms";
     RAG_OPT_TEST = "test";
     RAG_OPT_TEXTS_BYTES = "texts_bytes";
     RAG_OPT_TEXTS_S = "texts_s";
     RAG_OPT_THREADS = "threads";
     RAG_OPT_THRESHOLD = "threshold";
+    RAG_OPT_TITLE = "title";
     RAG_OPT_TRADE = "trade";
     RAG_OPT_VECTOR_WEIGHT = "vector_weight";
     RAG_OPT_WAIT_S = "wait_s";
@@ -139,10 +157,12 @@ mod tests {
     use rag_core::calibration::CalibrationOptions;
     use rag_core::chunking::ChunkerOptions;
     use rag_core::collection::{OpenOptions, ReembedOptions, SearchOptions};
+    use rag_core::comparison::ComparisonOptions;
     use rag_core::domain::DomainOptions;
     use rag_core::embedding::{EmbedderOptions, EncodeOptions};
     use rag_core::engine::{AddOptions, EngineOptions};
     use rag_core::evaluation::{AlphaNdcgOptions, CompareOptions, EvaluateOptions};
+    use rag_core::export::ExportOptions;
     use rag_core::generation::ExtractiveOptions;
     use rag_core::prompting::PromptOptions;
     use rag_core::retrieval::dense::{DenseOptions, DenseSearchOptions};
@@ -171,6 +191,7 @@ mod tests {
             ChebyshevOptions::NAMES,
             ChunkerOptions::NAMES,
             CompareOptions::NAMES,
+            ComparisonOptions::NAMES,
             DenseOptions::NAMES,
             DenseSearchOptions::NAMES,
             DomainOptions::NAMES,
@@ -179,6 +200,7 @@ mod tests {
             EngineOptions::NAMES,
             EvaluateOptions::NAMES,
             ExtractiveOptions::NAMES,
+            ExportOptions::NAMES,
             FilterOptions::NAMES,
             FuseOptions::NAMES,
             LearnOptions::NAMES,

@@ -471,6 +471,20 @@ static void engines() {
   app.close();
 }
 
+static void sharing() {
+  const std::string evidence =
+      R"({"passages": [{"id": "a_1", "document": "a", "start": 0, "end": 4, "text": "Rain", "metadata": {}, )"
+      R"("score": 1, "tokens": 1, "merged": ["a_1"]}], "strategy": "passages", "tokens": 1, "timings": [], )"
+      R"("cached": false})";
+  CHECK(ragcore::export_answers(evidence, "markdown").find("a\\_1") != std::string::npos);
+  CHECK(ragcore::export_answers(evidence, "text", {{"title", "Mine"}}).find("Mine\n====\n") == 0);
+  THROWS("invalid_argument", ragcore::export_answers(evidence, "docx"));
+  const std::string same = R"(["It rains.", "It rains."])";
+  CHECK(ragcore::compare(same).find("\"agreement\":1.0") != std::string::npos);
+  THROWS("invalid_argument", ragcore::compare(R"(["It rains."])"));
+  THROWS("invalid_argument", ragcore::compare(same, {{"terms", 0}}));
+}
+
 int main() {
   run("ownership", ownership);
   run("options_of_every_type", options_of_every_type);
@@ -490,6 +504,7 @@ int main() {
   run("documents_in_the_place_of_others", documents_in_the_place_of_others);
   run("caching", caching);
   run("engines", engines);
+  run("sharing", sharing);
   std::printf("result: %d passed, %d failed, 0 skipped\n", passed, failed);
   return failed > 0;
 }

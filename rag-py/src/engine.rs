@@ -64,8 +64,8 @@ impl Evidence {
         plain(py, to_value(&self.0.passages))
     }
 
-    fn json(&self, py: Python<'_>) -> PyResult<String> {
-        call(py, || Ok(self.0.to_json().to_string()))
+    fn json(&self) -> String {
+        self.0.to_json().to_string()
     }
 }
 
@@ -76,7 +76,7 @@ fn plain(py: Python<'_>, written: serde_json::Result<Value>) -> PyResult<Bound<'
 }
 
 /// An answer with its offsets in code points, as Python counts.
-fn answered<'py>(py: Python<'py>, answer: &Answer) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn answered<'py>(py: Python<'py>, answer: &Answer) -> PyResult<Bound<'py, PyAny>> {
     let counted = answer.in_code_points().map_err(|e| raise(py, &e))?;
     plain(py, to_value(&counted))
 }

@@ -33,6 +33,7 @@ mod optimize;
 mod prompting;
 mod ranking;
 mod routing;
+mod sharing;
 mod steering;
 mod tables;
 mod taste;
@@ -95,6 +96,8 @@ mod _core {
     use ranking::{fuse, mmr};
     #[pymodule_export]
     use routing::{Router, Why, aiq, apgr, cpt, pgr, routing_curve};
+    #[pymodule_export]
+    use sharing::{compare, export, import_json};
     #[pymodule_export]
     use steering::{Steering, SteeringVector, filter_feedback};
     #[pymodule_export]

@@ -45,6 +45,11 @@ pub(crate) fn option_tables() -> Vec<(&'static str, Vec<Row>)> {
             "CompareOptions",
             rag_core::evaluation::CompareOptions::table(),
         ),
+        table(
+            "ComparisonOptions",
+            rag_core::comparison::ComparisonOptions::table(),
+        ),
+        table("ExportOptions", rag_core::export::ExportOptions::table()),
         table("DomainOptions", rag_core::domain::DomainOptions::table()),
         table(
             "EvaluateOptions",

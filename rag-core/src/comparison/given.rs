@@ -1,7 +1,7 @@
 //! What is compared.
 
-use super::{CompareOptions, compare};
-use crate::answer::{Answer, Evidence};
+use super::{ComparisonOptions, compare};
+use crate::answer::{Answer, Evidence, Offsets};
 use crate::error::{Error, Result};
 use crate::generation::Vectors;
 use crate::prompting::json_mistake;
@@ -83,13 +83,14 @@ struct Passages {
 
 /// [`compare`] for other languages: a list of texts, of answers, of evidence, or of objects with `text` and
 /// `passages`, mixed as it comes; of answers and evidence only these two fields are read. Gives a
-/// [`Comparison`](super::Comparison) as JSON.
+/// [`Comparison`](super::Comparison) as JSON, its offsets in what `offsets` says.
 ///
 /// `InvalidArgument` for anything else, and as [`compare`].
 pub fn compare_json(
     json: &str,
     vectors: Option<&Vectors>,
-    options: &CompareOptions,
+    options: &ComparisonOptions,
+    offsets: Offsets,
 ) -> Result<String> {
     let wrong = |said: &str| {
         Error::invalid(format!(
@@ -121,5 +122,9 @@ pub fn compare_json(
     for (i, value) in held.into_iter().enumerate() {
         texts.push(read(value).map_err(|e| wrong(&format!("item {i} has {}", json_mistake(&e))))?);
     }
-    Ok(compare(&texts, vectors, options)?.to_json().to_string())
+    let mut found = compare(&texts, vectors, options)?;
+    if offsets == Offsets::CodePoints {
+        found = found.in_code_points(&texts)?;
+    }
+    Ok(found.to_json().to_string())
 }

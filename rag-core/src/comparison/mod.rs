@@ -15,7 +15,6 @@ mod themes;
 pub use given::{Compared, MAX_TEXTS, compare_json};
 pub use measures::{Measures, distinct_n};
 
-use crate::answer::Offsets;
 use crate::error::{Error, Result};
 use crate::generation::Vectors;
 use crate::text::{Conflict, Language, Statement, code_points};
@@ -24,7 +23,7 @@ use serde::Serialize;
 
 crate::options! {
     /// How texts are compared.
-    CompareOptions {
+    ComparisonOptions {
         /// The mean cosine of two groups of sentences from which on they are one theme; 0.25 without vectors and 0.6
         /// with them if none.
         threshold: Option<f64> = None, in -1.0..=1.0;
@@ -40,8 +39,6 @@ crate::options! {
         max_sentences: usize = 1000, in 1..=4000;
         /// Whose words they are.
         language: Language = Language::English;
-        /// What offsets in the outcome count.
-        offsets: Offsets = Offsets::Bytes;
     }
 }
 
@@ -128,6 +125,44 @@ impl Comparison {
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::to_value(self).unwrap_or_default()
     }
+
+    /// The same with offsets in code points instead of bytes, for languages that count those. `texts` are those that
+    /// were compared.
+    ///
+    /// `InvalidArgument` for other texts.
+    pub fn in_code_points(&self, texts: &[Compared<'_>]) -> Result<Self> {
+        let mut found = self.clone();
+        let themes = [&mut found.common, &mut found.shared, &mut found.unique];
+        let themes = themes.into_iter().flatten();
+        let contradictions = found.contradictions.iter_mut();
+        let all = themes
+            .flat_map(|theme| &mut theme.sentences)
+            .chain(contradictions.flat_map(|c| [&mut c.first, &mut c.second]));
+        let mut by_text: Vec<Vec<&mut Said>> = texts.iter().map(|_| Vec::new()).collect();
+        for said in all {
+            let Some(of) = by_text.get_mut(said.text) else {
+                return Err(Error::invalid(format!(
+                    "there is no text {}; give the texts that were compared",
+                    said.text
+                )));
+            };
+            of.push(said);
+        }
+        for (text, said) in texts.iter().zip(by_text) {
+            let mut ends: Vec<usize> = said.iter().flat_map(|s| [s.start, s.end]).collect();
+            ends.sort_unstable();
+            ends.dedup();
+            let counted = code_points(&text.text, &ends)?;
+            for said in said {
+                for end in [&mut said.start, &mut said.end] {
+                    if let Ok(at) = ends.binary_search(end) {
+                        *end = counted[at];
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
 }
 
 /// Compares texts: answers to one question, or sets of evidence ([`Compared`]).
@@ -150,11 +185,11 @@ impl Comparison {
 /// `max_sentences`, and for vectors that are not one a sentence or not finite.
 ///
 /// ```
-/// use rag_core::comparison::{CompareOptions, Compared, compare};
+/// use rag_core::comparison::{ComparisonOptions, Compared, compare};
 /// use rag_core::text::Conflict;
 /// let one = Compared::new("The bridge opened in 1932. It is painted grey.");
 /// let other = Compared::new("The bridge opened in 1923. Trams cross it every day.");
-/// let found = compare(&[one, other], None, &CompareOptions::default())?;
+/// let found = compare(&[one, other], None, &ComparisonOptions::default())?;
 /// assert_eq!((found.common.len(), found.unique.len()), (1, 2));
 /// assert_eq!(found.contradictions[0].kind, Conflict::Numbers);
 /// assert_eq!(found.agreement, 0.0);
@@ -163,7 +198,7 @@ impl Comparison {
 pub fn compare(
     texts: &[Compared<'_>],
     vectors: Option<&Vectors>,
-    options: &CompareOptions,
+    options: &ComparisonOptions,
 ) -> Result<Comparison> {
     options.check()?;
     if !(2..=MAX_TEXTS).contains(&texts.len()) {
@@ -204,9 +239,6 @@ pub fn compare(
             _ => found.shared.push(theme),
         }
     }
-    if options.offsets == Offsets::CodePoints {
-        count_code_points(&mut found, texts)?;
-    }
     Ok(found)
 }
 
@@ -224,7 +256,7 @@ impl Against {
         all: &Sentences,
         likeness: &Likeness,
         clusters: &[usize],
-        options: &CompareOptions,
+        options: &ComparisonOptions,
     ) -> Self {
         let different = &all.different;
         let statements: Vec<Statement> =
@@ -326,32 +358,4 @@ impl Against {
         }
         pairs
     }
-}
-
-fn count_code_points(found: &mut Comparison, texts: &[Compared<'_>]) -> Result<()> {
-    let themes = [&mut found.common, &mut found.shared, &mut found.unique];
-    let themes = themes.into_iter().flatten();
-    let contradictions = found.contradictions.iter_mut();
-    let all: Vec<&mut Said> = themes
-        .flat_map(|theme| &mut theme.sentences)
-        .chain(contradictions.flat_map(|c| [&mut c.first, &mut c.second]))
-        .collect();
-    let mut by_text: Vec<Vec<&mut Said>> = texts.iter().map(|_| Vec::new()).collect();
-    for said in all {
-        by_text[said.text].push(said);
-    }
-    for (text, said) in texts.iter().zip(by_text) {
-        let mut ends: Vec<usize> = said.iter().flat_map(|s| [s.start, s.end]).collect();
-        ends.sort_unstable();
-        ends.dedup();
-        let counted = code_points(&text.text, &ends)?;
-        for said in said {
-            for end in [&mut said.start, &mut said.end] {
-                if let Ok(at) = ends.binary_search(end) {
-                    *end = counted[at];
-                }
-            }
-        }
-    }
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! The sentences of all texts, and how like each other they are.
 
-use super::{CompareOptions, Compared, Said};
+use super::{Compared, ComparisonOptions, Said};
 use crate::error::{Error, Result};
 use crate::evaluation::answer_sentences;
 use crate::generation::{Vectors, without_citations};
@@ -41,7 +41,7 @@ pub(super) struct Sentences {
 }
 
 impl Sentences {
-    pub(super) fn of(texts: &[Compared<'_>], options: &CompareOptions) -> Result<Self> {
+    pub(super) fn of(texts: &[Compared<'_>], options: &ComparisonOptions) -> Result<Self> {
         let mut places = Vec::new();
         let mut ends = Vec::with_capacity(texts.len());
         let mut found: BTreeMap<String, Vec<usize>> = BTreeMap::new();

@@ -221,7 +221,9 @@ pub(super) fn json_in_html(json: &str) -> String {
     let mut out = String::with_capacity(json.len() + json.len() / 16);
     for c in json.chars() {
         match c {
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+            c if matches!(c, '<' | '>' | '&' | '\u{2028}' | '\u{2029}')
+                || c.is_control() && c != '\n' =>
+            {
                 // Outside of strings JSON has none of these.
                 out.push_str(&format!("\\u{:04x}", u32::from(c)));
             }

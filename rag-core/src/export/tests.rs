@@ -33,7 +33,7 @@ fn passage(id: &str, text: &str, metadata: serde_json::Value) -> Passage {
 fn answer(hostile: &str) -> Answer {
     let fields = json!({
         "title": hostile, "author": [hostile, "Doe, Jane"], "year": "1999", "url": hostile, "doi": hostile,
-        "journal": hostile, "type": hostile, "pages": "1-9", hostile: hostile, "_passage": {"index": 0},
+        "journal": hostile, "type": hostile, "pages": "1-9", format!("k{hostile}"): hostile, "_passage": {"index": 0},
     });
     serde_json::from_value(json!({
         "id": hostile, "question": hostile, "text": hostile,
@@ -43,7 +43,7 @@ fn answer(hostile: &str) -> Answer {
             {"passage": "gone", "document": "gone", "answer": [0, 0], "source": [3, 9], "support": 0.0},
         ],
         "markers": [{"kind": "pro_tip", "text": hostile, "at": 0}],
-        "passages": [passage(hostile, hostile, fields), passage("other", "Not cited.", json!({}))],
+        "passages": [passage(hostile, hostile, fields), passage("uncited", "Not cited.", json!({}))],
         "decision": {"generator": hostile, "strategy": hostile, "expected": {"cost": 0.25}},
         "model": hostile, "finish": "stop",
         "usage": {"input_tokens": 3, "output_tokens": 4, "estimated": true}, "cost": 0.1,
@@ -116,10 +116,7 @@ fn what_cannot_be_read_is_told_without_showing_it() {
         ),
         ("\"canary\"", "answer 0 cannot be read"),
         ("{\"id\": canary", "no JSON, at line 1"),
-        (
-            "{\"format\": \"canary\"}",
-            "not one of answers in version 1",
-        ),
+        ("{\"format\": \"canary\"}", "not of version 1 of its format"),
         (
             "{\"format\": \"ragcore.answers\", \"version\": 1, \"answers\": 7}",
             "has no list \"answers\"",
@@ -278,12 +275,12 @@ fn only_what_is_cited_is_shown_unless_all_is_asked_for() {
         assert!(
             !export(&[one.clone()], format, &without)
                 .unwrap()
-                .contains("other")
+                .contains("uncited")
         );
         assert!(
             export(&[one.clone()], format, &all)
                 .unwrap()
-                .contains("other")
+                .contains("uncited")
         );
     }
     // A document that is cited is in a bibliography even if its passage is gone.
@@ -293,7 +290,7 @@ fn only_what_is_cited_is_shown_unless_all_is_asked_for() {
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(keys(&ExportOptions::default()), ["@misc{x,", "@misc{gone,"]);
-    assert_eq!(keys(&all), ["@misc{x,", "@misc{gone,", "@misc{other,"]);
+    assert_eq!(keys(&all), ["@misc{x,", "@misc{gone,", "@misc{uncited,"]);
 }
 
 #[test]
