@@ -68,6 +68,7 @@ from ._measures import (
     intra_list_distance,
     readability,
 )
+from ._metrics import MetricsFiles
 from ._optimize import Front, optimize
 from ._prompting import Passage, Prompt, Prompts, pack, sanitize
 from ._ranking import fuse, mmr
@@ -174,6 +175,7 @@ __all__ = [
     "Locked",
     "Marker",
     "Memory",
+    "MetricsFiles",
     "ModelMismatch",
     "NoMeasurableEffect",
     "NotFound",

@@ -46,6 +46,7 @@ __all__ = [
     "History",
     "LexicalIndex",
     "Memory",
+    "MetricsFiles",
     "ParetoArchive",
     "Prompts",
     "Router",
@@ -258,6 +259,7 @@ Engine: Any = _mirror(_plain.Engine)
 Extractive: Any = _mirror(_plain.Extractive)
 History: Any = _mirror(_plain.History)
 Memory: Any = _mirror(_plain.Memory)
+MetricsFiles: Any = _mirror(_plain.MetricsFiles)
 open: Any = _function(_plain.open)
 fuse: Any = _function(_plain.fuse)
 mmr: Any = _function(_plain.mmr)

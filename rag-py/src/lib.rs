@@ -27,6 +27,7 @@ mod hits;
 mod lexical;
 mod measures;
 mod metadata;
+mod metrics;
 mod optimize;
 mod prompting;
 mod ranking;
@@ -83,6 +84,8 @@ mod _core {
     use measures::{Reward, alpha_ndcg, groundedness, intra_list_distance, readability};
     #[pymodule_export]
     use metadata::filter_match;
+    #[pymodule_export]
+    use metrics::MetricsFiles;
     #[pymodule_export]
     use optimize::optimize;
     #[pymodule_export]

@@ -29,7 +29,7 @@ crate::options! {
     AlertOptions {
         /// Minutes that are looked at together.
         window_minutes: usize = 5, in 1..=60;
-        /// Questions that a window must have to be looked at.
+        /// Questions that a window must have; one with fewer is looked at together with those after it.
         min_queries: usize = 30, in 1..=1_000_000;
         /// Windows that make the baseline: by default a day.
         baseline_windows: usize = 288, in 8..=10_000;
@@ -280,6 +280,8 @@ pub(super) struct Watch {
     options: AlertOptions,
     /// The first minute that was not looked at.
     next: u64,
+    /// Windows with too few questions to be looked at alone.
+    few: Minute,
     charts: Vec<Chart>,
     past: VecDeque<Alert>,
 }
@@ -290,6 +292,7 @@ impl Watch {
         Ok(Self {
             options: options.clone(),
             next: 0,
+            few: Minute::default(),
             charts: Watched::ALL.iter().map(|f| Chart::new(*f)).collect(),
             past: VecDeque::new(),
         })
@@ -315,10 +318,11 @@ impl Watch {
             let Some(first) = window.first() else {
                 continue;
             };
-            let sum = super::minutes::total(window);
-            if sum.queries < self.options.min_queries as u64 {
+            self.few.merge(&super::minutes::total(window));
+            if self.few.queries < self.options.min_queries as u64 {
                 continue;
             }
+            let sum = std::mem::take(&mut self.few);
             let over = (first.minute / length + 1) as f64 * length as f64 * 60.0;
             for chart in &mut self.charts {
                 news.extend(chart.take(&sum, over, &self.options));

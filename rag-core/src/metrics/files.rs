@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::file::replace_on;
 use crate::rng::Rng;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -79,6 +80,27 @@ pub struct Kept {
     pub files: usize,
     /// Files in the folder that are none of these, or are damaged.
     pub skipped: usize,
+}
+
+impl Stretch {
+    /// Rates and percentiles of it.
+    pub fn window(&self) -> Window {
+        Window::new(&self.figures, self.minutes as f64 * 60.0)
+    }
+}
+
+impl Kept {
+    /// As JSON: `stretches`, each with `from` and `to` in Unix seconds and its rates and percentiles as `figures`;
+    /// `files`; `skipped`.
+    pub fn to_json(&self) -> Value {
+        let stretch = |stretch: &Stretch| {
+            let from = stretch.figures.minute as f64 * 60.0;
+            let to = from + stretch.minutes as f64 * 60.0;
+            json!({"from": from, "to": to, "figures": stretch.window()})
+        };
+        let stretches: Vec<Value> = self.stretches.iter().map(stretch).collect();
+        json!({"stretches": stretches, "files": self.files, "skipped": self.skipped})
+    }
 }
 
 /// A file.
