@@ -45,6 +45,14 @@ from ._evaluation import (
     read_qrels,
     read_run,
 )
+from ._experiment import (
+    Experiment,
+    Interleaved,
+    Interleaving,
+    Measure,
+    interleave,
+    stable_hash,
+)
 from ._fronts import (
     ParetoArchive,
     chebyshev,
@@ -159,6 +167,7 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "Evidence",
+    "Experiment",
     "Extractive",
     "Filtered",
     "Forked",
@@ -171,9 +180,12 @@ __all__ = [
     "Interrupted",
     "InvalidArgument",
     "Io",
+    "Interleaved",
+    "Interleaving",
     "LexicalIndex",
     "Locked",
     "Marker",
+    "Measure",
     "Memory",
     "MetricsFiles",
     "ModelMismatch",
@@ -221,6 +233,7 @@ __all__ = [
     "groundedness",
     "hypervolume",
     "hypervolume_contributions",
+    "interleave",
     "intra_list_distance",
     "knee",
     "mmr",
@@ -237,6 +250,7 @@ __all__ = [
     "readability",
     "routing_curve",
     "sanitize",
+    "stable_hash",
 ]
 
 

@@ -42,8 +42,10 @@ __all__ = [
     "DomainDetector",
     "Embedder",
     "Engine",
+    "Experiment",
     "Extractive",
     "History",
+    "Interleaving",
     "LexicalIndex",
     "Memory",
     "MetricsFiles",
@@ -67,6 +69,7 @@ __all__ = [
     "groundedness",
     "hypervolume",
     "hypervolume_contributions",
+    "interleave",
     "intra_list_distance",
     "knee",
     "mmr",
@@ -256,11 +259,14 @@ DomainDetector: Any = _mirror(_plain.DomainDetector)
 Cache: Any = _mirror(_plain.Cache)
 Prompts: Any = _mirror(_plain.Prompts)
 Engine: Any = _mirror(_plain.Engine)
+Experiment: Any = _mirror(_plain.Experiment)
+Interleaving: Any = _mirror(_plain.Interleaving)
 Extractive: Any = _mirror(_plain.Extractive)
 History: Any = _mirror(_plain.History)
 Memory: Any = _mirror(_plain.Memory)
 MetricsFiles: Any = _mirror(_plain.MetricsFiles)
 open: Any = _function(_plain.open)
+interleave: Any = _function(_plain.interleave)
 fuse: Any = _function(_plain.fuse)
 mmr: Any = _function(_plain.mmr)
 filter_feedback: Any = _function(_plain.filter_feedback)

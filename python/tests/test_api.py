@@ -42,6 +42,8 @@ VERBS: list[tuple[Any, list[str]]] = [
     (rag.Router.route, ["RouteSettings"]),
     (rag.DomainDetector.__init__, ["DomainOptions"]),
     (rag.Cache.__init__, ["CacheOptions"]),
+    (rag.Experiment.__init__, ["ExperimentOptions"]),
+    (rag.Measure.__init__, ["MeasureOptions"]),
     (rag.MetricsFiles.__init__, ["MetricsFilesOptions"]),
     (rag.Engine.watch, ["AlertOptions"]),
     (rag.alpha_ndcg, ["AlphaNdcgOptions"]),

@@ -52,6 +52,7 @@ pub mod dials;
 pub mod domain;
 pub mod embedder;
 pub mod evaluation;
+pub mod experiment;
 pub mod fronts;
 pub mod fusion;
 pub mod hits;

@@ -21,6 +21,7 @@ option_names! {
     RAG_OPT_AT = "at";
     RAG_OPT_B = "b";
     RAG_OPT_BACKGROUND = "background";
+    RAG_OPT_BETTER = "better";
     RAG_OPT_BM25_WEIGHT = "bm25_weight";
     RAG_OPT_BUDGET = "budget";
     RAG_OPT_C = "c";
@@ -39,6 +40,7 @@ option_names! {
     RAG_OPT_EVIDENCE_BYTES = "evidence_bytes";
     RAG_OPT_EVIDENCE_S = "evidence_s";
     RAG_OPT_EXACT = "exact";
+    RAG_OPT_EXPECTED_COUNT = "expected_count";
     RAG_OPT_EXPLAIN = "explain";
     RAG_OPT_EXPLORATION = "exploration";
     RAG_OPT_EXPLORE = "explore";
@@ -57,18 +59,24 @@ option_names! {
     RAG_OPT_KEEP = "keep";
     RAG_OPT_KIND = "kind";
     RAG_OPT_LANGUAGE = "language";
+    RAG_OPT_LAYER = "layer";
+    RAG_OPT_LAYER_FROM = "layer_from";
+    RAG_OPT_LAYER_TO = "layer_to";
     RAG_OPT_LEVEL = "level";
     RAG_OPT_LOG_SIZE = "log_size";
     RAG_OPT_LONGEST_BACKOFF_S = "longest_backoff_s";
     RAG_OPT_LOSS = "loss";
+    RAG_OPT_MARGIN = "margin";
     RAG_OPT_MAX_BATCH = "max_batch";
     RAG_OPT_MAX_DOCUMENTS = "max_documents";
     RAG_OPT_MAX_LOSS = "max_loss";
     RAG_OPT_MAX_QUERIES = "max_queries";
     RAG_OPT_MAX_TOKENS = "max_tokens";
+    RAG_OPT_MAX_USERS = "max_users";
     RAG_OPT_MAX_WAIT_MS = "max_wait_ms";
     RAG_OPT_METHOD = "method";
     RAG_OPT_METRIC = "metric";
+    RAG_OPT_MIN_COUNT = "min_count";
     RAG_OPT_MIN_EXAMPLES = "min_examples";
     RAG_OPT_MIN_GRADE = "min_grade";
     RAG_OPT_MIN_RELEVANCE = "min_relevance";
@@ -103,7 +111,9 @@ option_names! {
     RAG_OPT_RESAMPLES = "resamples";
     RAG_OPT_RHO = "rho";
     RAG_OPT_RIDGE = "ridge";
+    RAG_OPT_ROLE = "role";
     RAG_OPT_SAFETY = "safety";
+    RAG_OPT_SALT = "salt";
     RAG_OPT_SEED = "seed";
     RAG_OPT_SHADOW_RATE = "shadow_rate";
     RAG_OPT_SIGMA = "sigma";
@@ -130,6 +140,7 @@ mod tests {
     use rag_core::domain::DomainOptions;
     use rag_core::embedding::{EmbedderOptions, EncodeOptions};
     use rag_core::evaluation::{AlphaNdcgOptions, CompareOptions, EvaluateOptions};
+    use rag_core::experiment::{ExperimentOptions, MeasureOptions};
     use rag_core::prompting::PromptOptions;
     use rag_core::retrieval::dense::{DenseOptions, DenseSearchOptions};
     use rag_core::retrieval::diversity::MmrOptions;
@@ -162,10 +173,12 @@ mod tests {
             EmbedderOptions::NAMES,
             EncodeOptions::NAMES,
             EvaluateOptions::NAMES,
+            ExperimentOptions::NAMES,
             FilterOptions::NAMES,
             FuseOptions::NAMES,
             LearnOptions::NAMES,
             LexicalOptions::NAMES,
+            MeasureOptions::NAMES,
             MmrOptions::NAMES,
             OpenOptions::NAMES,
             OptimizeOptions::NAMES,

@@ -20,6 +20,7 @@ mod embedding;
 mod engine;
 mod error;
 mod evaluation;
+mod experiment;
 mod fronts;
 mod generation;
 mod guarded;
@@ -69,6 +70,8 @@ mod _core {
     use error::{error_kinds, fail};
     #[pymodule_export]
     use evaluation::{compare_runs, evaluate, read_qrels, read_run};
+    #[pymodule_export]
+    use experiment::{Experiment, Interleaving, interleave, interleaving_credit, stable_hash};
     #[pymodule_export]
     use fronts::{
         ParetoArchive, chebyshev, crowding_distance, distance_to_ideal, epsilon_front, hypervolume,

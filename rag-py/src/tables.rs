@@ -50,8 +50,16 @@ pub(crate) fn option_tables() -> Vec<(&'static str, Vec<Row>)> {
             rag_core::evaluation::EvaluateOptions::table(),
         ),
         table(
+            "ExperimentOptions",
+            rag_core::experiment::ExperimentOptions::table(),
+        ),
+        table(
             "LexicalOptions",
             rag_core::retrieval::lexical::LexicalOptions::table(),
+        ),
+        table(
+            "MeasureOptions",
+            rag_core::experiment::MeasureOptions::table(),
         ),
         table(
             "MetricsFilesOptions",

@@ -13,7 +13,7 @@ pub const LAYER_SLOTS: usize = 1000;
 ///
 /// ```
 /// use rag_core::experiment::stable_hash;
-/// assert_eq!(stable_hash("ranking", "ann"), 0x5df8_6f9e_4b41_a0a2);
+/// assert_eq!(stable_hash("ranking", "ann"), 0x14cf_b60d_645e_fc44);
 /// ```
 pub fn stable_hash(salt: &str, user: &str) -> u64 {
     let bytes = salt.bytes().chain([0]).chain(user.bytes());

@@ -88,6 +88,15 @@ pub fn interleave(a: &[&str], b: &[&str], k: usize, seed: u64) -> Result<Interle
                     (of_b, Some(Team::B))
                 }
             }
+            // A round that was begun is ended, or who went first would be credited once more.
+            (Some(of_a), None) if chosen_a < chosen_b => {
+                chosen_a += 1;
+                (of_a, Some(Team::A))
+            }
+            (None, Some(of_b)) if chosen_b < chosen_a => {
+                chosen_b += 1;
+                (of_b, Some(Team::B))
+            }
             (Some(only), None) | (None, Some(only)) => (only, None),
             (None, None) => break,
         };
@@ -111,6 +120,12 @@ impl Interleaved {
             shown.filter(hit).count() as u64
         };
         (of(Team::A), of(Team::B))
+    }
+
+    /// As JSON: `ids`, and `teams`, whose each is.
+    pub fn to_json(&self) -> String {
+        let teams: Vec<_> = self.teams.iter().map(|team| team.map(Team::name)).collect();
+        serde_json::json!({"ids": self.ids, "teams": teams}).to_string()
     }
 }
 
@@ -150,6 +165,13 @@ pub struct Preference {
     pub p_value: f64,
     /// `a` or `b` once the test says so.
     pub better: Option<&'static str>,
+}
+
+impl Preference {
+    /// As a JSON object.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("numbers and names always can be written")
+    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -226,9 +226,13 @@ impl Experiment {
 
     /// Adds a measure. One is the goal; guardrails and watched ones are as many as one likes, up to [`MAX_MEASURES`].
     pub fn measure(mut self, name: &str, options: &MeasureOptions) -> Result<Self> {
-        let measure = Measure::new(name, options)?;
-        self.add(measure)?;
+        self.add_measure(name, options)?;
         Ok(self)
+    }
+
+    /// [`Experiment::measure`] in place.
+    pub fn add_measure(&mut self, name: &str, options: &MeasureOptions) -> Result<()> {
+        self.add(Measure::new(name, options)?)
     }
 
     fn add(&mut self, measure: Measure) -> Result<()> {
