@@ -1498,6 +1498,111 @@ class cache {
   detail::handle<rag_cache, rag_cache_free> handle_;
 };
 
+/** The hash by which users are assigned; rag_stable_hash. */
+inline std::uint64_t stable_hash(const std::string &salt, const std::string &user) {
+  return detail::get<std::uint64_t>(rag_stable_hash, salt.c_str(), user.c_str());
+}
+
+/** Variants that users are divided into, and what is measured of them; rag_experiment. */
+class experiment {
+ public:
+  /** Names with their weights; the first is the control. */
+  experiment(const std::string &name, const std::vector<std::pair<std::string, std::uint64_t>> &variants,
+             const options &with = {})
+      : handle_(make(name, variants, with)) {}
+  static experiment from_json(const std::string &json) {
+    return experiment(detail::get<rag_experiment *>(rag_experiment_from_json, json.data(), json.size()));
+  }
+  experiment &measure(const std::string &name, const options &with = {}) {
+    detail::call(rag_experiment_measure, handle_.raw(), name.c_str(), with.raw());
+    return *this;
+  }
+  /** The variant of a user; nothing for one who is not in the experiment. */
+  std::optional<std::string> assign(const std::string &user) const {
+    rag_string *variant = detail::get<rag_string *>(rag_experiment_assign, raw(), user.c_str());
+    if (variant == nullptr) return std::nullopt;
+    return detail::take(variant);
+  }
+  void record(const std::string &user, const std::string &measure, double value) const {
+    detail::call(rag_experiment_record, raw(), user.c_str(), measure.c_str(), value);
+  }
+  /** How it stands, as JSON. */
+  std::string status() const { return detail::take(detail::get<rag_string *>(rag_experiment_status, raw())); }
+  void promote(const std::string &variant) const {
+    detail::call(rag_experiment_promote, raw(), variant.c_str());
+  }
+  /** Gives everybody the variant that has won. */
+  void promote() const { detail::call(rag_experiment_promote, raw(), nullptr); }
+  std::string to_json() const { return detail::take(detail::get<rag_string *>(rag_experiment_to_json, raw())); }
+  void merge(const std::string &json) const {
+    detail::call(rag_experiment_merge, raw(), json.data(), json.size());
+  }
+  const rag_experiment *raw() const noexcept { return handle_.raw(); }
+
+ private:
+  explicit experiment(rag_experiment *raw) : handle_(raw) {}
+  static rag_experiment *make(const std::string &name,
+                              const std::vector<std::pair<std::string, std::uint64_t>> &variants,
+                              const options &with) {
+    std::vector<const char *> names;
+    std::vector<std::uint64_t> weights;
+    for (const auto &variant : variants) {
+      names.push_back(variant.first.c_str());
+      weights.push_back(variant.second);
+    }
+    return detail::get<rag_experiment *>(rag_experiment_new, name.c_str(), names.data(), weights.data(),
+                                         names.size(), with.raw());
+  }
+  detail::handle<rag_experiment, rag_experiment_free> handle_;
+};
+
+/** Two rankings in one list; rag_interleaved. */
+class interleaved {
+ public:
+  interleaved(const std::vector<std::string> &a, const std::vector<std::string> &b, std::size_t k,
+              std::uint64_t seed)
+      : handle_(make(a, b, k, seed)) {}
+  /** `ids`, and `teams`, whose each is, as JSON. */
+  std::string json() const { return detail::take(detail::get<rag_string *>(rag_interleaved_json, raw())); }
+  const rag_interleaved *raw() const noexcept { return handle_.raw(); }
+
+ private:
+  static rag_interleaved *make(const std::vector<std::string> &a, const std::vector<std::string> &b,
+                               std::size_t k, std::uint64_t seed) {
+    std::vector<const char *> of_a, of_b;
+    for (const std::string &id : a) of_a.push_back(id.c_str());
+    for (const std::string &id : b) of_b.push_back(id.c_str());
+    return detail::get<rag_interleaved *>(rag_interleave, of_a.data(), of_a.size(), of_b.data(), of_b.size(),
+                                          k, seed);
+  }
+  detail::handle<rag_interleaved, rag_interleaved_free> handle_;
+};
+
+/** Which of two rankings is clicked more; rag_interleaving. */
+class interleaving {
+ public:
+  explicit interleaving(double alpha = 0.05) : handle_(detail::get<rag_interleaving *>(rag_interleaving_new, alpha)) {}
+  static interleaving from_json(const std::string &json) {
+    return interleaving(detail::get<rag_interleaving *>(rag_interleaving_from_json, json.data(), json.size()));
+  }
+  void record(const interleaved &list, const std::vector<std::string> &clicked) const {
+    std::vector<const char *> ids;
+    for (const std::string &id : clicked) ids.push_back(id.c_str());
+    detail::call(rag_interleaving_record, raw(), list.raw(), ids.data(), ids.size());
+  }
+  /** How it stands, as JSON. */
+  std::string status() const { return detail::take(detail::get<rag_string *>(rag_interleaving_status, raw())); }
+  std::string to_json() const { return detail::take(detail::get<rag_string *>(rag_interleaving_to_json, raw())); }
+  void merge(const std::string &json) const {
+    detail::call(rag_interleaving_merge, raw(), json.data(), json.size());
+  }
+  const rag_interleaving *raw() const noexcept { return handle_.raw(); }
+
+ private:
+  explicit interleaving(rag_interleaving *raw) : handle_(raw) {}
+  detail::handle<rag_interleaving, rag_interleaving_free> handle_;
+};
+
 /** What tells two questions apart, "none" if nothing does; rag_question_difference. */
 inline std::string question_difference(const std::string &a, const std::string &b) {
   return detail::take(

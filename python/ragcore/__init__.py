@@ -47,6 +47,14 @@ from ._evaluation import (
     read_qrels,
     read_run,
 )
+from ._experiment import (
+    Experiment,
+    Interleaved,
+    Interleaving,
+    Measure,
+    interleave,
+    stable_hash,
+)
 from ._fronts import (
     ParetoArchive,
     chebyshev,
@@ -70,6 +78,7 @@ from ._measures import (
     intra_list_distance,
     readability,
 )
+from ._metrics import MetricsFiles
 from ._optimize import Front, optimize
 from ._prompting import Passage, Prompt, Prompts, pack, sanitize
 from ._ranking import fuse, mmr
@@ -174,6 +183,7 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "Evidence",
+    "Experiment",
     "Extractive",
     "Filtered",
     "Forked",
@@ -183,13 +193,17 @@ __all__ = [
     "History",
     "Hit",
     "Hits",
+    "Interleaved",
+    "Interleaving",
     "Interrupted",
     "InvalidArgument",
     "Io",
     "LexicalIndex",
     "Locked",
     "Marker",
+    "Measure",
     "Memory",
+    "MetricsFiles",
     "ModelMismatch",
     "NoMeasurableEffect",
     "NotFound",
@@ -241,6 +255,7 @@ __all__ = [
     "hypervolume",
     "hypervolume_contributions",
     "import_json",
+    "interleave",
     "intra_list_distance",
     "knee",
     "mmr",
@@ -257,6 +272,7 @@ __all__ = [
     "readability",
     "routing_curve",
     "sanitize",
+    "stable_hash",
 ]
 
 

@@ -8,6 +8,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, overload
 
 from . import _core
@@ -16,6 +17,7 @@ from ._bandit import Bandit
 from ._caching import Cache
 from ._collection import Collection
 from ._domain import DomainDetector
+from ._metrics import MetricsFiles
 from ._progress import Progress, watcher
 from ._prompting import Passage, Prompts
 from ._routing import Router
@@ -513,7 +515,8 @@ class Engine:
     an iterator of pieces.
     The first is asked unless a router or the question names another. ``bandit`` is the name of one
     of the collection's bandits: it chooses the share of BM25. ``memory_schema`` is a JSON Schema of
-    the facts that :meth:`memory` takes, an object whose properties are the keys.
+    the facts that :meth:`memory` takes, an object whose properties are the keys. ``metrics`` keeps
+    what is counted in files (:class:`MetricsFiles`).
     """
 
     __slots__ = ("_inner",)
@@ -529,6 +532,7 @@ class Engine:
         domains: DomainDetector | None = None,
         cache: Cache | None = None,
         prompts: Prompts | None = None,
+        metrics: MetricsFiles | None = None,
         scenario: str | None = None,
         history: bool | None = None,
         memory: bool | None = None,
@@ -556,6 +560,7 @@ class Engine:
             None if domains is None else domains._inner,
             None if cache is None else cache._inner,
             None if prompts is None else prompts._inner,
+            None if metrics is None else metrics._inner,
             scenario=scenario,
             history=history,
             memory=memory,
@@ -625,6 +630,70 @@ class Engine:
     def prometheus(self) -> str:
         """The same in the text format of Prometheus."""
         return self._inner.metrics()[1]
+
+    def report(
+        self, path: str | os.PathLike[str] | None = None, *, title: str = "Questions and answers"
+    ) -> str:
+        """A page of charts of the last day, and of all days that are kept in files: HTML that needs
+        nothing beside it. Also writes it to ``path``, if one is given.
+        """
+        page = self._inner.report(title)
+        if path is not None:
+            Path(path).write_text(page, encoding="utf-8")
+        return page
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """The figures that have left their baselines, and those that came back within the last day.
+
+        Each has ``figure`` (``error_rate``, ``latency_p95``, ``hit_rate``, ``cost_per_query``,
+        ``tokens_per_query``), ``side`` (``above``, ``below``), ``since`` and ``until`` in Unix
+        seconds (None while it lasts), ``baseline``, ``value`` and ``score``.
+        """
+        return self._inner.alerts()
+
+    def accept_alert(self, figure: str) -> None:
+        """Takes what a figure is from now on for its baseline."""
+        self._inner.accept(figure)
+
+    def watch(
+        self,
+        *,
+        window_minutes: int = 5,
+        min_queries: int = 30,
+        baseline_windows: int = 288,
+        min_windows: int = 24,
+        smoothing: float = 0.2,
+        limit: float = 4.5,
+        min_change: float = 0.1,
+    ) -> None:
+        """Watches the figures by other options, from nothing: see docs/metrics.md."""
+        self._inner.watch(
+            window_minutes=window_minutes,
+            min_queries=min_queries,
+            baseline_windows=baseline_windows,
+            min_windows=min_windows,
+            smoothing=smoothing,
+            limit=limit,
+            min_change=min_change,
+        )
+
+    def on_query(self, tell: Callable[[dict[str, Any]], object]) -> int:
+        """Calls ``tell`` after every question with its figures, on the thread that asked, which
+        waits meanwhile. No text of anybody's is among them. What ``tell`` raises goes to
+        :func:`sys.unraisablehook`. Returns a number for :meth:`unsubscribe`; until then the engine
+        holds ``tell``, with the engine itself if that does.
+        """
+        return self._inner.on_query(tell)
+
+    def on_alert(self, tell: Callable[[dict[str, Any]], object]) -> int:
+        """Calls ``tell`` with every alert that begins and again with its end, as :meth:`on_query`
+        does.
+        """
+        return self._inner.on_alert(tell)
+
+    def unsubscribe(self, number: int) -> None:
+        """Ends what :meth:`on_query` or :meth:`on_alert` began."""
+        self._inner.unsubscribe(number)
 
     @property
     def cache(self) -> Cache:

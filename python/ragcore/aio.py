@@ -44,10 +44,13 @@ __all__ = [
     "DomainDetector",
     "Embedder",
     "Engine",
+    "Experiment",
     "Extractive",
     "History",
+    "Interleaving",
     "LexicalIndex",
     "Memory",
+    "MetricsFiles",
     "ParetoArchive",
     "Prompts",
     "Router",
@@ -71,6 +74,7 @@ __all__ = [
     "hypervolume",
     "hypervolume_contributions",
     "import_json",
+    "interleave",
     "intra_list_distance",
     "knee",
     "mmr",
@@ -264,11 +268,15 @@ DomainDetector: Any = _mirror(_plain.DomainDetector)
 Cache: Any = _mirror(_plain.Cache)
 Prompts: Any = _mirror(_plain.Prompts)
 Engine: Any = _mirror(_plain.Engine)
+Experiment: Any = _mirror(_plain.Experiment)
+Interleaving: Any = _mirror(_plain.Interleaving)
 Extractive: Any = _mirror(_plain.Extractive)
 ChatModel: Any = _mirror(_plain.ChatModel)
 History: Any = _mirror(_plain.History)
 Memory: Any = _mirror(_plain.Memory)
+MetricsFiles: Any = _mirror(_plain.MetricsFiles)
 open: Any = _function(_plain.open)
+interleave: Any = _function(_plain.interleave)
 fuse: Any = _function(_plain.fuse)
 mmr: Any = _function(_plain.mmr)
 filter_feedback: Any = _function(_plain.filter_feedback)

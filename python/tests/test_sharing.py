@@ -15,7 +15,6 @@ import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
-
 import ragcore as rag
 from ragcore import aio
 
@@ -292,9 +291,9 @@ def test_what_cannot_be_exported_is_told(app: rag.Engine) -> None:
             rag.export(given, "text")  # type: ignore[arg-type]
     with pytest.raises(rag.InvalidArgument, match="answers only or evidence only, got Answer, Ev"):
         rag.export([one, app.retrieve("x")], "text")  # type: ignore[list-item]
-    with pytest.raises(rag.InvalidArgument, match='"markdown", "json".*got "docx"'):
+    with pytest.raises(rag.InvalidArgument, match=r'"markdown", "json".*got "docx"'):
         rag.export(one, "docx")
-    with pytest.raises(rag.InvalidArgument, match="unknown field {txt}"):
+    with pytest.raises(rag.InvalidArgument, match=r"unknown field \{txt\}"):
         rag.export(one, "template", template="{txt}")
     held = {
         **one.to_dict(),

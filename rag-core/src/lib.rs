@@ -34,6 +34,7 @@ pub mod chunking;
 pub mod domain;
 pub mod embedding;
 pub mod evaluation;
+pub mod experiment;
 pub mod metrics;
 pub mod prompting;
 pub mod retrieval;

@@ -6,6 +6,7 @@ use rag_core::domain::{DomainDetector, DomainOptions};
 use rag_core::evaluation::{
     AlphaNdcgOptions, alpha_ndcg, groundedness, intra_list_distance, readability,
 };
+use rag_core::experiment::{Experiment, ExperimentOptions, stable_hash};
 use rag_core::options::OptionValue;
 use rag_core::{Matrix, Result};
 use serde_json::{Value, json};
@@ -113,6 +114,27 @@ fn what_tells_questions_apart() {
     run("question_difference", |inputs, _| {
         let found = question_difference(text(&inputs["a"]), text(&inputs["b"]));
         Ok(json!({"difference": found.map_or("none", |d| d.name())}))
+    });
+}
+
+#[test]
+fn who_gets_which_variant() {
+    run("experiment_assign", |inputs, options| {
+        let variants = texts(&inputs["variants"]);
+        let weights = numbers(&inputs["weights"]).into_iter().map(|w| w as u64);
+        let variants: Vec<(&str, u64)> = variants.into_iter().zip(weights).collect();
+        let mut chosen = ExperimentOptions::default();
+        for (name, value) in options.as_object().expect("an object") {
+            let value = match value {
+                Value::String(text) => OptionValue::Str(text.clone()),
+                number => OptionValue::U64(number.as_u64().expect("a whole number")),
+            };
+            chosen.set(name, &value)?;
+        }
+        let (name, user) = (text(&inputs["name"]), text(&inputs["user"]));
+        let variant = Experiment::new(name, &variants, &chosen)?.assign(user)?;
+        let hash = stable_hash(name, user);
+        Ok(json!({"variant": variant.as_deref().unwrap_or("none"), "hash": format!("{hash:016x}")}))
     });
 }
 

@@ -56,6 +56,7 @@ pub mod domain;
 pub mod embedder;
 pub mod engine;
 pub mod evaluation;
+pub mod experiment;
 pub mod fronts;
 pub mod fusion;
 pub mod generator;

@@ -21,6 +21,7 @@ option_names! {
     RAG_OPT_AT = "at";
     RAG_OPT_B = "b";
     RAG_OPT_BACKGROUND = "background";
+    RAG_OPT_BETTER = "better";
     RAG_OPT_BM25_WEIGHT = "bm25_weight";
     RAG_OPT_BUDGET = "budget";
     RAG_OPT_C = "c";
@@ -43,6 +44,7 @@ option_names! {
     RAG_OPT_EVIDENCE_BYTES = "evidence_bytes";
     RAG_OPT_EVIDENCE_S = "evidence_s";
     RAG_OPT_EXACT = "exact";
+    RAG_OPT_EXPECTED_COUNT = "expected_count";
     RAG_OPT_EXPLAIN = "explain";
     RAG_OPT_EXPLORATION = "exploration";
     RAG_OPT_EXPLORE = "explore";
@@ -65,10 +67,14 @@ option_names! {
     RAG_OPT_KEEP_MARKDOWN = "keep_markdown";
     RAG_OPT_KIND = "kind";
     RAG_OPT_LANGUAGE = "language";
+    RAG_OPT_LAYER = "layer";
+    RAG_OPT_LAYER_FROM = "layer_from";
+    RAG_OPT_LAYER_TO = "layer_to";
     RAG_OPT_LEVEL = "level";
     RAG_OPT_LOG_SIZE = "log_size";
     RAG_OPT_LONGEST_BACKOFF_S = "longest_backoff_s";
     RAG_OPT_LOSS = "loss";
+    RAG_OPT_MARGIN = "margin";
     RAG_OPT_MAX_BATCH = "max_batch";
     RAG_OPT_MAX_CONTRADICTIONS = "max_contradictions";
     RAG_OPT_MAX_DOCUMENTS = "max_documents";
@@ -76,6 +82,7 @@ option_names! {
     RAG_OPT_MAX_QUERIES = "max_queries";
     RAG_OPT_MAX_SENTENCES = "max_sentences";
     RAG_OPT_MAX_TOKENS = "max_tokens";
+    RAG_OPT_MAX_USERS = "max_users";
     RAG_OPT_MAX_WAIT_MS = "max_wait_ms";
     RAG_OPT_MEMORY = "memory";
     RAG_OPT_MEMORY_JUNK = "memory_junk";
@@ -84,6 +91,7 @@ option_names! {
     RAG_OPT_MEMORY_SCHEMA = "memory_schema";
     RAG_OPT_METHOD = "method";
     RAG_OPT_METRIC = "metric";
+    RAG_OPT_MIN_COUNT = "min_count";
     RAG_OPT_MIN_EXAMPLES = "min_examples";
     RAG_OPT_MIN_GRADE = "min_grade";
     RAG_OPT_MIN_LIKENESS = "min_likeness";
@@ -122,8 +130,10 @@ option_names! {
     RAG_OPT_RESAMPLES = "resamples";
     RAG_OPT_RHO = "rho";
     RAG_OPT_RIDGE = "ridge";
+    RAG_OPT_ROLE = "role";
     RAG_OPT_ROWS = "rows";
     RAG_OPT_SAFETY = "safety";
+    RAG_OPT_SALT = "salt";
     RAG_OPT_SCENARIO = "scenario";
     RAG_OPT_SEED = "seed";
     RAG_OPT_SEPARATOR = "separator";
@@ -162,6 +172,7 @@ mod tests {
     use rag_core::embedding::{EmbedderOptions, EncodeOptions};
     use rag_core::engine::{AddOptions, EngineOptions};
     use rag_core::evaluation::{AlphaNdcgOptions, CompareOptions, EvaluateOptions};
+    use rag_core::experiment::{ExperimentOptions, MeasureOptions};
     use rag_core::export::ExportOptions;
     use rag_core::generation::ExtractiveOptions;
     use rag_core::prompting::PromptOptions;
@@ -201,10 +212,12 @@ mod tests {
             EvaluateOptions::NAMES,
             ExtractiveOptions::NAMES,
             ExportOptions::NAMES,
+            ExperimentOptions::NAMES,
             FilterOptions::NAMES,
             FuseOptions::NAMES,
             LearnOptions::NAMES,
             LexicalOptions::NAMES,
+            MeasureOptions::NAMES,
             MmrOptions::NAMES,
             OpenOptions::NAMES,
             OptimizeOptions::NAMES,

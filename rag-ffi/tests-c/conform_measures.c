@@ -46,6 +46,32 @@ RUNNER(question_difference) {
   return status;
 }
 
+RUNNER(experiment_assign) {
+  const json *name = json_need(inputs, "name"), *variants = json_need(inputs, "variants");
+  const char *user = json_need(inputs, "user")->text;
+  const char **names = json_texts(variants);
+  uint64_t *weights = json_keys(json_need(inputs, "weights")), hash = 0;
+  rag_options *bag = options_of(options, err);
+  rag_experiment *experiment = NULL;
+  rag_string *variant = NULL;
+  rag_status status = RAG_STATUS_OK;
+  STEP(status, rag_experiment_new(name->text, names, weights, variants->count, bag, &experiment, err));
+  STEP(status, rag_experiment_assign(experiment, user, &variant, err));
+  STEP(status, rag_stable_hash(name->text, user, &hash, err));
+  if (status == RAG_STATUS_OK && got->want != NULL) {
+    char hex[17];
+    snprintf(hex, sizeof hex, "%016llx", (unsigned long long)hash);
+    expect_text(got, "hash", hex);
+    expect_text(got, "variant", variant == NULL ? "none" : rag_string_data(variant));
+  }
+  rag_string_free(variant);
+  rag_experiment_free(experiment);
+  rag_options_free(bag);
+  free(weights);
+  free(names);
+  return status;
+}
+
 RUNNER(readability) {
   (void)options;
   const json *text = json_need(inputs, "text");

@@ -26,6 +26,7 @@ static const struct {
     {"distance_to_ideal", run_distance_to_ideal},
     {"epsilon_front", run_epsilon_front},
     {"evaluate", run_evaluate},
+    {"experiment_assign", run_experiment_assign},
     {"filter_feedback", run_filter_feedback},
     {"filter_match", run_filter_match},
     {"gap_recovered", run_gap_recovered},

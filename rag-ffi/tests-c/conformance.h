@@ -72,6 +72,7 @@ RUNNER(detect_domain);
 RUNNER(distance_to_ideal);
 RUNNER(epsilon_front);
 RUNNER(evaluate);
+RUNNER(experiment_assign);
 RUNNER(filter_feedback);
 RUNNER(filter_match);
 RUNNER(gap_recovered);

@@ -485,6 +485,31 @@ static void sharing() {
   THROWS("invalid_argument", ragcore::compare(same, {{"terms", 0}}));
 }
 
+static void experiments() {
+  ragcore::experiment test("ranking", {{"old", 1}, {"new", 1}});
+  test.measure("helped", {{"kind", "proportion"}}).measure("seconds", {{"role", "guardrail"}, {"better", "lower"}});
+  CHECK(test.assign("ann") == test.assign("ann") && test.assign("ann").has_value());
+  test.record("ann", "helped", 1.0);
+  auto again = ragcore::experiment::from_json(test.to_json());
+  again.merge(test.to_json());
+  CHECK(again.status() == test.status());
+  CHECK(test.status().find("\"winner\":null") != std::string::npos);
+  THROWS("invalid_argument", test.promote());
+  THROWS("not_found", test.record("ann", "odd", 1.0));
+  test.promote("new");
+  CHECK(test.assign("bob") == "new");
+  ragcore::experiment nobody("x", {{"a", 1}, {"b", 1}}, {{"layer_to", 1}});
+  CHECK(!nobody.assign("ann").has_value());
+  CHECK(ragcore::stable_hash("ranking", "ann") == 0x14cfb60d645efc44u);
+  ragcore::interleaving hits;
+  for (std::uint64_t seed = 0; seed < 200; seed++)
+    hits.record(ragcore::interleaved({"x", "good"}, {"good", "y"}, 2, seed), {"good"});
+  CHECK(hits.status().find("\"better\":\"b\"") != std::string::npos);
+  CHECK(ragcore::interleaving::from_json(hits.to_json()).status() == hits.status());
+  CHECK(ragcore::interleaved({"x"}, {}, 5, 1).json() == R"({"ids":["x"],"teams":[null]})");
+  THROWS("invalid_argument", ragcore::interleaved({"x", "x"}, {}, 5, 1));
+}
+
 int main() {
   run("ownership", ownership);
   run("options_of_every_type", options_of_every_type);
@@ -505,6 +530,7 @@ int main() {
   run("caching", caching);
   run("engines", engines);
   run("sharing", sharing);
+  run("experiments", experiments);
   std::printf("result: %d passed, %d failed, 0 skipped\n", passed, failed);
   return failed > 0;
 }

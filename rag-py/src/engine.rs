@@ -8,6 +8,7 @@ use crate::domain::DomainDetector;
 use crate::error::raise;
 use crate::generation::generator_of;
 use crate::metadata::{dict, filter as to_filter, object, python};
+use crate::metrics::{MetricsFiles, teller};
 use crate::prompting::Prompts;
 use crate::routing::Router;
 use numpy::PyReadonlyArray1;
@@ -20,6 +21,7 @@ use rag_core::engine::{
 use rag_core::generation::{Cancel as CoreCancel, Flow};
 use rag_core::history::{History as CoreHistory, HistoryOptions, HistoryQuery};
 use rag_core::memory::{Fact, Memory as CoreMemory};
+use rag_core::metrics::{AlertOptions, Watched};
 use serde_json::{Value, to_value};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -87,7 +89,7 @@ pub(crate) struct Engine(Core);
 #[pymethods]
 impl Engine {
     #[staticmethod]
-    #[pyo3(signature = (collection, generators, router, tuner, domains, cache, prompts, **options))]
+    #[pyo3(signature = (collection, generators, router, tuner, domains, cache, prompts, metrics, **options))]
     #[allow(clippy::too_many_arguments, reason = "one for each part of an engine")]
     fn build(
         py: Python<'_>,
@@ -98,6 +100,7 @@ impl Engine {
         domains: Option<&DomainDetector>,
         cache: Option<&Cache>,
         prompts: Option<&Prompts>,
+        metrics: Option<&MetricsFiles>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let mut chosen = EngineOptions::default();
@@ -121,6 +124,9 @@ impl Engine {
             }
             if let Some(prompts) = prompts {
                 builder = builder.prompts(prompts.0.read(|prompts| Ok(prompts.clone()))?);
+            }
+            if let Some(files) = metrics {
+                builder = builder.metrics(files.metrics()?);
             }
             builder.build().map(Self)
         })
@@ -198,6 +204,49 @@ impl Engine {
     fn metrics(&self, py: Python<'_>) -> PyResult<(String, String)> {
         let metrics = self.0.metrics();
         call(py, || Ok((metrics.to_json(), metrics.to_prometheus())))
+    }
+
+    /// A page of charts.
+    fn report(&self, py: Python<'_>, title: Text) -> PyResult<String> {
+        call(py, || self.0.metrics().report(&title))
+    }
+
+    fn alerts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        plain(py, to_value(call(py, || Ok(self.0.metrics().alerts()))?))
+    }
+
+    fn accept(&self, py: Python<'_>, figure: Text) -> PyResult<()> {
+        call(py, || {
+            self.0.metrics().accept(Watched::parse("figure", &figure)?);
+            Ok(())
+        })
+    }
+
+    #[pyo3(signature = (**options))]
+    fn watch(&self, py: Python<'_>, options: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+        let mut chosen = AlertOptions::default();
+        set_options(options, |name, value| chosen.set(name, value))?;
+        call(py, || self.0.metrics().watch(&chosen))
+    }
+
+    fn on_query(&self, py: Python<'_>, tell: Py<PyAny>) -> PyResult<u64> {
+        call(py, || {
+            self.0
+                .metrics()
+                .subscribe(teller(tell, |event| to_value(event)))
+        })
+    }
+
+    fn on_alert(&self, py: Python<'_>, tell: Py<PyAny>) -> PyResult<u64> {
+        call(py, || {
+            self.0
+                .metrics()
+                .on_alert(teller(tell, |alert| to_value(alert)))
+        })
+    }
+
+    fn unsubscribe(&self, py: Python<'_>, number: u64) -> PyResult<()> {
+        call(py, || self.0.metrics().unsubscribe(number))
     }
 
     fn cache(&self) -> Cache {

@@ -22,6 +22,7 @@ mod embedding;
 mod engine;
 mod error;
 mod evaluation;
+mod experiment;
 mod fronts;
 mod generation;
 mod guarded;
@@ -29,6 +30,7 @@ mod hits;
 mod lexical;
 mod measures;
 mod metadata;
+mod metrics;
 mod optimize;
 mod prompting;
 mod ranking;
@@ -74,6 +76,8 @@ mod _core {
     #[pymodule_export]
     use evaluation::{compare_runs, evaluate, read_qrels, read_run};
     #[pymodule_export]
+    use experiment::{Experiment, Interleaving, interleave, interleaving_credit, stable_hash};
+    #[pymodule_export]
     use fronts::{
         ParetoArchive, chebyshev, crowding_distance, distance_to_ideal, epsilon_front, hypervolume,
         hypervolume_contributions, knee, nondominated_sort, pareto_front,
@@ -88,6 +92,8 @@ mod _core {
     use measures::{Reward, alpha_ndcg, groundedness, intra_list_distance, readability};
     #[pymodule_export]
     use metadata::filter_match;
+    #[pymodule_export]
+    use metrics::MetricsFiles;
     #[pymodule_export]
     use optimize::optimize;
     #[pymodule_export]

@@ -16,6 +16,7 @@ type Row = (
 #[pyfunction]
 pub(crate) fn option_tables() -> Vec<(&'static str, Vec<Row>)> {
     vec![
+        table("AlertOptions", rag_core::metrics::AlertOptions::table()),
         table(
             "AlphaNdcgOptions",
             rag_core::evaluation::AlphaNdcgOptions::table(),
@@ -56,8 +57,20 @@ pub(crate) fn option_tables() -> Vec<(&'static str, Vec<Row>)> {
             rag_core::evaluation::EvaluateOptions::table(),
         ),
         table(
+            "ExperimentOptions",
+            rag_core::experiment::ExperimentOptions::table(),
+        ),
+        table(
             "LexicalOptions",
             rag_core::retrieval::lexical::LexicalOptions::table(),
+        ),
+        table(
+            "MeasureOptions",
+            rag_core::experiment::MeasureOptions::table(),
+        ),
+        table(
+            "MetricsFilesOptions",
+            rag_core::metrics::MetricsFilesOptions::table(),
         ),
         table("OpenOptions", rag_core::collection::OpenOptions::table()),
         table("PackOptions", rag_core::answer::PackOptions::table()),

@@ -18,6 +18,7 @@ const FLOORS: &[&[&str]] = &[
         "domain",
         "embedding",
         "evaluation",
+        "experiment",
         "metrics",
         "prompting",
         "retrieval",

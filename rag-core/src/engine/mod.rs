@@ -262,10 +262,11 @@ impl Engine {
         Ok(())
     }
 
-    /// Makes durable what was learnt since the last time: of the router, some observations. Everything else is when it is
-    /// acknowledged.
+    /// Makes durable what was learnt since the last time: of the router, some observations; and writes the files of the
+    /// metrics, if they are kept. Everything else is when it is acknowledged.
     pub fn checkpoint(&self) -> Result<()> {
-        self.each(|space| space.save())
+        self.each(|space| space.save())?;
+        self.shared.metrics.flush()
     }
 
     /// Ends the engine, the collections that it opened itself, and every clone; the collection that it was made on stays

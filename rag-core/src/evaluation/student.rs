@@ -1,5 +1,7 @@
 //! Student's t distribution: how likely a value this far from 0 is, and how far a share reaches.
 
+use crate::kernel::ln_gamma;
+
 /// The probability that `|T| >= t` with `free` degrees of freedom, both above 0.
 ///
 /// `I_x(free / 2, 1 / 2)` with `x = free / (free + t^2)` (Abramowitz and Stegun, 1964, 26.7.1).
@@ -60,30 +62,6 @@ fn incomplete_beta(a: f64, b: f64, x: f64) -> f64 {
         }
     }
     (front.exp() * fraction / a).clamp(0.0, 1.0)
-}
-
-/// The logarithm of the gamma function for `x` of at least 1/2: Stirling's series beyond 15.
-fn ln_gamma(mut x: f64) -> f64 {
-    let mut below = 0.0;
-    while x < 15.0 {
-        below += x.ln();
-        x += 1.0;
-    }
-    let square = 1.0 / (x * x);
-    // Bernoulli numbers over 2n (2n - 1).
-    let series = [
-        1.0 / 12.0,
-        -1.0 / 360.0,
-        1.0 / 1260.0,
-        -1.0 / 1680.0,
-        1.0 / 1188.0,
-    ];
-    let tail = series
-        .iter()
-        .rev()
-        .fold(0.0, |sum, term| sum * square + term)
-        / x;
-    (x - 0.5) * x.ln() - x + 0.5 * (2.0 * std::f64::consts::PI).ln() + tail - below
 }
 
 #[cfg(test)]

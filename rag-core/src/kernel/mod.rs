@@ -13,6 +13,7 @@
 mod aligned;
 mod bf16;
 pub(crate) mod codes;
+mod gamma;
 mod gemm;
 mod generic;
 mod lanes;
@@ -35,6 +36,7 @@ mod neon;
 
 pub(crate) use aligned::Aligned;
 pub use bf16::Bf16;
+pub(crate) use gamma::ln_gamma;
 pub use gemm::Epilogue;
 pub(crate) use gemm::{Gemm, pack, pack_transposed, packed_len};
 pub(crate) use large::Large;

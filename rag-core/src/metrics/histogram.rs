@@ -139,6 +139,16 @@ impl Spread {
         self.max
     }
 
+    /// Whether what was read from elsewhere can be what was recorded.
+    pub(super) fn is_sound(&self) -> bool {
+        let amount = |x: f64| x.is_finite() && x >= 0.0;
+        let known = |(at, n): &(u16, u64)| usize::from(*at) < BUCKETS && *n > 0;
+        amount(self.sum)
+            && amount(self.max)
+            && self.buckets.iter().all(known)
+            && self.buckets.is_sorted_by(|a, b| a.0 < b.0)
+    }
+
     /// How many values are not above a power of two, exactly.
     pub(super) fn up_to(&self, bound: f64) -> u64 {
         let below = self.buckets.iter().take_while(|(at, _)| edge(*at) <= bound);

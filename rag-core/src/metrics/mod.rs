@@ -8,38 +8,46 @@
 //! by names and not by traffic, and nothing here holds a text of anybody's.
 //!
 //! Reading order: `histogram` (how values are counted without locks), `series` (by name), `event` and `minutes` (by
-//! question and by minute), then what is made of them: `snapshot`, `prometheus`.
+//! question and by minute), then what is made of them: `snapshot`, `prometheus`, `alerts` (figures that leave what they
+//! were), `files` (what outlives the process) and `report` (a page of charts).
 
+mod alerts;
 mod event;
+mod files;
 mod histogram;
 mod latch;
 mod minutes;
 mod prometheus;
+mod report;
 mod series;
 mod snapshot;
 mod span;
+mod subscribers;
 #[cfg(test)]
 mod tests;
 
+pub use alerts::{Alert, AlertOptions, Side, Watched};
 pub use event::QueryEvent;
+pub use files::{FileSpan, Kept, MetricsFiles, MetricsFilesOptions, Stretch};
 pub use histogram::Spread;
 pub use minutes::{Minute, Tally};
+pub use report::{Report, Section};
 pub use series::{Counter, Gauge, Histogram};
 pub use snapshot::{CacheFigures, Figure, Snapshot, Summary, Window};
 pub use span::{Span, span};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
+use alerts::Watch;
 use latch::Latch;
 use minutes::{Ring, check_time, minute_of, total};
 use series::{ByLabel, Kind, Registry, Series};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use subscribers::{Subscribers, gone};
 
-/// Most subscribers of one [`Metrics`].
-const MAX_SUBSCRIBERS: usize = 64;
 const PARTS: &str = "rag_part_seconds";
 
 crate::options! {
@@ -49,8 +57,6 @@ crate::options! {
         max_series: usize = 50, in 1..=10_000;
     }
 }
-
-type Told = Arc<dyn Fn(&QueryEvent) + Send + Sync>;
 
 /// Counts and times; shared by threads, usually in an `Arc`.
 ///
@@ -74,13 +80,14 @@ pub struct Metrics {
     registry: Registry,
     parts: ByLabel,
     ring: Latch<Ring>,
-    subscribers: Latch<Subscribers>,
-}
-
-#[derive(Default)]
-struct Subscribers {
-    next: u64,
-    told: Arc<[(u64, Told)]>,
+    /// The newest minute in which a question was over.
+    newest: AtomicU64,
+    watch: Latch<Watch>,
+    files: Latch<Option<Arc<MetricsFiles>>>,
+    subscribers: Subscribers<QueryEvent>,
+    alerted: Subscribers<Alert>,
+    /// A number that no others of the process have.
+    number: u64,
 }
 
 impl fmt::Debug for Metrics {
@@ -100,6 +107,7 @@ impl Metrics {
 
     /// The same by another clock.
     pub fn with_clock(options: &MetricsOptions, clock: Arc<dyn Clock>) -> Result<Self> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
         options.check()?;
         let registry = Registry::new(options.max_series);
         registry.describe(
@@ -113,7 +121,12 @@ impl Metrics {
             registry,
             parts: ByLabel::new(PARTS, "part"),
             ring: Latch::new(Ring::new(options.max_series)),
-            subscribers: Latch::new(Subscribers::default()),
+            newest: AtomicU64::new(0),
+            watch: Latch::new(Watch::new(&AlertOptions::default())?),
+            files: Latch::new(None),
+            subscribers: Subscribers::new(),
+            alerted: Subscribers::new(),
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
         })
     }
 
@@ -121,60 +134,129 @@ impl Metrics {
     /// number that is negative or not finite, or a name that is too long.
     pub fn record_query(&self, event: &QueryEvent) -> Result<()> {
         event.check()?;
-        self.ring
-            .with((), |ring| ring.record(self.clock.now(), event));
+        let now = self.clock.now();
+        // Before it is counted: the first question after a day's pause drops the minutes before.
+        if self.newest.fetch_max(minute_of(now), Ordering::Relaxed) < minute_of(now) {
+            self.turn(now);
+        }
+        self.ring.with((), |ring| ring.record(now, event));
         for (part, seconds) in &event.timings {
             self.parts.record(&self.registry, part, *seconds);
         }
-        // Cloned, so that a subscriber may subscribe, and none is called under a lock.
-        let told = self.subscribers.with(Arc::default(), |s| s.told.clone());
-        for (_, tell) in told.iter() {
-            // Whoever asked the question has nothing to do with what a subscriber does wrong.
-            if catch_unwind(AssertUnwindSafe(|| tell(event))).is_err() {
-                let failures = self.counter("rag_subscriber_failures_total", &[]);
-                if let Ok(failures) = failures {
-                    failures.add(1.0);
-                }
-            }
-        }
+        self.failed(
+            "rag_subscriber_failures_total",
+            self.subscribers.tell(event),
+        );
         Ok(())
+    }
+
+    /// What is done once a minute by whoever comes first.
+    fn turn(&self, now: f64) {
+        self.look(now);
+        let files = self.files.with(None, |files| files.clone());
+        if let Some(files) = files.filter(|files| files.is_due(minute_of(now))) {
+            let wrong = self.write(&files, now).is_err();
+            self.failed("rag_metrics_file_failures_total", u64::from(wrong));
+        }
+    }
+
+    fn failed(&self, name: &str, n: u64) {
+        if n > 0
+            && let Ok(failures) = self.counter(name, &[])
+        {
+            failures.add(n as f64);
+        }
+    }
+
+    /// Looks at the windows that are over and tells of alerts that begin or are over.
+    fn look(&self, now: f64) {
+        let Some((from, to)) = self.watch.with(None, |watch| watch.due(minute_of(now))) else {
+            return;
+        };
+        let between = |ring: &mut Ring| ring.between(from, to).cloned().collect();
+        let minutes: Vec<Minute> = self.ring.with(Vec::new(), between);
+        let news = self
+            .watch
+            .with(Vec::new(), |watch| watch.look(&minutes, to));
+        for alert in &news {
+            self.failed("rag_subscriber_failures_total", self.alerted.tell(alert));
+        }
+    }
+
+    fn write(&self, files: &MetricsFiles, now: f64) -> Result<()> {
+        files.write(self.number, now, |from| {
+            let since = |ring: &mut Ring| ring.between(from, u64::MAX).cloned().collect();
+            self.ring.with(Vec::new(), since)
+        })
+    }
+
+    /// Writes what is counted into files from now on: every few minutes, by whoever asks a question then, and when
+    /// [`Metrics::flush`] is called. Failures are counted in `rag_metrics_file_failures_total`, and what was not written
+    /// is the next time. Minutes that were never written are lost after a day.
+    pub fn keep(&self, files: Arc<MetricsFiles>) -> Result<()> {
+        self.files.with(Err(gone()), |kept| {
+            *kept = Some(files);
+            Ok(())
+        })
+    }
+
+    /// The files that are written, if any are.
+    pub fn files(&self) -> Option<Arc<MetricsFiles>> {
+        self.files.with(None, |files| files.clone())
+    }
+
+    /// Writes what was not written yet. `Forked` in a child of the process that opened the files; `Io`.
+    pub fn flush(&self) -> Result<()> {
+        match self.files() {
+            Some(files) => self.write(&files, self.clock.now()),
+            None => Ok(()),
+        }
+    }
+
+    /// Watches the figures by other options, from nothing.
+    pub fn watch(&self, options: &AlertOptions) -> Result<()> {
+        let new = Watch::new(options)?;
+        self.watch.with(Err(gone()), |watch| {
+            *watch = new;
+            Ok(())
+        })
+    }
+
+    /// The figures that have left their baselines, and those that did and came back within the last day, in the order in
+    /// which they left. See [`AlertOptions`] for when that is.
+    pub fn alerts(&self) -> Vec<Alert> {
+        let now = self.clock.now();
+        self.look(now);
+        self.watch.with(Vec::new(), |watch| watch.alerts(now))
+    }
+
+    /// Takes what a figure is from now on for its baseline.
+    pub fn accept(&self, figure: Watched) {
+        let now = self.clock.now();
+        self.watch.with((), |watch| watch.accept(figure, now));
+    }
+
+    /// Calls `tell` with every alert that begins, and again with its end, on the thread that asks a question then. Gives
+    /// the number to [`Metrics::unsubscribe`] by.
+    pub fn on_alert(&self, tell: impl Fn(&Alert) + Send + Sync + 'static) -> Result<u64> {
+        self.alerted.add(tell)
     }
 
     /// Calls `tell` after every question that is over, on the thread that answered it, which waits meanwhile. Gives
     /// the number to [`Metrics::unsubscribe`] by.
     pub fn subscribe(&self, tell: impl Fn(&QueryEvent) + Send + Sync + 'static) -> Result<u64> {
-        let tell: Told = Arc::new(tell);
-        self.subscribers.with(Err(gone()), |subscribers| {
-            if subscribers.told.len() >= MAX_SUBSCRIBERS {
-                return Err(Error::invalid(format!(
-                    "there are {MAX_SUBSCRIBERS} subscribers, the most there may be; unsubscribe one"
-                )));
-            }
-            subscribers.next += 1;
-            let new = (subscribers.next, tell);
-            subscribers.told = subscribers.told.iter().cloned().chain([new]).collect();
-            Ok(subscribers.next)
-        })
+        self.subscribers.add(tell)
     }
 
     /// Ends a subscription. `NotFound` if there is none of that number.
     pub fn unsubscribe(&self, number: u64) -> Result<()> {
-        self.subscribers.with(Err(gone()), |subscribers| {
-            let left: Arc<[_]> = subscribers
-                .told
-                .iter()
-                .filter(|(n, _)| *n != number)
-                .cloned()
-                .collect();
-            if left.len() == subscribers.told.len() {
-                return Err(Error::new(
-                    ErrorKind::NotFound,
-                    format!("there is no subscription {number}; it may have ended already"),
-                ));
-            }
-            subscribers.told = left;
-            Ok(())
-        })
+        match self.subscribers.remove(number)? || self.alerted.remove(number)? {
+            true => Ok(()),
+            false => Err(Error::new(
+                ErrorKind::NotFound,
+                format!("there is no subscription {number}; it may have ended already"),
+            )),
+        }
     }
 
     /// The counter of a name and labels, made if it is new. Keep it where it is used often: counting with it takes
@@ -314,6 +396,34 @@ impl Metrics {
         prometheus::text(&all, &self.registry.families())
     }
 
+    /// A page of charts of the last day by minutes, and of the days before if files are kept.
+    pub fn report(&self, title: &str) -> Result<String> {
+        let last_day = self.minutes(0.0, f64::MAX)?;
+        let stretch = |figures| Stretch {
+            minutes: 1,
+            figures,
+        };
+        let mut sections = vec![Section {
+            heading: "Last day".to_owned(),
+            stretches: last_day.into_iter().map(stretch).collect(),
+        }];
+        if let Some(files) = self.files() {
+            self.flush()?;
+            sections.push(Section {
+                heading: "All days that are kept".to_owned(),
+                stretches: files.read(0.0, f64::MAX)?.stretches,
+            });
+        }
+        let alerts = self.alerts();
+        let report = Report {
+            title: title.to_owned(),
+            snapshot: Some(self.snapshot()),
+            sections,
+            alerts,
+        };
+        Ok(report.html())
+    }
+
     /// [`Metrics::snapshot`] as JSON.
     pub fn to_json(&self) -> String {
         self.snapshot().to_json()
@@ -332,11 +442,4 @@ fn amount(name: &str, value: f64) -> Result<()> {
             }
         ))),
     }
-}
-
-fn gone() -> Error {
-    Error::new(
-        ErrorKind::Forked,
-        "these metrics were being changed when the process forked; make new ones in the child",
-    )
 }

@@ -7,7 +7,7 @@ use super::message::{Message, Prompt, PromptTokens, Role, Untrusted};
 use super::sanitize::sanitize_line;
 use super::scenario::{self, DEFAULT_SCENARIO, Ready, Scenario, TRUSTED, UNTRUSTED};
 use super::template::{Field, Filled, is_name};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, MAX_SECONDS, SystemClock, day};
 use crate::error::{Error, Result};
 use crate::text::TokenCounter;
 use serde::{Deserialize, Serialize};
@@ -500,24 +500,6 @@ fn fits(tokens: &PromptTokens, options: &PromptOptions) -> Result<()> {
         tokens.template,
         options.answer_tokens
     )))
-}
-
-/// The last second of the year 9999.
-const MAX_SECONDS: f64 = 253_402_300_799.0;
-
-/// The day of unix seconds in UTC, as `2026-12-01` (after Hinnant, 2014, "chrono-compatible low-level date
-/// algorithms").
-fn day(seconds: f64) -> String {
-    let days = (seconds.clamp(0.0, MAX_SECONDS) / 86_400.0).floor() as i64 + 719_468;
-    let era = days / 146_097;
-    let of_era = days % 146_097;
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
 }
 
 #[cfg(test)]

@@ -44,6 +44,8 @@ const SOURCES: &[&str] = &[
     "engine",
     "history",
     "memory",
+    "sharing",
+    "experiment",
 ];
 
 const CONVENTIONS: &str = "\

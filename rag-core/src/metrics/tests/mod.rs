@@ -1,3 +1,9 @@
+//! What is promised about counting, seen from outside; alerts, files and the text for scrapers have files of their own.
+
+mod alerts;
+mod files;
+mod scraped;
+
 use super::*;
 use crate::clock::ManualClock;
 use std::sync::atomic::{AtomicU64, Ordering};
