@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from . import _core
 from ._embedding import Embedder
@@ -36,19 +36,20 @@ def export(
     separator: str = "\n\n",
     escape: str = "none",
 ) -> str:
-    """Writes answers, or evidence, as ``"markdown"``, ``"json"``, ``"jsonl"``, ``"csv"``, ``"html"``,
-    ``"xml"``, ``"bibtex"``, ``"ris"``, ``"latex"``, ``"text"`` or ``"template"``.
+    """Writes answers, or evidence, as the text of a file.
 
-    Returns the text and, with ``path``, writes it to a file of UTF-8 as well. Every text is escaped
-    for the format, whatever is in it. Who asked stands in JSON and JSONL only, which
-    :func:`import_json` reads again. Offsets in files are bytes of UTF-8.
+    ``format``: ``"markdown"``, ``"json"``, ``"jsonl"``, ``"csv"``, ``"html"``, ``"xml"``,
+    ``"bibtex"``, ``"ris"``, ``"latex"``, ``"text"`` or ``"template"``. With ``path`` the text is
+    written there as well, in UTF-8. Every text is escaped for the format, whatever is in it. Who
+    asked stands in JSON and JSONL only, which :func:`import_json` reads again. Offsets in files are
+    bytes of UTF-8.
 
-    ``sources``: ``"cited"`` or ``"all"`` passages. ``rows`` of CSV: ``"answers"``, ``"passages"`` or
-    ``"citations"``; ``guard_formulas`` puts a ``'`` before what a spreadsheet would run.
+    ``sources``: ``"cited"`` or ``"all"`` passages. ``rows`` of CSV: ``"answers"``, ``"passages"``
+    or ``"citations"``; ``guard_formulas`` puts a ``'`` before what a spreadsheet would run.
     ``keep_markdown`` takes the answer's text for Markdown; leave it out for answers that you do not
     trust. ``template`` has fields in braces (``{question}``, ``{text}``, ``{citations}``,
-    ``{sources}``, ``{date}``, ...), ``source_template`` also ``{meta_NAME}``; ``escape``: ``"none"``,
-    ``"markdown"``, ``"html"``, ``"latex"``, ``"csv"`` or ``"json"``.
+    ``{sources}``, ``{date}``, ...), ``source_template`` also ``{meta_NAME}``; ``escape`` is
+    ``"none"``, ``"markdown"``, ``"html"``, ``"latex"``, ``"csv"`` or ``"json"``.
 
     >>> import ragcore as rag
     >>> app = rag.Engine(rag.open())
@@ -260,10 +261,10 @@ def compare(
 
     Sentences are clustered into themes: by the cosine of the ``embedder``'s vectors, or without one
     by that of their words. ``threshold`` is the mean cosine from which on two groups are one theme
-    (0.6 with vectors, 0.25 without). A text agrees with a sentence if it says the same, or something
-    in its theme and nothing against it. Contradictions are told by negations, opposites and numbers
-    in sentences that have ``min_overlap`` of their words in common: take them for places to look at.
-    An answer's groundedness is measured on its passages.
+    (0.6 with vectors, 0.25 without). A text agrees with a sentence if it says the same, or
+    something in its theme and nothing against it. Contradictions are told by negations, opposites
+    and numbers in sentences that have ``min_overlap`` of their words in common: take them for
+    places to look at. An answer's groundedness is measured on its passages.
 
     >>> import ragcore as rag
     >>> one = "The bridge opened in 1932. It is painted grey."
@@ -271,8 +272,8 @@ def compare(
     >>> rag.compare([one, other])
     2 texts agree by 0.00; themes: 1 common, 0 shared, 2 unique; 1 contradictions
       common   0, 1: bridge, opened, 1923
-      unique   0: grey, painted
-      unique   1: cross, day, every
+      unique   0: painted, grey
+      unique   1: cross, every, trams
       numbers    0: 'The bridge opened in 1932.' / 1: 'The bridge opened in 1923.'
     """
     if isinstance(texts, (str, Answer, Evidence)) or not isinstance(texts, Iterable):
