@@ -36,18 +36,19 @@ def export(
     separator: str = "\n\n",
     escape: str = "none",
 ) -> str:
-    """Writes answers, or evidence, as ``"markdown"``, ``"json"``, ``"jsonl"``, ``"csv"``,
-    ``"html"``, ``"xml"``, ``"bibtex"``, ``"ris"``, ``"latex"``, ``"text"`` or ``"template"``.
+    """Writes answers, or evidence, as the text of a file.
 
-    Returns the text and, with ``path``, writes it to a file of UTF-8 as well. Every text is escaped
-    for the format, whatever is in it. Who asked stands in JSON and JSONL only, which
-    :func:`import_json` reads again. Offsets in files are bytes of UTF-8.
+    ``format``: ``"markdown"``, ``"json"``, ``"jsonl"``, ``"csv"``, ``"html"``, ``"xml"``,
+    ``"bibtex"``, ``"ris"``, ``"latex"``, ``"text"`` or ``"template"``. With ``path`` the text is
+    written there as well, in UTF-8. Every text is escaped for the format, whatever is in it. Who
+    asked stands in JSON and JSONL only, which :func:`import_json` reads again. Offsets in files are
+    bytes of UTF-8.
 
     ``sources``: ``"cited"`` or ``"all"`` passages. ``rows`` of CSV: ``"answers"``, ``"passages"``
     or ``"citations"``; ``guard_formulas`` puts a ``'`` before what a spreadsheet would run.
     ``keep_markdown`` takes the answer's text for Markdown; leave it out for answers that you do not
     trust. ``template`` has fields in braces (``{question}``, ``{text}``, ``{citations}``,
-    ``{sources}``, ``{date}``, ...), ``source_template`` also ``{meta_NAME}``; ``escape``:
+    ``{sources}``, ``{date}``, ...), ``source_template`` also ``{meta_NAME}``; ``escape`` is
     ``"none"``, ``"markdown"``, ``"html"``, ``"latex"``, ``"csv"`` or ``"json"``.
 
     >>> import ragcore as rag
@@ -271,8 +272,8 @@ def compare(
     >>> rag.compare([one, other])
     2 texts agree by 0.00; themes: 1 common, 0 shared, 2 unique; 1 contradictions
       common   0, 1: bridge, opened, 1923
-      unique   0: grey, painted
-      unique   1: cross, day, every
+      unique   0: painted, grey
+      unique   1: cross, every, trams
       numbers    0: 'The bridge opened in 1932.' / 1: 'The bridge opened in 1923.'
     """
     if isinstance(texts, (str, Answer, Evidence)) or not isinstance(texts, Iterable):

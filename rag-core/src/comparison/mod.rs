@@ -174,7 +174,7 @@ impl Comparison {
 /// Themes are clusters by average linkage (Sokal and Michener, 1958): two groups become one while the mean cosine of
 /// their sentences is at least `threshold`. A theme is named by class-based TF-IDF (Grootendorst, 2022): a term weighs
 /// `tf ln(1 + A / f)`, with `tf` how often the theme has it, `f` how often all have and `A` the mean number of
-/// words of a theme.
+/// words of a theme; of equals the longer word comes first.
 ///
 /// A text agrees with a sentence if it has the same one, or if it has one in its theme and none that contradicts it. Two
 /// texts agree by the share of each one's sentences that the other agrees with, the mean of both. A contradiction is a

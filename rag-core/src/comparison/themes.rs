@@ -84,7 +84,12 @@ fn names(all: &Sentences, members: &[Vec<usize>], most: usize) -> Vec<Vec<String
                 (weight, word.map_or(*term, |(word, _)| word))
             })
             .collect();
-        weighed.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+        // Of equals the longer word tells more.
+        let length = |word: &str| word.chars().count();
+        weighed.sort_by(|a, b| {
+            let heavier = b.0.total_cmp(&a.0);
+            heavier.then_with(|| length(b.1).cmp(&length(a.1)).then(a.1.cmp(b.1)))
+        });
         weighed.truncate(most);
         weighed
             .into_iter()

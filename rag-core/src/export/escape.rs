@@ -218,16 +218,23 @@ pub(super) fn json(text: &str) -> String {
 
 /// JSON that stands in an element of HTML: nothing in it can end the element or begin a comment.
 pub(super) fn json_in_html(json: &str) -> String {
+    numbered(json, |c| matches!(c, '<' | '>' | '&'))
+}
+
+/// JSON in one line, for readers that take any line end of Unicode for one.
+pub(super) fn json_line(json: &str) -> String {
+    numbered(json, |_| false)
+}
+
+/// JSON with some characters as numbers: those, control characters and line ends. Outside of strings JSON has none of
+/// them but `\n`, which stays.
+fn numbered(json: &str, also: impl Fn(char) -> bool) -> String {
     let mut out = String::with_capacity(json.len() + json.len() / 16);
     for c in json.chars() {
-        match c {
-            c if matches!(c, '<' | '>' | '&' | '\u{2028}' | '\u{2029}')
-                || c.is_control() && c != '\n' =>
-            {
-                // Outside of strings JSON has none of these.
-                out.push_str(&format!("\\u{:04x}", u32::from(c)));
-            }
-            c => out.push(c),
+        let ends = matches!(c, '\u{2028}' | '\u{2029}');
+        match ends || also(c) || c.is_control() && c != '\n' {
+            true => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => out.push(c),
         }
     }
     out

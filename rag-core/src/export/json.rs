@@ -1,6 +1,7 @@
 //! JSON and JSON Lines: everything, to be read again.
 
 use super::entry::Entry;
+use super::escape::json_line;
 use super::{ExportOptions, Format, check_count, export, export_evidence};
 use crate::answer::{Answer, Evidence, Offsets};
 use crate::error::{Error, Result};
@@ -46,7 +47,7 @@ pub(super) fn write_lines(entries: &[Entry<'_>]) -> Result<String> {
             (Some(answer), _) => serde_json::to_string(answer),
             (None, evidence) => serde_json::to_string(&evidence),
         };
-        out.push_str(&line.map_err(unwritten)?);
+        out.push_str(&json_line(&line.map_err(unwritten)?));
         out.push('\n');
     }
     Ok(out)

@@ -73,6 +73,11 @@ fn json_and_its_lines_are_read_as_they_were() {
         let file = export(&answers, format, &ExportOptions::default()).unwrap();
         assert_eq!(import_json(&file).unwrap(), answers);
     }
+    let lines = export(&answers, Format::Jsonl, &ExportOptions::default()).unwrap();
+    assert!(
+        !lines.contains(&LINE_ENDS[2..]),
+        "a line ends where an answer does"
+    );
     let list = serde_json::to_string(&answers).unwrap();
     assert_eq!(import_json(&list).unwrap(), answers);
     assert_eq!(import_json(" ").unwrap(), []);
