@@ -13,8 +13,8 @@ class MetricsFiles:
 
     Several processes may have the same folder: each writes its own files, and reading adds them up.
     A file is written every ``save_minutes`` by whoever asks a question then, and by
-    :meth:`Engine.checkpoint` and :meth:`Engine.close`; it is removed after ``keep_days``. One object
-    belongs to one engine.
+    :meth:`Engine.checkpoint` and :meth:`Engine.close`; it is removed after ``keep_days``. One
+    object belongs to one engine.
 
     >>> import ragcore as rag, tempfile
     >>> folder = tempfile.TemporaryDirectory()

@@ -86,6 +86,7 @@ __all__ = [
     "readability",
     "routing_curve",
     "sanitize",
+    "stable_hash",
 ]
 
 
@@ -288,6 +289,7 @@ chebyshev: Any = _function(_plain.chebyshev)
 optimize: Any = _function(_plain.optimize)
 pack: Any = _function(_plain.pack)
 sanitize: Any = _function(_plain.sanitize)
+stable_hash: Any = _function(_plain.stable_hash)
 groundedness: Any = _function(_plain.groundedness)
 question_difference: Any = _function(_plain.question_difference)
 readability: Any = _function(_plain.readability)

@@ -636,9 +636,7 @@ def question_difference(
 
 
 @runner
-def experiment_assign(
-    inputs: dict[str, Any], options: dict[str, Any], seed: int
-) -> dict[str, Any]:
+def experiment_assign(inputs: dict[str, Any], options: dict[str, Any], seed: int) -> dict[str, Any]:
     variants = dict(zip(inputs["variants"], inputs["weights"], strict=True))
     variant = rag.Experiment(inputs["name"], variants, **options).assign(inputs["user"])
     hashed = rag.stable_hash(inputs["name"], inputs["user"])
