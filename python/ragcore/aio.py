@@ -91,6 +91,7 @@ __all__ = [
     "readability",
     "routing_curve",
     "sanitize",
+    "stable_hash",
 ]
 
 
@@ -301,6 +302,7 @@ export: Any = _function(_plain.export)
 import_json: Any = _function(_plain.import_json)
 compare: Any = _function(_plain.compare)
 sanitize: Any = _function(_plain.sanitize)
+stable_hash: Any = _function(_plain.stable_hash)
 groundedness: Any = _function(_plain.groundedness)
 question_difference: Any = _function(_plain.question_difference)
 readability: Any = _function(_plain.readability)

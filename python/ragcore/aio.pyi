@@ -29,6 +29,8 @@ from ragcore import (
     Front,
     Groundedness,
     Hits,
+    Interleaved,
+    Measure,
     Passage,
     Prompt,
     Readability,
@@ -1139,3 +1141,4 @@ async def read_run(path: str | os.PathLike[str]) -> dict[str, dict[str, float]]:
 async def readability(text: str) -> Readability: ...
 async def routing_curve(costs: object, qualities: object) -> list[tuple[float, float]]: ...
 async def sanitize(text: str) -> str: ...
+async def stable_hash(salt: str, user: str) -> int: ...

@@ -51,6 +51,8 @@ from ragcore import (
     Front,
     Groundedness,
     Hits,
+    Interleaved,
+    Measure,
     Passage,
     Prompt,
     Readability,

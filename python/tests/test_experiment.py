@@ -87,7 +87,7 @@ def test_processes_are_merged_as_often_as_one_likes() -> None:
     assert "user-1" not in kept.to_json()
     with pytest.raises(rag.InvalidArgument, match="expected"):
         kept.merge(two("another"))
-    with pytest.raises(rag.RagError):
+    with pytest.raises(rag.Error):
         rag.Experiment.from_json("{}")
 
 

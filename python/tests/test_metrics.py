@@ -71,7 +71,7 @@ def test_files_are_written_by_checkpoints_and_read_back(tmp_path: pathlib.Path) 
     with pytest.raises(rag.InvalidArgument, match="every"):
         rag.MetricsFiles(tmp_path, every="week")
     (tmp_path / "file").write_text("")
-    with pytest.raises(rag.RagError):
+    with pytest.raises(rag.Error):
         rag.MetricsFiles(tmp_path / "file" / "folder")
 
 

@@ -10,9 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const MAX_SUBSCRIBERS: usize = 64;
 
 type Told<E> = Arc<dyn Fn(&E) + Send + Sync>;
+/// With the numbers that they are unsubscribed by.
+type All<E> = Arc<[(u64, Told<E>)]>;
 
 /// Those who are told of each `E`.
-pub(super) struct Subscribers<E>(Latch<Arc<[(u64, Told<E>)]>>);
+pub(super) struct Subscribers<E>(Latch<All<E>>);
 
 impl<E> Subscribers<E> {
     pub fn new() -> Self {
