@@ -15,17 +15,39 @@ import ragcore as rag
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any attempt to reach the network fails the test. Local sockets (asyncio's own) stay."""
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
-    def refuse(self: socket.socket, address: Any) -> None:
-        if self.family != getattr(socket, "AF_UNIX", None):
+
+@pytest.fixture(autouse=True)
+def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any attempt to reach the network fails the test. Local sockets (asyncio's own) stay.
+
+    Tests that are marked ``loopback`` may reach this machine itself.
+    """
+    allowed = LOOPBACK if request.node.get_closest_marker("loopback") else ()
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+    addresses = socket.getaddrinfo
+
+    def check(address: Any) -> None:
+        if not isinstance(address, tuple) or address[0] not in allowed:
             raise AssertionError(f"a connection to {address} was attempted")
 
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: refuse(socket.socket(), a))
+    def guarded(call: Callable[..., Any]) -> Callable[..., Any]:
+        def guard(self: socket.socket, address: Any) -> Any:
+            if self.family != getattr(socket, "AF_UNIX", None):
+                check(address)
+                return call(self, address)
+            return None
+
+        return guard
+
+    def named(*args: Any, **kwargs: Any) -> Any:
+        check(args)
+        return addresses(*args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded(connect))
+    monkeypatch.setattr(socket.socket, "connect_ex", guarded(connect_ex))
+    monkeypatch.setattr(socket, "getaddrinfo", named)
 
 
 @pytest.fixture

@@ -78,6 +78,7 @@ def test_options_are_checked_by_the_core() -> None:
     assert "hunter2" not in repr(rag.Cache(redis="redis://u:hunter2@host"))
 
 
+@pytest.mark.loopback
 def test_a_server_is_used_and_done_without(server: str) -> None:
     cache = rag.Cache(redis=server, remote_timeout_ms=10_000)
     app = engine(cache)
