@@ -8,8 +8,6 @@ A key has a role: a reader asks and rates, an editor adds and removes documents 
 does everything. A key may be bound to a tenant, ``key=reader@acme``: it sees nothing else.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import hmac

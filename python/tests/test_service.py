@@ -110,7 +110,7 @@ def test_a_tenants_key_sees_its_own(address: str) -> None:
         ("/query", {}, 422),
         ("/query", {"question": ""}, 422),
         ("/query", {"question": "x", "kay": 1}, 422),
-        ("/query", {"question": "x", "dials": {"none": 0.5}}, 404),
+        ("/query", {"question": "x", "dials": {"none": 2}}, 422),
         ("/query", {"question": "x", "filter": {"$bad": 1}}, 422),
         ("/query", {"question": "x", "generator": "none"}, 404),
         ("/feedback", {"answer": "none", "rating": 0.5}, 404),

@@ -160,7 +160,7 @@ impl Extractive {
         for (passage, from) in passages.iter().enumerate() {
             for span in sentences(&from.text) {
                 let text = &from.text[span];
-                if text.len() > LONGEST {
+                if text.len() > LONGEST || is_heading(text) {
                     continue;
                 }
                 let text = quotable(text);
@@ -247,6 +247,13 @@ fn score(all: &mut [Candidate], wanted: &BTreeSet<String>) {
     if best > 0.0 {
         all.iter_mut().for_each(|c| c.score /= best);
     }
+}
+
+/// Whether it is a heading of Markdown: it names what follows and says nothing.
+fn is_heading(text: &str) -> bool {
+    let text = text.trim();
+    let level = text.bytes().take_while(|byte| *byte == b'#').count();
+    (1..=6).contains(&level) && text[level..].starts_with([' ', '\t']) && !text.contains('\n')
 }
 
 /// The share of terms that two sentences have in common (Jaccard, 1901).
