@@ -63,17 +63,21 @@
 #define RAG_OPT_BUDGET "budget"
 #define RAG_OPT_C "c"
 #define RAG_OPT_CAPACITY "capacity"
+#define RAG_OPT_CITATION_TEMPLATE "citation_template"
 #define RAG_OPT_CROSSOVER "crossover"
 #define RAG_OPT_CROSSOVER_INDEX "crossover_index"
+#define RAG_OPT_DETAILS "details"
 #define RAG_OPT_DEVICE "device"
 #define RAG_OPT_DIM "dim"
 #define RAG_OPT_DISCOUNT "discount"
 #define RAG_OPT_DIVERSITY "diversity"
 #define RAG_OPT_DURABILITY "durability"
 #define RAG_OPT_EFFORT "effort"
+#define RAG_OPT_EMBED_JSON "embed_json"
 #define RAG_OPT_EMBEDDINGS_BYTES "embeddings_bytes"
 #define RAG_OPT_EMBEDDINGS_S "embeddings_s"
 #define RAG_OPT_ENTRIES "entries"
+#define RAG_OPT_ESCAPE "escape"
 #define RAG_OPT_EVIDENCE_BYTES "evidence_bytes"
 #define RAG_OPT_EVIDENCE_S "evidence_s"
 #define RAG_OPT_EXACT "exact"
@@ -84,15 +88,18 @@
 #define RAG_OPT_FIRST_BACKOFF_S "first_backoff_s"
 #define RAG_OPT_FOLDS "folds"
 #define RAG_OPT_FORGET_LEARNT "forget_learnt"
+#define RAG_OPT_FULL_PASSAGES "full_passages"
 #define RAG_OPT_FUSION "fusion"
 #define RAG_OPT_GAIN "gain"
 #define RAG_OPT_GENERATIONS "generations"
+#define RAG_OPT_GUARD_FORMULAS "guard_formulas"
 #define RAG_OPT_HALF_LIFE "half_life"
 #define RAG_OPT_IGNORE_IDENTICAL_IDS "ignore_identical_ids"
 #define RAG_OPT_INTERVAL "interval"
 #define RAG_OPT_K "k"
 #define RAG_OPT_K1 "k1"
 #define RAG_OPT_KEEP "keep"
+#define RAG_OPT_KEEP_MARKDOWN "keep_markdown"
 #define RAG_OPT_KIND "kind"
 #define RAG_OPT_LANGUAGE "language"
 #define RAG_OPT_LEVEL "level"
@@ -100,15 +107,19 @@
 #define RAG_OPT_LONGEST_BACKOFF_S "longest_backoff_s"
 #define RAG_OPT_LOSS "loss"
 #define RAG_OPT_MAX_BATCH "max_batch"
+#define RAG_OPT_MAX_CONTRADICTIONS "max_contradictions"
 #define RAG_OPT_MAX_DOCUMENTS "max_documents"
 #define RAG_OPT_MAX_LOSS "max_loss"
 #define RAG_OPT_MAX_QUERIES "max_queries"
+#define RAG_OPT_MAX_SENTENCES "max_sentences"
 #define RAG_OPT_MAX_TOKENS "max_tokens"
 #define RAG_OPT_MAX_WAIT_MS "max_wait_ms"
 #define RAG_OPT_METHOD "method"
 #define RAG_OPT_METRIC "metric"
 #define RAG_OPT_MIN_EXAMPLES "min_examples"
 #define RAG_OPT_MIN_GRADE "min_grade"
+#define RAG_OPT_MIN_LIKENESS "min_likeness"
+#define RAG_OPT_MIN_OVERLAP "min_overlap"
 #define RAG_OPT_MIN_RELEVANCE "min_relevance"
 #define RAG_OPT_MIN_TOKENS "min_tokens"
 #define RAG_OPT_MODE "mode"
@@ -141,16 +152,24 @@
 #define RAG_OPT_RESAMPLES "resamples"
 #define RAG_OPT_RHO "rho"
 #define RAG_OPT_RIDGE "ridge"
+#define RAG_OPT_ROWS "rows"
 #define RAG_OPT_SAFETY "safety"
 #define RAG_OPT_SEED "seed"
+#define RAG_OPT_SEPARATOR "separator"
 #define RAG_OPT_SHADOW_RATE "shadow_rate"
 #define RAG_OPT_SIGMA "sigma"
+#define RAG_OPT_SOURCE_TEMPLATE "source_template"
+#define RAG_OPT_SOURCES "sources"
+#define RAG_OPT_STANDALONE "standalone"
 #define RAG_OPT_STEER_MODE "steer_mode"
+#define RAG_OPT_TEMPLATE "template"
+#define RAG_OPT_TERMS "terms"
 #define RAG_OPT_TEST "test"
 #define RAG_OPT_TEXTS_BYTES "texts_bytes"
 #define RAG_OPT_TEXTS_S "texts_s"
 #define RAG_OPT_THREADS "threads"
 #define RAG_OPT_THRESHOLD "threshold"
+#define RAG_OPT_TITLE "title"
 #define RAG_OPT_TRADE "trade"
 #define RAG_OPT_WAIT_S "wait_s"
 #define RAG_OPT_WINDOW "window"
@@ -4020,6 +4039,37 @@ rag_status rag_pack(const char *packing,
                     const rag_options *options,
                     rag_string **out,
                     rag_error **err);
+
+/**
+ * *Gives* answers or evidence as the text of a file: `markdown`, `json`, `jsonl`, `csv`, `html`, `xml`, `bibtex`, `ris`,
+ * `latex`, `text` or `template`. Whatever stands in them is escaped for the format.
+ *
+ * `given` is JSON of `length` bytes (or `RAG_NUL_TERMINATED`): an answer or a piece of evidence, a list of either, or
+ * a file that this function wrote as `json` or `jsonl`. Offsets are bytes. Options: `citation_template`, `details`,
+ * `embed_json`, `escape`, `full_passages`, `guard_formulas`, `keep_markdown`, `rows`, `separator`, `source_template`,
+ * `sources`, `standalone`, `template`, `title`.
+ */
+rag_status rag_export(const char *given,
+                      size_t length,
+                      const char *format,
+                      const rag_options *options,
+                      rag_string **out,
+                      rag_error **err);
+
+/**
+ * *Gives* a comparison of texts as JSON: `agreement`, `pairs`, the themes that are `common`, `shared` or `unique`,
+ * `contradictions`, `contradiction_count`, the figures of each of `texts`, and `by_vectors`. Offsets are bytes.
+ *
+ * `given` is JSON of `length` bytes (or `RAG_NUL_TERMINATED`): a list of 2 to 100 texts, answers, evidence, or
+ * `{"text", "passages": [...]}`. Sentences are compared by vectors of `embedder`, or, if that is NULL, by their words.
+ * Options: `language`, `max_contradictions`, `max_sentences`, `min_likeness`, `min_overlap`, `terms`, `threshold`.
+ */
+rag_status rag_compare(const char *given,
+                       size_t length,
+                       const rag_embedder *embedder,
+                       const rag_options *options,
+                       rag_string **out,
+                       rag_error **err);
 
 #ifdef __cplusplus
 }  // extern "C"

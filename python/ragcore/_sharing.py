@@ -272,8 +272,8 @@ def compare(
     >>> rag.compare([one, other])
     2 texts agree by 0.00; themes: 1 common, 0 shared, 2 unique; 1 contradictions
       common   0, 1: bridge, opened, 1923
-      unique   0: painted, grey
       unique   1: cross, every, trams
+      unique   0: painted, grey
       numbers    0: 'The bridge opened in 1932.' / 1: 'The bridge opened in 1923.'
     """
     if isinstance(texts, (str, Answer, Evidence)) or not isinstance(texts, Iterable):

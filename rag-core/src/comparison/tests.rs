@@ -41,7 +41,7 @@ fn what_is_common_what_is_one_texts_own_and_what_contradicts_is_told() {
     );
     assert_eq!(
         sentences(&found.unique),
-        [["Tickets are sold at the gate."], ["It is painted grey."]]
+        [["It is painted grey."], ["Tickets are sold at the gate."]]
     );
     assert!(
         found.common[0].terms.contains(&"cross".to_owned()),
