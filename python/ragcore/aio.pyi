@@ -846,6 +846,18 @@ async def chebyshev(
     rho: float = 0.001,
     maximize: bool | Sequence[bool] = False,
 ) -> Points: ...
+async def compare(
+    texts: Iterable[Answer | Evidence | str],
+    *,
+    embedder: Embedder | _plain.Embedder | None = None,
+    threshold: float | None = None,
+    terms: int = 3,
+    min_overlap: float = 0.5,
+    min_likeness: float = 0.3,
+    max_contradictions: int = 100,
+    max_sentences: int = 1000,
+    language: str = "english",
+) -> AnswerComparison: ...
 async def compare_runs(
     a: object,
     b: object,
@@ -888,6 +900,26 @@ async def evaluate(
     resamples: int = 10000,
     seed: int = 0,
 ) -> Evaluation: ...
+async def export(
+    given: Answer | Evidence | Iterable[Answer] | Iterable[Evidence],
+    format: str,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    title: str = "Answers",
+    sources: str = "cited",
+    full_passages: bool = False,
+    details: bool = True,
+    keep_markdown: bool = False,
+    standalone: bool = True,
+    embed_json: bool = True,
+    rows: str = "answers",
+    guard_formulas: bool = True,
+    template: str | None = None,
+    citation_template: str = '"{stretch}" [{number}]: "{quote}"',
+    source_template: str = "[{number}] {document}: {text}",
+    separator: str = "\n\n",
+    escape: str = "none",
+) -> str: ...
 async def filter_feedback(
     ratings: object,
     at: object,
@@ -909,6 +941,7 @@ async def hypervolume(
 async def hypervolume_contributions(
     points: object, reference: object, *, maximize: bool | Sequence[bool] = False
 ) -> Points: ...
+async def import_json(text: str) -> list[Answer]: ...
 async def intra_list_distance(vectors: object) -> float: ...
 async def knee(points: object, *, maximize: bool | Sequence[bool] = False) -> int: ...
 async def mmr(
