@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from . import _core
@@ -210,7 +210,7 @@ class AnswerComparison(NamedTuple):
     def _repr_html_(self) -> str:
         from html import escape
 
-        def table(heads: list[str], rows: list[list[object]]) -> str:
+        def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
             head = "".join(f"<th>{escape(name)}</th>" for name in heads)
             cells = ("".join(f"<td>{escape(_figure(value))}</td>" for value in row) for row in rows)
             body = "".join(f"<tr>{row}</tr>" for row in cells)

@@ -13,6 +13,7 @@ import ragcore as _plain
 from ragcore import (
     Added,
     Answer,
+    AnswerComparison,
     AnswerStream,
     Calibration,
     Choice,

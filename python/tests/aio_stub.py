@@ -35,6 +35,7 @@ import ragcore as _plain
 from ragcore import (
     Added,
     Answer,
+    AnswerComparison,
     AnswerStream,
     Calibration,
     Choice,
