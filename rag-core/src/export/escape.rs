@@ -85,6 +85,7 @@ pub(super) fn markdown(text: &str) -> String {
         );
         let begins = at == 0 && matches!(c, '+' | '-' | '=' | ':');
         let numbers = digits > 0 && at == digits && matches!(c, '.' | ')');
+        let numbers = numbers && !text[at + 1..].starts_with(|c| c != ' ');
         if special || begins || numbers {
             out.push('\\');
         }
