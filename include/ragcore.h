@@ -59,6 +59,7 @@
 #define RAG_OPT_AT "at"
 #define RAG_OPT_B "b"
 #define RAG_OPT_BACKGROUND "background"
+#define RAG_OPT_BETTER "better"
 #define RAG_OPT_BM25_WEIGHT "bm25_weight"
 #define RAG_OPT_BUDGET "budget"
 #define RAG_OPT_C "c"
@@ -77,6 +78,7 @@
 #define RAG_OPT_EVIDENCE_BYTES "evidence_bytes"
 #define RAG_OPT_EVIDENCE_S "evidence_s"
 #define RAG_OPT_EXACT "exact"
+#define RAG_OPT_EXPECTED_COUNT "expected_count"
 #define RAG_OPT_EXPLAIN "explain"
 #define RAG_OPT_EXPLORATION "exploration"
 #define RAG_OPT_EXPLORE "explore"
@@ -95,18 +97,24 @@
 #define RAG_OPT_KEEP "keep"
 #define RAG_OPT_KIND "kind"
 #define RAG_OPT_LANGUAGE "language"
+#define RAG_OPT_LAYER "layer"
+#define RAG_OPT_LAYER_FROM "layer_from"
+#define RAG_OPT_LAYER_TO "layer_to"
 #define RAG_OPT_LEVEL "level"
 #define RAG_OPT_LOG_SIZE "log_size"
 #define RAG_OPT_LONGEST_BACKOFF_S "longest_backoff_s"
 #define RAG_OPT_LOSS "loss"
+#define RAG_OPT_MARGIN "margin"
 #define RAG_OPT_MAX_BATCH "max_batch"
 #define RAG_OPT_MAX_DOCUMENTS "max_documents"
 #define RAG_OPT_MAX_LOSS "max_loss"
 #define RAG_OPT_MAX_QUERIES "max_queries"
 #define RAG_OPT_MAX_TOKENS "max_tokens"
+#define RAG_OPT_MAX_USERS "max_users"
 #define RAG_OPT_MAX_WAIT_MS "max_wait_ms"
 #define RAG_OPT_METHOD "method"
 #define RAG_OPT_METRIC "metric"
+#define RAG_OPT_MIN_COUNT "min_count"
 #define RAG_OPT_MIN_EXAMPLES "min_examples"
 #define RAG_OPT_MIN_GRADE "min_grade"
 #define RAG_OPT_MIN_RELEVANCE "min_relevance"
@@ -141,7 +149,9 @@
 #define RAG_OPT_RESAMPLES "resamples"
 #define RAG_OPT_RHO "rho"
 #define RAG_OPT_RIDGE "ridge"
+#define RAG_OPT_ROLE "role"
 #define RAG_OPT_SAFETY "safety"
+#define RAG_OPT_SALT "salt"
 #define RAG_OPT_SEED "seed"
 #define RAG_OPT_SHADOW_RATE "shadow_rate"
 #define RAG_OPT_SIGMA "sigma"
@@ -229,9 +239,25 @@ typedef struct rag_error rag_error;
 typedef struct rag_evaluation rag_evaluation;
 
 /**
+ * Variants that users are divided into, and what is measured of them. Usable from many threads once its measures are
+ * added.
+ */
+typedef struct rag_experiment rag_experiment;
+
+/**
  * What a search found, best first. Never changes; usable from many threads.
  */
 typedef struct rag_hits rag_hits;
+
+/**
+ * Two rankings in one list.
+ */
+typedef struct rag_interleaved rag_interleaved;
+
+/**
+ * Which of two rankings is clicked more. Usable from many threads.
+ */
+typedef struct rag_interleaving rag_interleaving;
 
 /**
  * Texts by key, searched by their words. Searches may run from many threads at once; adding and
@@ -4020,6 +4046,169 @@ rag_status rag_pack(const char *packing,
                     const rag_options *options,
                     rag_string **out,
                     rag_error **err);
+
+/**
+ * The hash by which users are assigned, the same for ever: FNV-1a of 64 bits over salt, a zero byte and user, then
+ * the last steps of MurmurHash3.
+ */
+rag_status rag_stable_hash(const char *salt,
+                           const char *user,
+                           uint64_t *out,
+                           rag_error **err);
+
+/**
+ * *Gives* an experiment of `n` variants, lent with their weights; the first is the control. Options: `salt`, `layer`,
+ * `layer_from`, `layer_to`, `alpha`, `min_count`, `expected_count`, `max_users`.
+ */
+rag_status rag_experiment_new(const char *experiment,
+                              const char *const *variants,
+                              const uint64_t *weights,
+                              size_t n,
+                              const rag_options *options,
+                              rag_experiment **out,
+                              rag_error **err);
+
+/**
+ * Adds a measure, before anything is recorded. Options: `kind` (`mean`, `proportion`), `better` (`higher`, `lower`), `role`
+ * (`goal`, `guardrail`, `watched`), `margin`.
+ */
+rag_status rag_experiment_measure(rag_experiment *experiment,
+                                  const char *measure,
+                                  const rag_options *options,
+                                  rag_error **err);
+
+/**
+ * *Gives* the variant of a user. For one who is not in the experiment `out` becomes NULL.
+ */
+rag_status rag_experiment_assign(const rag_experiment *experiment,
+                                 const char *user,
+                                 rag_string **out,
+                                 rag_error **err);
+
+/**
+ * Counts a value of the user's variant. The statistics take values for independent: record one of a user and measure.
+ */
+rag_status rag_experiment_record(const rag_experiment *experiment,
+                                 const char *user,
+                                 const char *measure,
+                                 double value,
+                                 rag_error **err);
+
+/**
+ * *Gives* how it stands as JSON: `winner`, `promoted`, `variants`, `measures` with `comparisons`, `sample_ratio`. One may
+ * look as often as one likes.
+ */
+rag_status rag_experiment_status(const rag_experiment *experiment,
+                                 rag_string **out,
+                                 rag_error **err);
+
+/**
+ * Gives everybody a variant from now on: with NULL the one that has won.
+ */
+rag_status rag_experiment_promote(const rag_experiment *experiment,
+                                  const char *variant,
+                                  rag_error **err);
+
+/**
+ * *Gives* the state as JSON. It holds hashes of users, not their names.
+ */
+rag_status rag_experiment_to_json(const rag_experiment *experiment,
+                                  rag_string **out,
+                                  rag_error **err);
+
+/**
+ * *Gives* an experiment that goes on from a state.
+ */
+rag_status rag_experiment_from_json(const char *json,
+                                    size_t length,
+                                    rag_experiment **out,
+                                    rag_error **err);
+
+/**
+ * Takes in what another process has counted of the same experiment. The same state may come again, in any order.
+ */
+rag_status rag_experiment_merge(const rag_experiment *experiment,
+                                const char *json,
+                                size_t length,
+                                rag_error **err);
+
+/**
+ * Frees an experiment. NULL is fine.
+ */
+rag_status rag_experiment_free(rag_experiment *experiment);
+
+/**
+ * *Gives* two rankings of ids in one list of at most `k`, by team draft. The same seed gives the same list.
+ */
+rag_status rag_interleave(const char *const *a,
+                          size_t n_a,
+                          const char *const *b,
+                          size_t n_b,
+                          size_t k,
+                          uint64_t seed,
+                          rag_interleaved **out,
+                          rag_error **err);
+
+/**
+ * *Gives* the list as JSON: `ids`, and `teams`, whose each is (`a`, `b`, or null where only one ranking had any left).
+ */
+rag_status rag_interleaved_json(const rag_interleaved *list,
+                                rag_string **out,
+                                rag_error **err);
+
+/**
+ * Frees a list. NULL is fine.
+ */
+rag_status rag_interleaved_free(rag_interleaved *list);
+
+/**
+ * *Gives* a test of which ranking is clicked more, that is wrong with probability `alpha` over all looks.
+ */
+rag_status rag_interleaving_new(double alpha,
+                                rag_interleaving **out,
+                                rag_error **err);
+
+/**
+ * Counts a list that was shown and the `n` results of it that were clicked.
+ */
+rag_status rag_interleaving_record(const rag_interleaving *test,
+                                   const rag_interleaved *list,
+                                   const char *const *clicked,
+                                   size_t n,
+                                   rag_error **err);
+
+/**
+ * *Gives* how it stands as JSON: `a`, `b`, `ties`, `share_a`, `p_value`, `better`.
+ */
+rag_status rag_interleaving_status(const rag_interleaving *test, rag_string **out, rag_error **err);
+
+/**
+ * *Gives* the state as JSON.
+ */
+rag_status rag_interleaving_to_json(const rag_interleaving *test,
+                                    rag_string **out,
+                                    rag_error **err);
+
+/**
+ * *Gives* a test that goes on from a state.
+ */
+rag_status rag_interleaving_from_json(const char *json,
+                                      size_t length,
+                                      rag_interleaving **out,
+                                      rag_error **err);
+
+/**
+ * Takes in what another process has counted; the same state may come again.
+ */
+rag_status rag_interleaving_merge(const rag_interleaving *test,
+                                  const char *json,
+                                  size_t length,
+                                  rag_error **err);
+
+/**
+ * Frees a test. NULL is fine.
+ */
+rag_status rag_interleaving_free(rag_interleaving *test);
 
 #ifdef __cplusplus
 }  // extern "C"

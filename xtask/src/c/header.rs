@@ -37,6 +37,7 @@ const SOURCES: &[&str] = &[
     "cache",
     "tuned",
     "prompting",
+    "experiment",
 ];
 
 const CONVENTIONS: &str = "\
