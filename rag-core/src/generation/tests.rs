@@ -42,6 +42,16 @@ const BRIDGES: [&str; 3] = [
 ];
 
 #[test]
+fn headings_are_not_quoted() {
+    let asked = prompt(
+        "Which dough rises?",
+        &["# Dough that rises\n\nCold dough rises slowly."],
+    );
+    let (answer, _) = write(&extractive(), &Request::new(&asked));
+    assert_eq!(answer.text, "Cold dough rises slowly. [1]");
+}
+
+#[test]
 fn sentences_come_in_reading_order_without_repeats() {
     let asked = prompt(
         "When was the new bridge opened and the old bridge built?",
