@@ -57,14 +57,20 @@
 #define RAG_OPT_ANSWERS_S "answers_s"
 #define RAG_OPT_APPLICATION "application"
 #define RAG_OPT_AT "at"
+#define RAG_OPT_ATTEMPTS "attempts"
 #define RAG_OPT_B "b"
 #define RAG_OPT_BACKGROUND "background"
+#define RAG_OPT_BACKOFF_MAX_S "backoff_max_s"
+#define RAG_OPT_BACKOFF_S "backoff_s"
 #define RAG_OPT_BETTER "better"
 #define RAG_OPT_BM25_WEIGHT "bm25_weight"
 #define RAG_OPT_BUDGET "budget"
+#define RAG_OPT_BURST_S "burst_s"
 #define RAG_OPT_C "c"
+#define RAG_OPT_CA_FILE "ca_file"
 #define RAG_OPT_CAPACITY "capacity"
 #define RAG_OPT_CITATION_TEMPLATE "citation_template"
+#define RAG_OPT_CONNECT_TIMEOUT_S "connect_timeout_s"
 #define RAG_OPT_CROSSOVER "crossover"
 #define RAG_OPT_CROSSOVER_INDEX "crossover_index"
 #define RAG_OPT_DETAILS "details"
@@ -88,16 +94,20 @@
 #define RAG_OPT_EXPLORE "explore"
 #define RAG_OPT_FALSE_HIT_BUDGET "false_hit_budget"
 #define RAG_OPT_FIRST_BACKOFF_S "first_backoff_s"
+#define RAG_OPT_FIRST_BYTE_TIMEOUT_S "first_byte_timeout_s"
 #define RAG_OPT_FOLDS "folds"
 #define RAG_OPT_FORGET_LEARNT "forget_learnt"
 #define RAG_OPT_FULL_PASSAGES "full_passages"
 #define RAG_OPT_FUSION "fusion"
 #define RAG_OPT_GAIN "gain"
+#define RAG_OPT_GAP_TIMEOUT_S "gap_timeout_s"
 #define RAG_OPT_GENERATIONS "generations"
 #define RAG_OPT_GUARD_FORMULAS "guard_formulas"
 #define RAG_OPT_HALF_LIFE "half_life"
+#define RAG_OPT_HEALTH_INTERVAL_S "health_interval_s"
 #define RAG_OPT_HISTORY "history"
 #define RAG_OPT_IGNORE_IDENTICAL_IDS "ignore_identical_ids"
+#define RAG_OPT_INCLUDE_USAGE "include_usage"
 #define RAG_OPT_INTERVAL "interval"
 #define RAG_OPT_K "k"
 #define RAG_OPT_K1 "k1"
@@ -116,8 +126,10 @@
 #define RAG_OPT_MAX_BATCH "max_batch"
 #define RAG_OPT_MAX_CONTRADICTIONS "max_contradictions"
 #define RAG_OPT_MAX_DOCUMENTS "max_documents"
+#define RAG_OPT_MAX_LINE_BYTES "max_line_bytes"
 #define RAG_OPT_MAX_LOSS "max_loss"
 #define RAG_OPT_MAX_QUERIES "max_queries"
+#define RAG_OPT_MAX_RESPONSE_BYTES "max_response_bytes"
 #define RAG_OPT_MAX_SENTENCES "max_sentences"
 #define RAG_OPT_MAX_TOKENS "max_tokens"
 #define RAG_OPT_MAX_USERS "max_users"
@@ -153,10 +165,14 @@
 #define RAG_OPT_ORDER "order"
 #define RAG_OPT_OVERHEAD "overhead"
 #define RAG_OPT_OVERLAP "overlap"
+#define RAG_OPT_PAUSE_MAX_S "pause_max_s"
+#define RAG_OPT_PAUSE_S "pause_s"
 #define RAG_OPT_PER_USER "per_user"
 #define RAG_OPT_POLICY "policy"
 #define RAG_OPT_POPULATION "population"
 #define RAG_OPT_PRECISION "precision"
+#define RAG_OPT_PRICE_IN "price_in"
+#define RAG_OPT_PRICE_OUT "price_out"
 #define RAG_OPT_PROPENSITY_DRAWS "propensity_draws"
 #define RAG_OPT_READ_ONLY "read_only"
 #define RAG_OPT_RELEVANCE_WEIGHT "relevance_weight"
@@ -165,7 +181,9 @@
 #define RAG_OPT_REMOTE_PAUSE_S "remote_pause_s"
 #define RAG_OPT_REMOTE_PREFIX "remote_prefix"
 #define RAG_OPT_REMOTE_TIMEOUT_MS "remote_timeout_ms"
+#define RAG_OPT_REQUESTS_PER_MINUTE "requests_per_minute"
 #define RAG_OPT_RESAMPLES "resamples"
+#define RAG_OPT_RETRY_AFTER_MAX_S "retry_after_max_s"
 #define RAG_OPT_RHO "rho"
 #define RAG_OPT_RIDGE "ridge"
 #define RAG_OPT_ROLE "role"
@@ -181,6 +199,8 @@
 #define RAG_OPT_SOURCES "sources"
 #define RAG_OPT_STANDALONE "standalone"
 #define RAG_OPT_STEER_MODE "steer_mode"
+#define RAG_OPT_STREAM "stream"
+#define RAG_OPT_TEMPERATURE "temperature"
 #define RAG_OPT_TEMPLATE "template"
 #define RAG_OPT_TERMS "terms"
 #define RAG_OPT_TEST "test"
@@ -188,7 +208,9 @@
 #define RAG_OPT_TEXTS_S "texts_s"
 #define RAG_OPT_THREADS "threads"
 #define RAG_OPT_THRESHOLD "threshold"
+#define RAG_OPT_TIMEOUT_S "timeout_s"
 #define RAG_OPT_TITLE "title"
+#define RAG_OPT_TOKENS_PER_MINUTE "tokens_per_minute"
 #define RAG_OPT_TRADE "trade"
 #define RAG_OPT_VECTOR_WEIGHT "vector_weight"
 #define RAG_OPT_WAIT_S "wait_s"
@@ -4221,6 +4243,24 @@ rag_status rag_generator_new(const char *name,
  * Frees a generator. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
 rag_status rag_generator_free(rag_generator *generator);
+
+/**
+ * *Gives* a generator that asks servers which speak OpenAI's protocol (`.../v1/chat/completions`). `n` addresses at
+ * `endpoints`, such as `http://a:8000/v1`, share the work and stand in for each other. `api_key` may be NULL; it is shown
+ * nowhere. `RAG_STATUS_UNSUPPORTED` in a build without the feature `http`.
+ *
+ * Options: `attempts`, `connect_timeout_s`, `first_byte_timeout_s`, `gap_timeout_s`, `timeout_s`, `backoff_s`,
+ * `backoff_max_s`, `retry_after_max_s`, `pause_s`, `pause_max_s`, `health_interval_s`, `requests_per_minute`,
+ * `tokens_per_minute`, `burst_s`, `window`, `price_in`, `price_out`, `stream`, `include_usage`, `temperature`,
+ * `max_tokens`, `max_line_bytes`, `max_response_bytes`, `ca_file`.
+ */
+rag_status rag_chat_model_new(const char *const *endpoints,
+                              size_t n,
+                              const char *model,
+                              const char *api_key,
+                              const rag_options *options,
+                              rag_generator **out,
+                              rag_error **err);
 
 /**
  * *Gives* an engine on `collection`. `n` generators are called by `names`; with none there is one that needs no

@@ -1895,9 +1895,18 @@ class generator {
       : write_(std::make_shared<function>(std::move(write))),
         handle_(detail::get<rag_generator *>(rag_generator_new, name.c_str(), window, call,
                                              static_cast<void *>(write_.get()))) {}
+  /** A language model behind servers of OpenAI's protocol; rag_chat_model_new. */
+  static generator chat_model(const texts &endpoints, const std::string &model,
+                              const char *api_key = nullptr, const options &with = {}) {
+    std::vector<const char *> lent;
+    for (const std::string &one : endpoints) lent.push_back(one.c_str());
+    return generator(detail::get<rag_generator *>(rag_chat_model_new, lent.data(), lent.size(),
+                                                  model.c_str(), api_key, with.raw()));
+  }
   const rag_generator *raw() const noexcept { return handle_.raw(); }
 
  private:
+  explicit generator(rag_generator *raw) : handle_(raw) {}
   friend class engine;
   static int call(const char *prompt, std::size_t length, rag_emit emit_to, void *sink, void *user) {
     try {

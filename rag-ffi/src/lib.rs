@@ -47,6 +47,7 @@ pub mod bandits;
 pub mod beliefs;
 pub mod cache;
 pub mod calibration;
+pub mod chat;
 pub mod chunker;
 pub mod collection;
 pub mod dense_index;

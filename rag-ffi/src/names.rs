@@ -5,7 +5,7 @@
 macro_rules! option_names {
     ($($name:ident = $text:literal;)*) => {
         /// Constant and name.
-        #[cfg(test)]
+        #[cfg(all(test, feature = "http"))]
         pub(crate) const OPTION_NAMES: &[(&str, &str)] = &[$((stringify!($name), $text)),*];
     };
 }
@@ -19,14 +19,20 @@ option_names! {
     RAG_OPT_ANSWERS_S = "answers_s";
     RAG_OPT_APPLICATION = "application";
     RAG_OPT_AT = "at";
+    RAG_OPT_ATTEMPTS = "attempts";
     RAG_OPT_B = "b";
     RAG_OPT_BACKGROUND = "background";
+    RAG_OPT_BACKOFF_MAX_S = "backoff_max_s";
+    RAG_OPT_BACKOFF_S = "backoff_s";
     RAG_OPT_BETTER = "better";
     RAG_OPT_BM25_WEIGHT = "bm25_weight";
     RAG_OPT_BUDGET = "budget";
+    RAG_OPT_BURST_S = "burst_s";
     RAG_OPT_C = "c";
+    RAG_OPT_CA_FILE = "ca_file";
     RAG_OPT_CAPACITY = "capacity";
     RAG_OPT_CITATION_TEMPLATE = "citation_template";
+    RAG_OPT_CONNECT_TIMEOUT_S = "connect_timeout_s";
     RAG_OPT_CROSSOVER = "crossover";
     RAG_OPT_CROSSOVER_INDEX = "crossover_index";
     RAG_OPT_DETAILS = "details";
@@ -50,16 +56,20 @@ option_names! {
     RAG_OPT_EXPLORE = "explore";
     RAG_OPT_FALSE_HIT_BUDGET = "false_hit_budget";
     RAG_OPT_FIRST_BACKOFF_S = "first_backoff_s";
+    RAG_OPT_FIRST_BYTE_TIMEOUT_S = "first_byte_timeout_s";
     RAG_OPT_FOLDS = "folds";
     RAG_OPT_FORGET_LEARNT = "forget_learnt";
     RAG_OPT_FULL_PASSAGES = "full_passages";
     RAG_OPT_FUSION = "fusion";
     RAG_OPT_GAIN = "gain";
+    RAG_OPT_GAP_TIMEOUT_S = "gap_timeout_s";
     RAG_OPT_GENERATIONS = "generations";
     RAG_OPT_GUARD_FORMULAS = "guard_formulas";
     RAG_OPT_HALF_LIFE = "half_life";
+    RAG_OPT_HEALTH_INTERVAL_S = "health_interval_s";
     RAG_OPT_HISTORY = "history";
     RAG_OPT_IGNORE_IDENTICAL_IDS = "ignore_identical_ids";
+    RAG_OPT_INCLUDE_USAGE = "include_usage";
     RAG_OPT_INTERVAL = "interval";
     RAG_OPT_K = "k";
     RAG_OPT_K1 = "k1";
@@ -78,8 +88,10 @@ option_names! {
     RAG_OPT_MAX_BATCH = "max_batch";
     RAG_OPT_MAX_CONTRADICTIONS = "max_contradictions";
     RAG_OPT_MAX_DOCUMENTS = "max_documents";
+    RAG_OPT_MAX_LINE_BYTES = "max_line_bytes";
     RAG_OPT_MAX_LOSS = "max_loss";
     RAG_OPT_MAX_QUERIES = "max_queries";
+    RAG_OPT_MAX_RESPONSE_BYTES = "max_response_bytes";
     RAG_OPT_MAX_SENTENCES = "max_sentences";
     RAG_OPT_MAX_TOKENS = "max_tokens";
     RAG_OPT_MAX_USERS = "max_users";
@@ -115,10 +127,14 @@ option_names! {
     RAG_OPT_ORDER = "order";
     RAG_OPT_OVERHEAD = "overhead";
     RAG_OPT_OVERLAP = "overlap";
+    RAG_OPT_PAUSE_MAX_S = "pause_max_s";
+    RAG_OPT_PAUSE_S = "pause_s";
     RAG_OPT_PER_USER = "per_user";
     RAG_OPT_POLICY = "policy";
     RAG_OPT_POPULATION = "population";
     RAG_OPT_PRECISION = "precision";
+    RAG_OPT_PRICE_IN = "price_in";
+    RAG_OPT_PRICE_OUT = "price_out";
     RAG_OPT_PROPENSITY_DRAWS = "propensity_draws";
     RAG_OPT_READ_ONLY = "read_only";
     RAG_OPT_RELEVANCE_WEIGHT = "relevance_weight";
@@ -127,7 +143,9 @@ option_names! {
     RAG_OPT_REMOTE_PAUSE_S = "remote_pause_s";
     RAG_OPT_REMOTE_PREFIX = "remote_prefix";
     RAG_OPT_REMOTE_TIMEOUT_MS = "remote_timeout_ms";
+    RAG_OPT_REQUESTS_PER_MINUTE = "requests_per_minute";
     RAG_OPT_RESAMPLES = "resamples";
+    RAG_OPT_RETRY_AFTER_MAX_S = "retry_after_max_s";
     RAG_OPT_RHO = "rho";
     RAG_OPT_RIDGE = "ridge";
     RAG_OPT_ROLE = "role";
@@ -143,6 +161,8 @@ option_names! {
     RAG_OPT_SOURCES = "sources";
     RAG_OPT_STANDALONE = "standalone";
     RAG_OPT_STEER_MODE = "steer_mode";
+    RAG_OPT_STREAM = "stream";
+    RAG_OPT_TEMPERATURE = "temperature";
     RAG_OPT_TEMPLATE = "template";
     RAG_OPT_TERMS = "terms";
     RAG_OPT_TEST = "test";
@@ -150,7 +170,9 @@ option_names! {
     RAG_OPT_TEXTS_S = "texts_s";
     RAG_OPT_THREADS = "threads";
     RAG_OPT_THRESHOLD = "threshold";
+    RAG_OPT_TIMEOUT_S = "timeout_s";
     RAG_OPT_TITLE = "title";
+    RAG_OPT_TOKENS_PER_MINUTE = "tokens_per_minute";
     RAG_OPT_TRADE = "trade";
     RAG_OPT_VECTOR_WEIGHT = "vector_weight";
     RAG_OPT_WAIT_S = "wait_s";
@@ -158,7 +180,7 @@ option_names! {
     RAG_OPT_WINDOW = "window";
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "http"))]
 mod tests {
     use super::OPTION_NAMES;
     use rag_core::answer::PackOptions;
@@ -174,7 +196,7 @@ mod tests {
     use rag_core::evaluation::{AlphaNdcgOptions, CompareOptions, EvaluateOptions};
     use rag_core::experiment::{ExperimentOptions, MeasureOptions};
     use rag_core::export::ExportOptions;
-    use rag_core::generation::ExtractiveOptions;
+    use rag_core::generation::{ChatOptions, ExtractiveOptions};
     use rag_core::prompting::PromptOptions;
     use rag_core::retrieval::dense::{DenseOptions, DenseSearchOptions};
     use rag_core::retrieval::diversity::MmrOptions;
@@ -199,6 +221,7 @@ mod tests {
             CacheOptions::NAMES,
             CalibrateOptions::NAMES,
             CalibrationOptions::NAMES,
+            ChatOptions::NAMES,
             ChebyshevOptions::NAMES,
             ChunkerOptions::NAMES,
             CompareOptions::NAMES,

@@ -134,6 +134,36 @@ TEST(a_function_of_the_callers_writes_and_is_heard_as_it_does) {
   rag_collection_free(collection);
 }
 
+TEST(a_server_that_is_not_there_is_upstream_and_a_key_is_not_shown) {
+  rag_collection *collection = NULL;
+  rag_generator *chat = NULL;
+  rag_engine *engine = NULL;
+  rag_options *options = NULL;
+  rag_string *text = NULL;
+  rag_error *shown = NULL;
+  const char *nowhere[] = {"http://127.0.0.1:9/v1"}, *wrong[] = {"ftp://hunter2@host"};
+  OK(rag_options_new(&options, &err));
+  OK(rag_options_set_u64(options, RAG_OPT_ATTEMPTS, 1, &err));
+  CHECK(rag_chat_model_new(wrong, 1, "m", "hunter2", options, &chat, &shown) ==
+        RAG_STATUS_INVALID_ARGUMENT);
+  CHECK(strstr(rag_error_message(shown), "hunter2") == NULL);
+  rag_error_free(shown);
+  FAILS(RAG_STATUS_INVALID_ARGUMENT,
+        rag_chat_model_new(nowhere, 0, "m", NULL, options, &chat, &err));
+  OK(rag_chat_model_new(nowhere, 1, "m", "hunter2", options, &chat, &err));
+  OK(rag_collection_open(NULL, NULL, NULL, &collection, &err));
+  const char *names[] = {"chat"};
+  const rag_generator *generators[] = {chat};
+  OK(rag_engine_new(collection, names, generators, 1, NULL, NULL, NULL, NULL, NULL, NULL, &engine,
+                    &err));
+  FAILS(RAG_STATUS_UPSTREAM,
+        rag_engine_ask(engine, "{\"text\": \"why?\"}", NUL, NULL, NULL, &text, &err));
+  rag_engine_free(engine);
+  rag_generator_free(chat);
+  rag_options_free(options);
+  rag_collection_free(collection);
+}
+
 TEST(tenants_history_and_memory_are_durable_and_apart) {
   rag_collection *collection = NULL;
   rag_history *history = NULL;
@@ -234,6 +264,7 @@ TEST(what_was_not_asked_for_is_not_found) {
 int main(void) {
   RUN(a_question_is_answered_with_citations_and_then_from_the_cache);
   RUN(a_function_of_the_callers_writes_and_is_heard_as_it_does);
+  RUN(a_server_that_is_not_there_is_upstream_and_a_key_is_not_shown);
   RUN(tenants_history_and_memory_are_durable_and_apart);
   RUN(what_was_not_asked_for_is_not_found);
   return FINISH();

@@ -41,6 +41,7 @@ const SOURCES: &[&str] = &[
     "tuned",
     "prompting",
     "generator",
+    "chat",
     "engine",
     "history",
     "memory",
