@@ -90,6 +90,12 @@ class Batch(Strict):
     k: int | None = Field(None, ge=1, le=1_000)
 
 
+class Compare(Strict):
+    texts: list[str] = Field([], max_length=100)
+    #: Ids of answers that were given.
+    answers: list[str] = Field([], max_length=100)
+
+
 class Feedback(Strict):
     answer: str
     rating: float = Field(ge=0, le=1)
@@ -160,6 +166,13 @@ class Doors:
         return Caller(name, role, tenant)
 
 
+def plain(value: Any) -> Any:
+    """Named tuples as objects of JSON."""
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: plain(held) for name, held in value._asdict().items()}
+    return [plain(held) for held in value] if isinstance(value, (list, tuple)) else value
+
+
 def _seconds(until: float) -> str:
     return str(max(1, round(until - time.time())))
 
@@ -207,6 +220,28 @@ def create(
             {"error": str(answer)} if isinstance(answer, Exception) else answer.to_dict()
             for answer in answers
         ]
+
+    @app.post("/compare")
+    def compare(given: Compare, caller: Annotated[Caller, needs("reader")]) -> dict[str, Any]:
+        texts = given.texts
+        if given.answers:
+            kept = engine.history(tenant=caller.tenant)
+            found = [kept.get(id) for id in given.answers]
+            for id, answer in zip(given.answers, found, strict=True):
+                if answer is None:
+                    raise HTTPException(404, f'no answer "{id}" is here')
+            texts = [*texts, *found]
+        return plain(rag.compare(texts))
+
+    @app.get("/export/{id}")
+    def export(
+        id: str, caller: Annotated[Caller, needs("reader")], format: str = "markdown"
+    ) -> PlainTextResponse:
+        answer = engine.history(tenant=caller.tenant).get(id)
+        if answer is None:
+            raise HTTPException(404, f'no answer "{id}" is here')
+        # As plain text whatever the format: what is in it may come from anybody.
+        return PlainTextResponse(rag.export(answer, format))
 
     @app.post("/feedback", status_code=204)
     def feedback(given: Feedback, caller: Annotated[Caller, needs("reader")]) -> None:

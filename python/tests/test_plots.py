@@ -198,5 +198,5 @@ def test_the_notebook_runs_from_a_folder_to_a_measured_answer() -> None:
     assert names["again"].cached and not names["after"].cached
     assert "gas of the yeast" in names["after"].text
     assert max(names["told"], key=names["told"].get) == "hello.txt"
-    assert names["total"]["errors"] == 0
+    assert not names["total"]["errors"]
     assert names["old"].to_dict()["question"] == "what makes the dough rise?"

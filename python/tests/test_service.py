@@ -69,6 +69,11 @@ def test_questions_are_answered_cited_rated_and_found_again(address: str) -> Non
         assert reader.post("/feedback", json=given).status_code == 204
         kept = reader.get("/history", params={"user": "ann"}).json()
         assert kept[-1]["rating"] == 1.0
+        shown = reader.get(f"/export/{answer['id']}", params={"format": "bibtex"})
+        assert "@misc" in shown.text
+        asked = {"texts": ["Dough rises by heat alone."], "answers": [answer["id"]]}
+        assert 0 <= reader.post("/compare", json=asked).json()["agreement"] <= 1
+        assert reader.post("/compare", json={"answers": ["none", "x"]}).status_code == 404
         evidence = reader.post("/retrieve", json=QUESTION | {"k": 1}).json()
         assert [passage["document"] for passage in evidence["passages"]] == ["bread"]
         many = reader.post("/batch", json={"questions": ["why tides?", " "]}).json()
