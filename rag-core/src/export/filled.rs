@@ -82,7 +82,7 @@ fn read(text: &str, what: &str, known: &[&str]) -> Result<Template> {
     let template = Template::parse(text, what)?;
     let metadata = known == OF_SOURCE;
     let unknown = template.fields().find(|field| {
-        !known.contains(&field.name.as_str()) && !(metadata && field.name.starts_with(META))
+        !(known.contains(&field.name.as_str()) || metadata && field.name.starts_with(META))
     });
     if let Some(field) = unknown {
         let more = if metadata { ", meta_NAME" } else { "" };

@@ -278,19 +278,19 @@ fn only_what_is_cited_is_shown_unless_all_is_asked_for() {
     ] {
         let without = ExportOptions::default().embed_json(false);
         assert!(
-            !export(&[one.clone()], format, &without)
+            !export(std::slice::from_ref(&one), format, &without)
                 .unwrap()
                 .contains("uncited")
         );
         assert!(
-            export(&[one.clone()], format, &all)
+            export(std::slice::from_ref(&one), format, &all)
                 .unwrap()
                 .contains("uncited")
         );
     }
     // A document that is cited is in a bibliography even if its passage is gone.
     let keys = |options: &ExportOptions| {
-        let file = export(&[one.clone()], Format::Bibtex, options).unwrap();
+        let file = export(std::slice::from_ref(&one), Format::Bibtex, options).unwrap();
         let lines = file.lines().filter(|line| line.starts_with('@'));
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
@@ -336,10 +336,15 @@ fn evidence_is_exported_as_its_passages() {
     .unwrap();
     for format in Format::ALL {
         let options = with_template().rows(Rows::Citations);
-        let file = export_evidence(&[evidence.clone()], *format, &options).unwrap();
+        let file = export_evidence(std::slice::from_ref(&evidence), *format, &options).unwrap();
         assert!(file.contains('b'), "{}", format.name());
     }
-    let text = export_evidence(&[evidence.clone()], Format::Text, &Default::default()).unwrap();
+    let text = export_evidence(
+        std::slice::from_ref(&evidence),
+        Format::Text,
+        &Default::default(),
+    )
+    .unwrap();
     assert!(
         text.contains("Evidence 1") && text.contains("First. Passage."),
         "{text}"
