@@ -5,9 +5,13 @@
 //! Layout, little-endian, everything at multiples of 64 bytes. Header, 64 bytes: magic `RAGIMAGE`,
 //! version `u32`, feature bits `u32` (0), store id `u128`, generation `u64`, covered `u64`, next
 //! `u64`, zeros, CRC-32 of the first 60 bytes `u32`. Array: a line of 64 bytes with its length in
-//! bytes `u64`, the CRC-32 of that `u32` and zeros; then its bytes, zeros, and the CRC-32 of all of
+//! bytes `u64`, the sum of that `u32` and zeros; then its bytes, zeros, and the sum of all of
 //! these `u32` at the end of a line. Last line: magic `RAGIMEND`, where each of the [`PARTS`] begins
 //! `u64`, the length of the file `u64`, zeros, CRC-32 of the first 60 bytes `u32`.
+//!
+//! A sum is a CRC-32 that knows where it belongs: XORed with that of the header's own and of where
+//! the array's bytes begin in the file (`u32`, `u64`). So an array that a disk put in another's place, or
+//! that is of another image, is noticed. In images of version 1 sums are plain.
 
 mod work;
 
@@ -21,7 +25,9 @@ use std::path::Path;
 
 /// Parts that can be read apart from each other.
 pub(crate) const PARTS: usize = 3;
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
+/// Of images whose sums do not know where they belong.
+const PLAIN: u32 = 1;
 const MAGIC: &[u8; 8] = b"RAGIMAGE";
 const END: &[u8; 8] = b"RAGIMEND";
 const LINE: usize = 64;
@@ -60,17 +66,41 @@ impl Head {
         sealed(line)
     }
 
-    fn parse(line: &[u8]) -> Read<Self> {
+    /// What stands in a first line, and how sums are salted.
+    fn parse(line: &[u8]) -> Read<(Self, Salt)> {
         let line = checked_line(line, MAGIC).ok_or("it does not begin like an image")?;
-        if line[8..16] != [VERSION.to_le_bytes(), [0; 4]].concat() {
-            return Err("it is an image of another format");
-        }
-        Ok(Self {
+        // Version and feature bits.
+        let salt = match u64_at(line, 8) {
+            version if version == u64::from(VERSION) => Salt::of(line),
+            version if version == u64::from(PLAIN) => Salt(None),
+            _ => return Err("it is an image of another format"),
+        };
+        let head = Self {
             store: u128::from_le_bytes(line[16..32].try_into().expect("sixteen bytes")),
             generation: u64_at(line, 32),
             covered: u64_at(line, 40),
             next: u64_at(line, 48),
-        })
+        };
+        Ok((head, salt))
+    }
+}
+
+/// What sums are told of the image that they are in.
+#[derive(Clone, Copy, Debug)]
+struct Salt(Option<u32>);
+
+impl Salt {
+    fn of(head: &[u8; LINE]) -> Self {
+        Self(head.last_chunk().copied().map(u32::from_le_bytes))
+    }
+
+    /// What a sum of the array whose bytes begin at `at` is XORed with.
+    fn at(self, at: u64) -> u32 {
+        let Some(head) = self.0 else { return 0 };
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(&head.to_le_bytes());
+        crc.update(&at.to_le_bytes());
+        crc.finalize()
     }
 }
 
@@ -80,13 +110,16 @@ pub(crate) struct Writer<'a> {
     waiting: Vec<u8>,
     written: u64,
     parts: Vec<u64>,
+    salt: Salt,
 }
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(out: &'a mut dyn Output, head: &Head) -> Self {
+        let line = head.line();
         Self {
             out,
-            waiting: head.line().to_vec(),
+            salt: Salt::of(&line),
+            waiting: line.to_vec(),
             written: 0,
             parts: Vec::new(),
         }
@@ -107,9 +140,11 @@ impl<'a> Writer<'a> {
         pieces: impl Iterator<Item = &'p [T]> + Clone,
     ) -> io::Result<()> {
         let length: usize = pieces.clone().map(size_of_val).sum();
+        let begin = self.written + (self.waiting.len() + LINE) as u64;
+        let salt = self.salt.at(begin);
         let mut line = [0; LINE];
         line[..8].copy_from_slice(&(length as u64).to_le_bytes());
-        let crc = crc32fast::hash(&line[..8]);
+        let crc = crc32fast::hash(&line[..8]) ^ salt;
         line[8..12].copy_from_slice(&crc.to_le_bytes());
         self.waiting.extend(line);
         let mut crc = crc32fast::Hasher::new();
@@ -125,7 +160,7 @@ impl<'a> Writer<'a> {
         let zeros = &[0; LINE][..body(length) - length - 4];
         crc.update(zeros);
         self.waiting.extend_from_slice(zeros);
-        self.waiting.extend(crc.finalize().to_le_bytes());
+        self.waiting.extend((crc.finalize() ^ salt).to_le_bytes());
         Ok(())
     }
 
@@ -156,6 +191,7 @@ impl<'a> Writer<'a> {
 pub(crate) struct Image {
     bytes: Box<dyn Bytes>,
     pub(crate) head: Head,
+    salt: Salt,
     /// Where each part begins.
     parts: [usize; PARTS],
 }
@@ -166,7 +202,7 @@ impl Image {
         let bytes = disk.map(path).map_err(|_| "it cannot be read")?;
         let all = bytes.bytes();
         let (first, last) = (all.first_chunk::<LINE>(), all.last_chunk::<LINE>());
-        let head = Head::parse(first.ok_or("it is too short")?)?;
+        let (head, salt) = Head::parse(first.ok_or("it is too short")?)?;
         let last = last.and_then(|line| checked_line(line, END));
         let last = last.ok_or("it does not end like an image")?;
         if u64_at(last, 8 + 8 * PARTS) != all.len() as u64 {
@@ -178,7 +214,12 @@ impl Image {
             let good = at.filter(|&at| at <= all.len() && at.is_multiple_of(LINE));
             *part = good.ok_or("a part begins where none can")?;
         }
-        Ok(Self { bytes, head, parts })
+        Ok(Self {
+            bytes,
+            head,
+            salt,
+            parts,
+        })
     }
 
     /// Reads a part from its beginning.
@@ -187,8 +228,11 @@ impl Image {
     }
 
     fn reader<'a>(&'a self, rest: &'a [u8]) -> Reader<'a> {
-        let of = &*self.bytes;
-        Reader { of, rest }
+        Reader {
+            of: &*self.bytes,
+            salt: self.salt,
+            rest,
+        }
     }
 
     /// Checks every byte; answers how many there are.
@@ -206,6 +250,7 @@ impl Image {
 #[derive(Clone, Debug)]
 pub(crate) struct Reader<'a> {
     of: &'a dyn Bytes,
+    salt: Salt,
     rest: &'a [u8],
 }
 
@@ -214,6 +259,8 @@ pub(crate) struct Array<'a, T> {
     of: &'a dyn Bytes,
     /// Where it begins in the file.
     at: usize,
+    /// What its sum is XORed with.
+    salt: u32,
     body: &'a [u8],
     numbers: &'a [T],
 }
@@ -222,7 +269,10 @@ impl<'a> Reader<'a> {
     pub(crate) fn array<T: Plain>(&mut self) -> Read<Array<'a, T>> {
         const CUT: &str = "it ends too early";
         let (line, rest) = self.rest.split_first_chunk::<LINE>().ok_or(CUT)?;
-        let crc = crc32fast::hash(&line[..8]).to_le_bytes();
+        // A part may be cut off at the end of the array, but not in front of it.
+        let at = rest.as_ptr().addr() - self.of.bytes().as_ptr().addr();
+        let salt = self.salt.at(at as u64);
+        let crc = (crc32fast::hash(&line[..8]) ^ salt).to_le_bytes();
         if line[8..12] != crc || line[12..].iter().any(|&byte| byte != 0) {
             return Err("the length of an array does not match its checksum");
         }
@@ -231,12 +281,11 @@ impl<'a> Reader<'a> {
         let (body, rest) = size.and_then(|n| rest.split_at_checked(n)).ok_or(CUT)?;
         self.rest = rest;
         let numbers = numbers_of(&body[..length]).ok_or("an array of other numbers")?;
-        // A part may be cut off at the end of the array, but not in front of it.
-        let at = body.as_ptr().addr() - self.of.bytes().as_ptr().addr();
         let of = self.of;
         Ok(Array {
             of,
             at,
+            salt,
             body,
             numbers,
         })
@@ -296,7 +345,7 @@ impl<T: Plain> Array<'_, T> {
             each(numbers);
         }
         crc.update(&sums[at..]);
-        match crc.finalize().to_le_bytes() == end {
+        match (crc.finalize() ^ self.salt).to_le_bytes() == end {
             true => Ok(()),
             false => Err(DAMAGED),
         }
@@ -377,6 +426,74 @@ mod tests {
         assert_eq!(last.exactly::<u8>(300_000), Ok(vec![9; 300_000]));
         assert!(last.vec::<u8>().is_err(), "the end is no array");
         assert_eq!(image.check(), Ok(written().len() as u64));
+    }
+
+    #[test]
+    fn what_lies_in_the_place_of_another_is_noticed() {
+        let good = written();
+        let line = |at: usize| at * LINE..(at + 1) * LINE;
+        let lines = good.len() / LINE - 1;
+        let everything = |bytes: &[u8]| opened(bytes).and_then(|image| image.check());
+        for from in (1..8).chain(lines - 4..lines) {
+            for to in (1..8).chain(lines - 4..lines) {
+                let (mut bad, moved) = (good.clone(), good[line(from)].to_vec());
+                bad[line(to)].copy_from_slice(&moved);
+                assert_eq!(everything(&bad).is_ok(), bad == good, "line {from} at {to}");
+            }
+        }
+        // Whole arrays of one length, each sound by itself.
+        let of = |head: &Head, numbers: [u32; 2]| {
+            let disk = Simulated::default();
+            let path = Path::new("image");
+            let mut out = disk.create(path).unwrap();
+            let mut writer = Writer::new(&mut *out, head);
+            (0..PARTS).for_each(|_| writer.part());
+            numbers.map(|number| writer.array(&[number]).unwrap());
+            writer.finish().unwrap();
+            disk.read(path, 1 << 20).unwrap()
+        };
+        let one = of(&HEAD, [1, 2]);
+        let mut swapped = one.clone();
+        swapped[LINE..3 * LINE].copy_from_slice(&one[3 * LINE..5 * LINE]);
+        assert!(everything(&one).is_ok() && everything(&swapped).is_err());
+        let other = of(
+            &Head {
+                covered: 256,
+                ..HEAD
+            },
+            [7, 2],
+        );
+        let mut mixed = one.clone();
+        mixed[LINE..3 * LINE].copy_from_slice(&other[LINE..3 * LINE]);
+        assert!(everything(&other).is_ok() && everything(&mixed).is_err());
+    }
+
+    #[test]
+    fn images_whose_sums_are_plain_are_read() {
+        let mut old = written();
+        let salt = Salt::of(old.first_chunk().unwrap());
+        let mut at = LINE;
+        while at < old.len() - LINE {
+            let length = u64_at(old[at..].first_chunk().unwrap(), 0) as usize;
+            let (begin, end) = (at + LINE, at + LINE + body(length));
+            for place in [at + 8, end - 4] {
+                let sum = u32::from_le_bytes(old[place..place + 4].try_into().unwrap());
+                let plain = sum ^ salt.at(begin as u64);
+                old[place..place + 4].copy_from_slice(&plain.to_le_bytes());
+            }
+            at = end;
+        }
+        assert!(opened(&old).unwrap().check().is_err());
+        old[8] = 1;
+        let crc = crc32fast::hash(&old[..60]);
+        old[60..64].copy_from_slice(&crc.to_le_bytes());
+        let image = opened(&old).unwrap();
+        assert_eq!(image.check(), Ok(old.len() as u64));
+        assert_eq!(image.part(0).vec::<u32>(), Ok(vec![1, 2, 3]));
+        old[8] = 3;
+        let crc = crc32fast::hash(&old[..60]);
+        old[60..64].copy_from_slice(&crc.to_le_bytes());
+        assert!(opened(&old).is_err(), "a version to come");
     }
 
     #[test]

@@ -248,11 +248,13 @@ fn damage(bytes: &mut Vec<u8>, sound: &[u8], choices: &mut Choices<'_>) -> bool 
             for _ in 0..1 + choices.below(3) {
                 number(bytes, at, choices);
             }
-            for (range, place) in sums(sound) {
+            // An image's own line is the first, and all sums behind it know it.
+            for (range, place, begin) in sums(sound) {
+                let salt = begin.map_or(0, |begin| salt(bytes, begin));
                 if let Some(sum) = bytes.get(range).map(crc32fast::hash)
                     && let Some(place) = bytes.get_mut(place..place + 4)
                 {
-                    place.copy_from_slice(&sum.to_le_bytes());
+                    place.copy_from_slice(&(sum ^ salt).to_le_bytes());
                 }
             }
             return true;
@@ -281,15 +283,23 @@ fn number(bytes: &mut [u8], at: usize, choices: &mut Choices<'_>) {
         .for_each(|(byte, new)| *byte = new);
 }
 
-/// The ranges of a sound image or log that have a checksum, and where it stands: lines that are closed
-/// by one, and bodies behind a line that says how long they are.
-fn sums(sound: &[u8]) -> Vec<(Range<usize>, usize)> {
+/// What the sums of an array in an image are XORed with, whose bytes begin there.
+fn salt(image: &[u8], begin: usize) -> u32 {
+    let head = image.get(LINE - 4..LINE).unwrap_or_default();
+    crc32fast::hash(&[head, &(begin as u64).to_le_bytes()].concat())
+}
+
+/// The ranges of a sound image or log that have a checksum, where it stands, and for a sum that knows
+/// its place the place: lines that are closed by one, and bodies behind a line that says how long they are.
+fn sums(sound: &[u8]) -> Vec<(Range<usize>, usize, Option<usize>)> {
     let mut found = Vec::new();
-    let closes = |range: &Range<usize>, at: usize| {
-        let sum = sound
-            .get(at..at + 4)
-            .map(|s| u32::from_le_bytes(s.try_into().expect("four")));
-        sum.is_some() && sound.get(range.clone()).map(crc32fast::hash) == sum
+    let sum_at = |at: usize| {
+        let sum = sound.get(at..at + 4)?;
+        Some(u32::from_le_bytes(sum.try_into().expect("four")))
+    };
+    let closes = |range: &Range<usize>, at: usize, salt: u32| {
+        let sum = sound.get(range.clone()).map(crc32fast::hash);
+        sum.is_some() && sum.map(|sum| sum ^ salt) == sum_at(at)
     };
     let mut at = 0;
     while let Some(line) = sound.get(at..at + LINE) {
@@ -297,18 +307,22 @@ fn sums(sound: &[u8]) -> Vec<(Range<usize>, usize)> {
         let length = (length & !(1 << 63)) as usize;
         let body = at + LINE;
         at = body;
-        if closes(&(body - LINE..body - 4), body - 4) {
+        if closes(&(body - LINE..body - 4), body - 4, 0) {
             // The head of a record has the sum of its payload in it, which comes first.
             let padded = body..body.saturating_add(length.div_ceil(LINE).saturating_mul(LINE));
-            if closes(&padded, body - 8) {
-                found.push((padded.clone(), body - 8));
+            if closes(&padded, body - 8, 0) {
+                found.push((padded.clone(), body - 8, None));
                 at = padded.end;
             }
-            found.push((body - LINE..body - 4, body - 4));
-        } else if closes(&(body - LINE..body - LINE + 8), body - LINE + 8) {
+            found.push((body - LINE..body - 4, body - 4, None));
+        } else if closes(
+            &(body - LINE..body - LINE + 8),
+            body - LINE + 8,
+            salt(sound, body),
+        ) {
             let end = body + (length + 4).div_ceil(LINE) * LINE;
-            found.push((body - LINE..body - LINE + 8, body - LINE + 8));
-            found.push((body..end - 4, end - 4));
+            found.push((body - LINE..body - LINE + 8, body - LINE + 8, Some(body)));
+            found.push((body..end - 4, end - 4, Some(body)));
             at = end;
         }
     }

@@ -62,7 +62,7 @@ impl<'a, T: Plain> Array<'a, T> {
         let (zeros, crc) = behind.split_last_chunk().ok_or(DAMAGED)?;
         let sum = Sum {
             zeros: zeros.len(),
-            crc: u32::from_le_bytes(*crc),
+            crc: u32::from_le_bytes(*crc) ^ self.salt,
         };
         match zeros.iter().all(|&byte| byte == 0) {
             true => Ok((self.numbers, sum)),
