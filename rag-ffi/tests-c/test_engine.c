@@ -119,9 +119,9 @@ TEST(a_function_of_the_callers_writes_and_is_heard_as_it_does) {
   OK(rag_engine_add_documents(engine, NULL, GUIDES, NUL, NULL, NULL, NULL, &text, &err));
   rag_string_free(text);
   struct heard heard = {.left = 100};
-  OK(rag_engine_ask(engine, "{\"text\": \"what rises?\"}", NUL, hear, &heard, &text, &err));
+  OK(rag_engine_ask(engine, "{\"text\": \"what rises?\", \"scenario\": \"studio\"}", NUL, hear, &heard, &text, &err));
   CHECK(says(&text, "\"model\":\"three words\""));
-  CHECK_STR(heard.marker, "PRO TIP");
+  CHECK_STR(heard.marker, "pro_tip");
   CHECK_STR(heard.text, "One two three [1]");
   CHECK(calls == 1);
   /* Who wants no more ends it, and what was ended is kept nowhere. */
@@ -188,7 +188,7 @@ TEST(tenants_history_and_memory_are_durable_and_apart) {
   OK(rag_engine_history(engine, NULL, &history, &err));
   OK(rag_history_len(history, &count, &err));
   CHECK(count == 1);
-  OK(rag_history_search(history, "{\"user\": \"ann\", \"text\": \"moon\"}", NUL, &text, &err));
+  OK(rag_history_search(history, "{\"user\": \"ann\", \"text\": \"tides\"}", NUL, &text, &err));
   CHECK(says(&text, "\"question\":\"what makes tides?\""));
   OK(rag_history_get(history, "none", &text, &err));
   CHECK(says(&text, "null"));

@@ -244,7 +244,7 @@ static double judge(const char *domain, const double *context, size_t n, void *u
   return 0.0;
 }
 
-TEST(a_callback_that_changes_the_object_it_runs_for_is_busy) {
+TEST(a_callback_may_change_the_object_it_runs_for) {
   const double arms[] = {0.0, 1.0};
   rag_bandit *bandit = NULL;
   rag_chunk chunks[8];
@@ -255,8 +255,9 @@ TEST(a_callback_that_changes_the_object_it_runs_for_is_busy) {
   CHECK(inside == RAG_STATUS_OK);
   rag_log_entry entry = {"d", NULL, 0, 0.0, 0.5, 0.5};
   rag_value_estimate estimate;
+  inside = -1;
   OK(rag_bandit_evaluate(bandit, judge, bandit, &entry, 1, "ips", &estimate, &err));
-  CHECK(inside == RAG_STATUS_BUSY);
+  CHECK(inside == RAG_STATUS_OK);
   rag_chunker_free(again);
   rag_bandit_free(bandit);
 }
@@ -276,6 +277,6 @@ int main(void) {
   RUN(pointers_that_cannot_be);
   RUN(numbers_out_of_range);
   RUN(a_small_buffer_is_told_how_much_is_needed);
-  RUN(a_callback_that_changes_the_object_it_runs_for_is_busy);
+  RUN(a_callback_may_change_the_object_it_runs_for);
   return FINISH();
 }

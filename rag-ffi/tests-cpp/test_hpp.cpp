@@ -446,11 +446,11 @@ static void engines() {
   CHECK(app.retrieve(R"({"text": "what makes dough rise?"})").find("Yeast") != std::string::npos);
   CHECK(app.ask(R"({"text": "what makes dough rise?", "user": "ann"})").find("[1]") != std::string::npos);
   std::string text, marker;
-  app.ask(R"({"text": "and why?", "generator": "writer"})", [&](auto piece, auto kind) {
+  app.ask(R"({"text": "and why?", "generator": "writer", "scenario": "studio"})", [&](auto piece, auto kind) {
     (kind ? marker : text) += kind ? *kind : piece;
     return true;
   });
-  CHECK(text == "Two words [1]" && marker == "PRO TIP");
+  CHECK(text == "Two words [1]" && marker == "pro_tip");
   THROWS("upstream", app.ask(R"({"text": "a storm?", "generator": "writer"})"));
   try {
     app.ask(R"({"text": "who?", "generator": "writer"})", [](auto, auto) -> bool { throw 7; });
