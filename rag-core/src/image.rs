@@ -448,7 +448,9 @@ mod tests {
             let mut out = disk.create(path).unwrap();
             let mut writer = Writer::new(&mut *out, head);
             (0..PARTS).for_each(|_| writer.part());
-            numbers.map(|number| writer.array(&[number]).unwrap());
+            for number in numbers {
+                writer.array(&[number]).unwrap();
+            }
             writer.finish().unwrap();
             disk.read(path, 1 << 20).unwrap()
         };
