@@ -1,6 +1,6 @@
 //! Lines and stacked bars over time, as SVG that takes its colours from the page.
 
-use super::text::{escape, number, time};
+use super::text::{date, escape, moment, number, time};
 use std::fmt::Write;
 
 const WIDTH: f64 = 480.0;
@@ -142,11 +142,19 @@ impl Chart<'_> {
         out.push_str("</svg>");
     }
 
-    fn is_long(&self) -> bool {
+    /// How long all of it is, in hours.
+    fn span(&self) -> f64 {
         let first = self.times.first().copied().unwrap_or(0.0);
-        self.times
-            .last()
-            .is_some_and(|last| last - first > 36.0 * 3600.0)
+        self.times.last().map_or(0.0, |last| last - first) / 3600.0
+    }
+
+    /// A time as it stands below the axis: the hour, the day, or in between both.
+    fn label(&self, at: f64) -> String {
+        match self.span() {
+            hours if hours <= 36.0 => time(at),
+            hours if hours <= 8.0 * 24.0 => format!("{} {}", date(at), time(at)),
+            _ => date(at),
+        }
     }
 
     fn hours(&self, out: &mut String, wide: f64) {
@@ -154,7 +162,7 @@ impl Chart<'_> {
         for (bin, at) in self.times.iter().enumerate().step_by(every) {
             let x = LEFT + wide * (bin as f64 + 0.5);
             // The last may have no room to its right.
-            let anchor = if x > WIDTH - RIGHT - 24.0 {
+            let anchor = if x > WIDTH - RIGHT - 36.0 {
                 "end"
             } else {
                 "middle"
@@ -163,7 +171,7 @@ impl Chart<'_> {
                 out,
                 "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
                 HEIGHT - 8.0,
-                time(*at, self.is_long())
+                self.label(*at)
             );
         }
     }
@@ -233,11 +241,7 @@ impl Chart<'_> {
             let values: String = values.collect();
             if !values.is_empty() {
                 let x = LEFT + wide * bin as f64;
-                let when = if self.is_long() {
-                    format!("{} {}", time(*at, true), time(*at, false))
-                } else {
-                    time(*at, false)
-                };
+                let when = moment(*at);
                 let _ = write!(
                     out,
                     "<rect class=\"t\" x=\"{x:.1}\" y=\"{TOP}\" width=\"{wide:.1}\" height=\"{high:.1}\">\

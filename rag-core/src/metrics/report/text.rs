@@ -60,17 +60,19 @@ pub(super) fn number(x: f64, unit: Unit) -> String {
     }
 }
 
-/// The time of the day in UTC, or the day of the year.
-pub(super) fn time(at: f64, long: bool) -> String {
-    if long {
-        return day(at).chars().skip(5).collect();
-    }
+/// The time of the day, in UTC.
+pub(super) fn time(at: f64) -> String {
     let minute = (at / 60.0) as u64;
     format!("{:02}:{:02}", minute / 60 % 24, minute % 60)
 }
 
+/// The month and the day.
+pub(super) fn date(at: f64) -> String {
+    day(at).chars().skip(5).collect()
+}
+
 pub(super) fn moment(at: f64) -> String {
-    format!("{} {}", day(at), time(at, false))
+    format!("{} {}", day(at), time(at))
 }
 
 #[cfg(test)]
