@@ -3,6 +3,7 @@
 use super::{NewDocument, Question};
 use crate::error::{Error, Result};
 use crate::options::OptionValue;
+use crate::prompting::{read_json, read_json_list};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -20,14 +21,12 @@ impl Question {
     /// # Ok::<(), rag_core::Error>(())
     /// ```
     pub fn from_json(json: &str) -> Result<Self> {
-        Self::of(object(json, "a question")?)
+        Self::of(read_json(json, "the question")?)
     }
 
     /// Reads a JSON list of questions.
     pub fn list_from_json(json: &str) -> Result<Vec<Self>> {
-        let list: Vec<Map<String, Value>> = serde_json::from_str(json).map_err(|e| {
-            Error::invalid(format!("questions must be a list of objects in JSON: {e}"))
-        })?;
+        let list: Vec<Map<String, Value>> = read_json_list(json, "the list of questions")?;
         let read = |(i, said)| Self::of(said).map_err(|e| e.context(format!("question {i}")));
         list.into_iter().enumerate().map(read).collect()
     }
@@ -84,8 +83,7 @@ impl NewDocument {
     /// Reads documents from a JSON list of objects with `text`, and perhaps `id`, `metadata` (an object) and
     /// `markdown` (true or false).
     pub fn list_from_json(json: &str) -> Result<Vec<Self>> {
-        let list: Vec<Value> = serde_json::from_str(json)
-            .map_err(|e| Error::invalid(format!("documents must be a list in JSON: {e}")))?;
+        let list: Vec<Value> = read_json_list(json, "the list of documents")?;
         let read = |(i, value): (usize, Value)| {
             let wrong = |what: &str| Error::invalid(format!("document {i}: {what}"));
             let Value::Object(mut said) = value else {
@@ -123,11 +121,6 @@ impl NewDocument {
     }
 }
 
-fn object(json: &str, what: &str) -> Result<Map<String, Value>> {
-    serde_json::from_str(json)
-        .map_err(|e| Error::invalid(format!("{what} must be an object in JSON: {e}")))
-}
-
 fn numbers(value: &Value) -> Option<BTreeMap<String, f64>> {
     serde_json::from_value(value.clone()).ok()
 }
@@ -140,5 +133,36 @@ fn kind(value: &Value) -> &'static str {
         Value::String(_) => "a string",
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::HistoryQuery;
+
+    #[test]
+    fn what_is_said_of_a_mistake_shows_no_text_of_anybody() {
+        let wrong = [
+            r#""canary""#,
+            r#"["canary"]"#,
+            r#"{"text": "canary", "user": ["canary"]}"#,
+            r#"[{"text": ["canary"]}]"#,
+            r#"[{"text": "canary", "dials": "canary"}]"#,
+            r#"{"text": "canary" "canary"}"#,
+            r#"[{"id": 1, "text": "canary"}]"#,
+        ];
+        for json in wrong {
+            let errors = [
+                Question::from_json(json).err(),
+                Question::list_from_json(json).err(),
+                NewDocument::list_from_json(json).err(),
+                HistoryQuery::from_json(json).err(),
+            ];
+            for error in errors.into_iter().flatten() {
+                assert!(!error.to_string().contains("canary"), "{error}");
+            }
+        }
+        assert!(Question::from_json(wrong[0]).is_err());
     }
 }

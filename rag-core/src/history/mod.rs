@@ -13,6 +13,7 @@ use crate::collection::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::OptionValue;
+use crate::prompting::read_json;
 use crate::retrieval::filter::Filter;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -69,8 +70,7 @@ impl HistoryQuery {
     /// # Ok::<(), rag_core::Error>(())
     /// ```
     pub fn from_json(json: &str) -> Result<Self> {
-        let said: serde_json::Map<String, Value> = serde_json::from_str(json)
-            .map_err(|e| Error::invalid(format!("a query must be an object in JSON: {e}")))?;
+        let said: serde_json::Map<String, Value> = read_json(json, "the query")?;
         let mut query = Self::default();
         for (key, value) in said {
             let name = match key.as_str() {

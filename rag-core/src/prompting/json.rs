@@ -8,14 +8,24 @@ use serde_json::error::Category;
 /// Reads `what` from JSON. What is said of a mistake never shows a value: values are texts of people.
 pub(crate) fn read_json<T: DeserializeOwned>(text: &str, what: &str) -> Result<T> {
     // A list would be taken for the fields in their order.
-    if !text.trim_start().starts_with('{') {
+    read_as(text, what, ('{', "object"))
+}
+
+/// The same for a list.
+pub(crate) fn read_json_list<T: DeserializeOwned>(text: &str, what: &str) -> Result<Vec<T>> {
+    read_as(text, what, ('[', "list"))
+}
+
+fn read_as<T: DeserializeOwned>(text: &str, what: &str, of: (char, &str)) -> Result<T> {
+    let (first, kind) = of;
+    if !text.trim_start().starts_with(first) {
         return Err(Error::invalid(format!(
-            "{what} is no JSON object; give the object that the docs describe"
+            "{what} is no JSON {kind}; give the {kind} that the docs describe"
         )));
     }
     serde_json::from_str(text).map_err(|e| {
         Error::invalid(format!(
-            "{what} cannot be read: {}, at line {}, column {}; give the object that the docs describe",
+            "{what} cannot be read: {}, at line {}, column {}; give the {kind} that the docs describe",
             json_mistake(&e),
             e.line(),
             e.column()

@@ -14,7 +14,7 @@ mod scenario;
 mod template;
 
 pub use dials::{NEUTRAL, PLAIN, STRONG};
-pub(crate) use json::{json_mistake, read_json, write_json};
+pub(crate) use json::{json_mistake, read_json, read_json_list, write_json};
 pub use message::{Message, Prompt, PromptTokens, Role, Untrusted};
 pub use prompts::{
     Asked, MAX_PASSAGES, MAX_PROMPT_BYTES, MAX_QUESTION_BYTES, PromptOptions, Prompts,
