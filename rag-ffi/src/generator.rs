@@ -7,14 +7,12 @@ use crate::handle::{self, noun};
 use crate::options::{apply, rag_options};
 use crate::status::rag_status;
 use rag_core::generation::{
-    Extractive, ExtractiveOptions, Finish, Flow, Generated, Generator, Request, Usage,
+    Extractive, ExtractiveOptions, Flow, Generated, Generator, Request, Writing,
 };
-use rag_core::text::estimate_tokens;
 use rag_core::{Error, ErrorKind};
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// Writes answers. Usable from many threads; engines that were made with it go on with it when it is freed.
 pub struct rag_generator {
@@ -99,48 +97,28 @@ struct Function {
 
 /// Where the pieces of one call go.
 struct Sink<'a> {
-    tell: &'a mut dyn FnMut(&str) -> Flow,
-    text: String,
-    start: Instant,
-    first_s: Option<f64>,
-    deadline: Option<Instant>,
+    writing: Writing<'a>,
     failed: Option<Error>,
-    ended: bool,
-}
-
-impl Sink<'_> {
-    fn take(&mut self, piece: &str) -> Flow {
-        self.first_s
-            .get_or_insert_with(|| self.start.elapsed().as_secs_f64());
-        self.text.push_str(piece);
-        if self.deadline.is_some_and(|end| Instant::now() > end) {
-            let message = "the answer was not there in time; give it longer by timeout_s";
-            self.failed = Some(Error::new(ErrorKind::Timeout, message));
-            return Flow::Stop;
-        }
-        (self.tell)(piece)
-    }
 }
 
 /// What a function of the caller's calls with each piece.
 unsafe extern "C" fn emit(piece: *const c_char, length: usize, sink: *mut c_void) -> c_int {
     // SAFETY: `sink` is what `generate` handed to the function that is running.
     let sink = unsafe { &mut *sink.cast::<Sink<'_>>() };
-    if sink.ended {
-        return 0;
-    }
     let mut flow = Flow::Stop;
     let done = guard(ptr::null_mut(), || {
-        flow = sink.take(text(piece, length, "text")?);
+        match sink.writing.piece(text(piece, length, "text")?) {
+            Ok(wanted) => flow = wanted,
+            Err(late) => sink.failed = Some(late),
+        }
         Ok(())
     });
-    if done != crate::status::RAG_STATUS_OK && sink.failed.is_none() {
+    if done != crate::status::RAG_STATUS_OK {
         let message =
             "the generator's function gave a piece that is no UTF-8; give whole characters";
         sink.failed = Some(Error::new(ErrorKind::Upstream, message));
     }
-    sink.ended = flow == Flow::Stop;
-    c_int::from(!sink.ended)
+    c_int::from(flow == Flow::Continue)
 }
 
 impl Generator for Function {
@@ -158,19 +136,9 @@ impl Generator for Function {
         tell: &mut dyn FnMut(&str) -> Flow,
     ) -> rag_core::Result<Generated> {
         let prompt = request.prompt.to_json();
-        let cancel = request.cancel.clone();
-        let mut wanted = |piece: &str| match cancel.is_cancelled() {
-            true => Flow::Stop,
-            false => tell(piece),
-        };
         let mut sink = Sink {
-            tell: &mut wanted,
-            text: String::new(),
-            start: Instant::now(),
-            first_s: None,
-            deadline: request.deadline,
+            writing: Writing::new(request, tell),
             failed: None,
-            ended: false,
         };
         // SAFETY: the caller promises a function of this type, good for as long as this generator; the sink
         // outlives the call.
@@ -190,22 +158,6 @@ impl Generator for Function {
             let message = format!("the generator's function returned {status}; 0 means success");
             return Err(Error::new(ErrorKind::Upstream, message));
         }
-        let messages = request.prompt.messages.iter();
-        let usage = Usage {
-            input_tokens: messages.map(|m| estimate_tokens(&m.content)).sum(),
-            output_tokens: estimate_tokens(&sink.text),
-            estimated: true,
-        };
-        Ok(Generated {
-            text: sink.text,
-            usage,
-            finish: match sink.ended {
-                true => Finish::Cancelled,
-                false => Finish::Stop,
-            },
-            model: self.name.clone(),
-            first_s: sink.first_s,
-            attempts: 0,
-        })
+        Ok(sink.writing.finish(&self.name))
     }
 }

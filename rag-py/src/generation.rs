@@ -7,12 +7,10 @@ use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use rag_core::generation::{
-    Extractive as Core, ExtractiveOptions, Finish, Flow, Generated, Generator, Request, Usage,
+    Extractive as Core, ExtractiveOptions, Flow, Generated, Generator, Request, Writing,
 };
-use rag_core::text::estimate_tokens;
 use rag_core::{Error, ErrorKind, Result};
 use std::sync::Arc;
-use std::time::Instant;
 
 #[pyclass(frozen, module = "ragcore._core")]
 pub(crate) struct Extractive(Arc<Core>);
@@ -87,8 +85,7 @@ impl Generator for Function {
         request: &Request<'_>,
         sink: &mut dyn FnMut(&str) -> Flow,
     ) -> Result<Generated> {
-        let start = Instant::now();
-        let (mut text, mut first_s, mut finish) = (String::new(), None, Finish::Stop);
+        let mut writing = Writing::new(request, sink);
         let begun = Python::attach(|py| {
             let pieces = self.pieces(py, request);
             pieces.map(Bound::unbind).map_err(|e| Self::failed(py, e))
@@ -104,39 +101,14 @@ impl Generator for Function {
                 .map_err(|e| Self::failed(py, e))
             })?;
             let Some(piece) = piece else { break };
-            first_s.get_or_insert_with(|| start.elapsed().as_secs_f64());
-            text.push_str(&piece);
-            let late = request
-                .deadline
-                .is_some_and(|deadline| Instant::now() > deadline);
-            if late {
-                let message = "the answer was not there in time; give it longer by timeout_s";
-                return Err(Error::new(ErrorKind::Timeout, message));
-            }
-            if sink(&piece) == Flow::Stop || request.cancel.is_cancelled() {
-                finish = Finish::Cancelled;
+            let flow = writing.piece(&piece);
+            if !matches!(flow, Ok(Flow::Continue)) {
                 // A generator of Python's ends its work when it is closed.
                 Python::attach(|py| drop(begun.bind(py).call_method0("close")));
+                flow?;
                 break;
             }
         }
-        let input = request
-            .prompt
-            .messages
-            .iter()
-            .map(|m| estimate_tokens(&m.content))
-            .sum();
-        Ok(Generated {
-            usage: Usage {
-                input_tokens: input,
-                output_tokens: estimate_tokens(&text),
-                estimated: true,
-            },
-            text,
-            finish,
-            model: self.name.clone(),
-            first_s,
-            attempts: 0,
-        })
+        Ok(writing.finish(&self.name))
     }
 }

@@ -10,6 +10,7 @@ mod citations;
 mod extractive;
 mod generator;
 mod markers;
+mod writing;
 
 #[cfg(test)]
 mod tests;
@@ -22,3 +23,4 @@ pub use citations::{Cited, cited_sentences, parse_citations};
 pub use extractive::{Extractive, ExtractiveOptions, NOTHING_FOUND, Vectors};
 pub use generator::{Cancel, Finish, Flow, Generated, Generator, Price, Request, Usage};
 pub use markers::{MARKER_KINDS, Marker, MarkerEvent, MarkerOptions, MarkerParser, parse_markers};
+pub use writing::Writing;

@@ -188,3 +188,39 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_a_function_writes_ends_when_nobody_wants_more_and_when_it_is_late() {
+    let asked = prompt("why?", &[]);
+    let mut heard = Vec::new();
+    let mut two = |piece: &str| {
+        heard.push(piece.to_owned());
+        if heard.len() < 2 {
+            Flow::Continue
+        } else {
+            Flow::Stop
+        }
+    };
+    let request = Request::new(&asked);
+    let mut writing = Writing::new(&request, &mut two);
+    let flows = ["a", "b", "c"].map(|piece| writing.piece(piece).unwrap());
+    assert_eq!(flows, [Flow::Continue, Flow::Stop, Flow::Stop]);
+    let done = writing.finish("f");
+    assert_eq!((done.text.as_str(), done.finish), ("ab", Finish::Cancelled));
+    assert_eq!(heard, ["a", "b"]);
+
+    let mut all = |_: &str| Flow::Continue;
+    let request = Request::new(&asked);
+    let mut writing = Writing::new(&request, &mut all);
+    writing.piece("a").unwrap();
+    request.cancel.cancel();
+    assert_eq!(writing.piece("b").unwrap(), Flow::Stop);
+    assert_eq!(writing.finish("f").text, "a");
+
+    let late = Request {
+        deadline: Some(Instant::now() - std::time::Duration::from_secs(1)),
+        ..Request::new(&asked)
+    };
+    let error = Writing::new(&late, &mut all).piece("a").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+}
