@@ -104,14 +104,6 @@ impl AnyBandit {
             Self::Kept(kept) => kept.bandits().reward_all(kept.name(), id, rewards),
         }
     }
-
-    /// It as one that tunes searches, if it lives in a collection.
-    pub fn kept(&self) -> Option<&KeptBandit> {
-        match self {
-            Self::Alone(_) => None,
-            Self::Kept(kept) => Some(kept),
-        }
-    }
 }
 
 /// One in a collection pays there; one by itself is lent by whoever holds it.
