@@ -13,6 +13,7 @@ the weights (:class:`Bandit`), and a Pareto front chooses between models (:class
 """
 
 from . import errors
+from ._answers import Answer, AnswerStream, Citation, Evidence, Marker
 from ._attribute import AttributeModel
 from ._bandit import Bandit, Choice, Estimate, ValueEstimate, WhatIf
 from ._bandits import CollectionBandits
@@ -26,18 +27,7 @@ from ._dense import DenseIndex
 from ._dials import CollectionSteering
 from ._domain import Detection, DomainDetector
 from ._embedding import Embedder
-from ._engine import (
-    Added,
-    Answer,
-    AnswerStream,
-    Citation,
-    Engine,
-    Evidence,
-    Extractive,
-    History,
-    Marker,
-    Memory,
-)
+from ._engine import Added, Engine, Extractive
 from ._evaluation import (
     Comparison,
     Evaluation,
@@ -82,6 +72,7 @@ from ._metrics import MetricsFiles
 from ._optimize import Front, optimize
 from ._prompting import Passage, Prompt, Prompts, pack, sanitize
 from ._ranking import fuse, mmr
+from ._remembered import History, Memory
 from ._reward import Reward
 from ._routing import (
     Considered,

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from . import _core
+from ._answers import Answer, Evidence
 from ._embedding import Embedder
-from ._engine import Answer, Evidence
 from .errors import InvalidArgument
 
 #: Themes and contradictions that a comparison shows of itself.

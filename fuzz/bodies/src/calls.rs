@@ -7,8 +7,10 @@
 
 #![allow(unsafe_code, reason = "a C interface is called")]
 
+mod callbacks;
 mod driver;
 mod furnish;
+mod samples;
 
 use crate::scratch::Scratch;
 use driver::{Driver, MOST};

@@ -1,11 +1,12 @@
 //! Picks arguments, and keeps what was given until it is let go.
 
+use super::callbacks;
 use super::furnish::furnish;
+use super::samples::{JSON, TEXTS};
 use super::{NOUNS, OK, Pointer};
 use crate::choices::Choices;
 use crate::scratch::Scratch;
-use std::cell::Cell;
-use std::ffi::{c_char, c_void};
+use std::ffi::c_void;
 use std::os::unix::ffi::OsStrExt;
 use std::ptr::null_mut;
 
@@ -26,69 +27,6 @@ const IMPOSSIBLE: [usize; 4] = [
     usize::MAX,
     usize::MAX - 1,
     (1 << 63) + (1 << 61) + 1,
-];
-
-const TEXTS: [&[u8]; 40] = [
-    b"a",
-    b"b",
-    b"trust",
-    b"the cat sleeps",
-    b"",
-    b"\xC3\xA4\xF0\x9F\x98\x80 x",
-    b"u1",
-    b"red apples",
-    b"switch-dr",
-    b"english",
-    b"mode",
-    b"k1",
-    b"seed",
-    b"hybrid",
-    b"\xFF\xFE bad",
-    b"c",
-    b"k",
-    b"dim",
-    b"read_only",
-    b"durability",
-    b"os",
-    b"memory",
-    b"lexical",
-    b"dense",
-    b"explain",
-    b"exact",
-    b"ndcg@10",
-    b"recall@5",
-    b"name",
-    b"threads",
-    b"resamples",
-    b"precision",
-    b"int8",
-    b"metric",
-    b"l2",
-    b"min_relevance",
-    b"max_tokens",
-    b"folds",
-    b"markdown",
-    b"propensity_draws",
-];
-
-const JSON: [&[u8]; 17] = [
-    b"{}",
-    b"{\"a\": 1}",
-    b"{\"a\": {\"$gte\": 1}}",
-    b"{\"$or\": []}",
-    b"{\"$or\": [{\"a\": 1}, {\"b\": null}]}",
-    b"{\"$bad\": 1}",
-    b"[",
-    b"",
-    b"null",
-    b"{\"a\": {\"$in\": [1, \"x\"]}}",
-    b"\xFF",
-    b"{\"b\": [1, -0.0, 1e300, {\"c\": \"\\u0000\"}]}",
-    b"{\"a\": 18446744073709551615}",
-    b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
-    b"{\"text\": \"why the cat?\", \"user\": \"a\", \"session\": \"s\"}",
-    b"[{\"text\": \"the cat sleeps. it purrs.\", \"id\": \"a\"}]",
-    b"{\"user\": \"a\", \"key\": \"likes\", \"value\": \"green tea\"}",
 ];
 
 /// `rag_log_entry`.
@@ -123,11 +61,6 @@ pub(super) struct Driver<'a> {
     frees: bool,
 }
 
-thread_local! {
-    /// What callbacks answer, a bit at a time.
-    static ANSWERS: Cell<u64> = const { Cell::new(0) };
-}
-
 impl<'a> Driver<'a> {
     pub(super) fn new(data: &'a [u8], scratch: &Scratch) -> Self {
         let path = |name: &str| [scratch.join(name).as_os_str().as_bytes(), b"\0"].concat();
@@ -152,7 +85,7 @@ impl<'a> Driver<'a> {
         for _ in 0..8 {
             answers = answers << 8 | self.choices.byte() as u64;
         }
-        ANSWERS.set(answers);
+        callbacks::answer_by(answers);
         let (options, collection) = (null_mut::<c_void>(), null_mut::<c_void>());
         let (mut options, mut collection) = (options, collection);
         // SAFETY: places for one handle each, texts that end at a NUL, NULL where that is allowed.
@@ -642,27 +575,27 @@ impl<'a> Driver<'a> {
     // Callbacks.
 
     pub(super) fn progress(&mut self) -> Pointer {
-        self.callback(on_progress as *const c_void)
+        self.callback(callbacks::on_progress as *const c_void)
     }
 
     pub(super) fn token_counter(&mut self) -> Pointer {
-        self.callback(on_count as *const c_void)
+        self.callback(callbacks::on_count as *const c_void)
     }
 
     pub(super) fn policy(&mut self) -> Pointer {
-        self.callback(on_policy as *const c_void)
+        self.callback(callbacks::on_policy as *const c_void)
     }
 
     pub(super) fn evaluator(&mut self) -> Pointer {
-        self.callback(on_evaluate as *const c_void)
+        self.callback(callbacks::on_evaluate as *const c_void)
     }
 
     pub(super) fn writer(&mut self) -> Pointer {
-        self.callback(on_generate as *const c_void)
+        self.callback(callbacks::on_generate as *const c_void)
     }
 
     pub(super) fn listener(&mut self) -> Pointer {
-        self.callback(on_hear as *const c_void)
+        self.callback(callbacks::on_hear as *const c_void)
     }
 
     fn callback(&mut self, function: *const c_void) -> Pointer {
@@ -676,65 +609,4 @@ impl<'a> Driver<'a> {
 fn number(noun: &str) -> usize {
     let found = NOUNS.iter().position(|(name, _)| *name == noun);
     found.expect("the header has it")
-}
-
-fn answer() -> u64 {
-    let answers = ANSWERS.get().rotate_left(3);
-    ANSWERS.set(answers);
-    answers
-}
-
-extern "C" fn on_progress(done: usize, total: usize, _: Pointer) -> bool {
-    assert!(done <= total, "{done} of {total}");
-    !answer().is_multiple_of(8)
-}
-
-extern "C" fn on_count(_: *const c_char, length: usize, _: Pointer) -> usize {
-    match length {
-        0 => 0,
-        _ if answer().is_multiple_of(64) => usize::MAX,
-        _ => 1 + (answer() % 3) as usize,
-    }
-}
-
-extern "C" fn on_policy(_: *const c_char, context: *const f64, n: usize, _: Pointer) -> f64 {
-    match n {
-        0 => (answer() % 5) as f64 / 4.0,
-        // SAFETY: the library lends `n` numbers.
-        _ => unsafe { *context },
-    }
-}
-
-extern "C" fn on_evaluate(settings: *const f64, n: usize, outcomes: *mut f64, _: Pointer) -> bool {
-    if n > 0 {
-        // SAFETY: the library lends at least one number of each for each of `n` settings.
-        unsafe { (0..n).for_each(|i| *outcomes.add(i) = *settings.add(i)) };
-    }
-    !answer().is_multiple_of(8)
-}
-
-type Emit = Option<unsafe extern "C" fn(*const c_char, usize, Pointer) -> i32>;
-
-/// Called from threads of the library's, where the answers of an input are not known.
-extern "C" fn on_generate(
-    _: *const c_char,
-    length: usize,
-    emit: Emit,
-    sink: Pointer,
-    _: Pointer,
-) -> i32 {
-    let piece = c"[TIP: x] the [1] cat. ";
-    if let Some(emit) = emit {
-        for _ in 0..1 + length % 3 {
-            // SAFETY: the library lends both for this call.
-            if unsafe { emit(piece.as_ptr(), usize::MAX, sink) } == 0 {
-                break;
-            }
-        }
-    }
-    i32::from(length.is_multiple_of(7))
-}
-
-extern "C" fn on_hear(_: *const c_char, length: usize, _: *const c_char, _: Pointer) -> i32 {
-    i32::from(!length.is_multiple_of(11))
 }
