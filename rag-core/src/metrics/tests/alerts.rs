@@ -72,7 +72,7 @@ fn run(
     begun
 }
 
-/// Over 120 simulated months, five figures each, there were 13 alerts: one in nine months. Twelve months are simulated here.
+/// Twelve months of five figures each.
 #[test]
 fn stationary_traffic_seldom_raises_an_alert() {
     let mut alerts = Vec::new();
