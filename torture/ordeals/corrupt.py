@@ -25,6 +25,8 @@ KINDS = (
     "truncated",
     "appended",
     "swapped blocks",
+    "misplaced block",
+    "stale block",
     "older file",
     "foreign file",
     "deleted file",
@@ -107,8 +109,24 @@ def _damage(rng: random.Random, store: _Store) -> tuple[str, Files]:
             data[start : start + length] = bytes(length)
         elif kind == "truncated":
             del data[at:]
+        elif kind == "stale block":
+            # A write that never came to the disk: what was there before is there still.
+            start, size = _block(rng, at)
+            before = rng.choice(store.older).get(name, b"")[start : start + size]
+            before += bytes(len(data[start : start + size]) - len(before))
+            if before == data[start : start + size]:
+                continue
+            data[start : start + size] = before
+        elif kind == "misplaced block":
+            # A write that came to another place: sound by itself, and in the way there.
+            start, size = _block(rng, at)
+            source = _block(rng, _place(rng, len(data)))[0]
+            moved = data[source : source + size]
+            if moved == data[start : start + len(moved)] or start + len(moved) > len(data):
+                continue
+            data[start : start + len(moved)] = moved
         else:
-            size = rng.choice((64, 512, 4096))
+            size = rng.choice((64, 128, 512, 4096))
             blocks = len(data) // size
             if blocks < 2:
                 continue
@@ -116,6 +134,12 @@ def _damage(rng: random.Random, store: _Store) -> tuple[str, Files]:
             first, second = data[one : one + size], data[two : two + size]
             data[one : one + size], data[two : two + size] = second, first
         return told, store.files | {name: bytes(data)}
+
+
+def _block(rng: random.Random, at: int) -> tuple[int, int]:
+    """Where the block around a place begins, and how long it is: lines, sectors or pages."""
+    size = rng.choice((64, 128, 192, 512, 4096))
+    return at // 64 * 64 if size < 512 else at // size * size, size
 
 
 def _place(rng: random.Random, size: int) -> int:
