@@ -109,6 +109,19 @@ pub fn wrap(kind: &str, version: u32, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// The payload of an envelope that lies in memory, with its version; `what` names it in errors.
+pub(crate) fn unwrap<'a>(
+    bytes: &'a [u8],
+    kind: &str,
+    newest: u32,
+    what: &str,
+) -> Result<(u32, &'a [u8])> {
+    let version = unwrap_header(bytes, kind, newest, Path::new(what));
+    // It lies in no file.
+    let version = version.map_err(|e| Error::new(e.kind(), e.message()))?;
+    Ok((version, &bytes[HEADER..]))
+}
+
 fn unwrap_header(bytes: &[u8], kind: &str, newest: u32, path: &Path) -> Result<u32> {
     let Some((header, payload)) = bytes.split_at_checked(HEADER) else {
         let found = format!("{} bytes, fewer than the header's {HEADER}", bytes.len());

@@ -118,6 +118,32 @@ impl Rng {
     }
 }
 
+/// A hash of a name under a salt that is the same in every version, on every machine and in every language.
+///
+/// It is FNV-1a of 64 bits (Fowler, Noll and Vo) over the bytes of the salt, a zero byte, and the bytes of the name
+/// in UTF-8, then the last steps of MurmurHash3 (Appleby, 2011), without which names that differ in the last
+/// letter only would be near each other.
+///
+/// ```
+/// assert_eq!(rag_core::rng::stable_hash("ranking", "ann"), 0x14cf_b60d_645e_fc44);
+/// ```
+pub fn stable_hash(salt: &str, name: &str) -> u64 {
+    let bytes = salt.bytes().chain([0]).chain(name.bytes());
+    let mut h = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |h, byte| {
+        (h ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    h ^= h >> 33;
+    h = h.wrapping_mul(0xff51_afd7_ed55_8ccd);
+    h ^= h >> 33;
+    h = h.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    h ^ (h >> 33)
+}
+
+/// A number below `n` by a hash: the upper half of `hash * n`.
+pub(crate) fn scaled(hash: u64, n: u64) -> u64 {
+    ((u128::from(hash) * u128::from(n)) >> 64) as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,10 +1,13 @@
-//! Searching: the best rows (`rank`), then diversity, hits and the split of their scores.
+//! Searching: the best rows (`rank`), then ranks or diversity (`fuse`), hits and the split of their
+//! scores.
 
+use super::fuse::{Shares, Worth, diversify, fuse_ranks, pool_size};
 use super::hits::{Explanation, Hit};
 use super::likely::Lifts;
 use super::query::{DEFAULT_BM25_WEIGHT, Fusion, Mode, Query, SteerMode};
 use super::rank::{Blend, Found, Search};
 use super::relevance::Scale;
+use super::shards::Prepared;
 use super::state::State;
 use super::{Collection, check_identity};
 use crate::calibration::Calibration;
@@ -13,20 +16,10 @@ use crate::error::{Error, Result};
 use crate::kernel;
 use crate::progress::Progress;
 use crate::retrieval::bits::Bits;
-use crate::retrieval::diversity;
 use crate::retrieval::filter::Filter;
-use crate::retrieval::fusion::{normalize_cosine, normalize_lexical};
 use crate::retrieval::lexical::Asked;
-use crate::steering::{ApplyOptions, PartKind, Steered};
+use crate::steering::{ApplyOptions, PartKind, Steered, Steering};
 use crate::threads;
-use std::collections::{BTreeMap, HashMap};
-
-/// The constant of reciprocal rank fusion (Cormack et al., 2009).
-const RRF_K: f32 = 60.0;
-/// Documents of each ranking that rank fusion looks at, as a multiple of k, and at least.
-const RRF_DEPTH: (usize, usize) = (10, 100);
-/// Documents among which diversity chooses, as a multiple of k, and at least.
-const DIVERSITY_POOL: (usize, usize) = (5, 50);
 
 impl Collection {
     /// Finds the documents that answer a query best, best first.
@@ -44,63 +37,74 @@ impl Collection {
     pub fn search_many(&self, queries: &[Query]) -> Result<Vec<Vec<Hit>>> {
         let mut plans = plans(queries)?;
         let embedder = self.embed(&mut plans)?;
-        self.answer(queries, plans, embedder.as_ref())
+        self.answer(plans, embedder.as_ref())
     }
 
     /// Runs the plans of these queries, whose vectors `embedder` has made.
     pub(super) fn answer(
         &self,
-        queries: &[Query],
-        mut plans: Vec<Plan<'_>>,
+        plans: Vec<Plan<'_>>,
         embedder: Option<&Embedder>,
     ) -> Result<Vec<Vec<Hit>>> {
-        let one = queries.len() == 1;
         let state = self.read()?;
         check_identity(&state, embedder, None)?;
-        let threads = threads::available();
-        let found = state.soundly(|| {
-            // Before the queries are dealt out: a column is made by all threads.
-            for (i, plan) in plans.iter_mut().enumerate() {
-                plan.lift(&state).map_err(|e| named(one, i, e))?;
-            }
-            let filters = Filters::of(&state, queries);
-            let found = threads::map(threads, plans.len(), &|i| {
-                let among = queries[i]
-                    .filter
-                    .as_ref()
-                    .map(|filter| filters.rows(filter));
-                let inner = if one { threads } else { 1 };
-                let run = plans[i].run(&state, among, inner);
-                run.map_err(|e| named(one, i, e))
-            });
-            found.into_iter().collect()
-        });
-        found?
+        run_all(&state, plans, |plan, among, threads| {
+            plan.run(&state, among, threads)
+        })
     }
 
     /// Gives every plan that needs one its vector, and answers who has made them.
     pub(super) fn embed(&self, plans: &mut [Plan<'_>]) -> Result<Option<Embedder>> {
         let has_vectors = self.read()?.dense.is_some();
-        let mut missing: Vec<&mut Plan<'_>> = plans
+        let missing = plans
             .iter_mut()
-            .filter(|p| p.vector.is_none() && p.mode != Mode::Lexical)
-            .filter(|p| has_vectors || p.mode == Mode::Dense)
-            .collect();
+            .filter(|plan| plan.lacks_vector())
+            .filter(|plan| has_vectors || plan.mode == Mode::Dense);
+        let mut missing: Vec<&mut Plan<'_>> = missing.collect();
         if missing.is_empty() {
             return Ok(None);
         }
-        let texts: Vec<&str> = missing
-            .iter()
-            .filter_map(|p| p.query.text.as_deref())
-            .collect();
-        let options = EncodeOptions::default().kind(TextKind::Query);
         let embedder = self.embedder()?;
-        let vectors = embedder.encode(&texts, &options, Progress::none())?;
-        for (i, plan) in missing.iter_mut().enumerate() {
-            plan.vector = Some(vectors.row(i).to_vec());
-        }
+        embed(&embedder, &mut missing)?;
         Ok(Some(embedder))
     }
+}
+
+/// Gives plans the vectors of their texts.
+pub(super) fn embed(embedder: &Embedder, plans: &mut [&mut Plan<'_>]) -> Result<()> {
+    let texts = plans.iter().filter_map(|plan| plan.query.text.as_deref());
+    let texts: Vec<&str> = texts.collect();
+    let options = EncodeOptions::default().kind(TextKind::Query);
+    let vectors = embedder.encode(&texts, &options, Progress::none())?;
+    for (i, plan) in plans.iter_mut().enumerate() {
+        plan.vector = Some(vectors.row(i).to_vec());
+    }
+    Ok(())
+}
+
+/// What `run` finds for each plan among the rows that its filter keeps, with so many threads each.
+pub(super) fn run_all<R: Send>(
+    state: &State,
+    mut plans: Vec<Plan<'_>>,
+    run: impl Fn(&Plan<'_>, Option<&Bits>, usize) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let one = plans.len() == 1;
+    let threads = threads::available();
+    let found = state.soundly(|| {
+        // Before the queries are dealt out: a column is made by all threads.
+        for (i, plan) in plans.iter_mut().enumerate() {
+            plan.lift(state).map_err(|e| named(one, i, e))?;
+        }
+        let filters = Filters::of(state, plans.iter().map(|plan| plan.query));
+        let found = threads::map(threads, plans.len(), &|i| {
+            let filter = plans[i].query.filter.as_ref();
+            let among = filter.map(|filter| filters.rows(filter));
+            let inner = if one { threads } else { 1 };
+            run(&plans[i], among, inner).map_err(|e| named(one, i, e))
+        });
+        found.into_iter().collect()
+    });
+    found?
 }
 
 /// The error of one of many queries says which.
@@ -128,15 +132,17 @@ pub(super) struct Plan<'a> {
     pub(super) vector: Option<Vec<f32>>,
     /// What dials add, where they rerank.
     lifts: Option<Lifts>,
+    /// What was found out for all shards, if this is one of several.
+    given: Option<&'a Prepared>,
 }
 
 /// The rows that filters keep, each filter of a batch asked once.
 struct Filters<'a>(Vec<(&'a Filter, Bits)>);
 
 impl<'a> Filters<'a> {
-    fn of(state: &State, queries: &'a [Query]) -> Self {
+    fn of(state: &State, queries: impl Iterator<Item = &'a Query>) -> Self {
         let mut known: Vec<(&Filter, Bits)> = Vec::new();
-        for filter in queries.iter().filter_map(|query| query.filter.as_ref()) {
+        for filter in queries.filter_map(|query| query.filter.as_ref()) {
             if !known.iter().any(|(held, _)| *held == filter) {
                 known.push((filter, state.matching(filter)));
             }
@@ -149,9 +155,6 @@ impl<'a> Filters<'a> {
         &found.expect("every filter of the batch was asked").1
     }
 }
-
-/// What each ranking gave a row, where ranks were fused.
-type Shares = HashMap<u32, (f32, f32)>;
 
 impl<'a> Plan<'a> {
     pub(super) fn new(query: &'a Query) -> Result<Self> {
@@ -172,23 +175,44 @@ impl<'a> Plan<'a> {
             mode,
             vector: vector.filter(|_| mode != Mode::Lexical),
             lifts: None,
+            given: None,
         })
     }
 
-    fn reranks(&self) -> bool {
+    /// The part of one shard in a query that was prepared for all.
+    pub(super) fn part(given: &'a Prepared) -> Self {
+        let steered = given.steered.as_ref();
+        Self {
+            query: &given.query,
+            mode: given.mode,
+            vector: steered.map(|steered| steered.vector.clone()),
+            lifts: None,
+            given: Some(given),
+        }
+    }
+
+    /// Whether a text is still to be embedded.
+    pub(super) fn lacks_vector(&self) -> bool {
+        self.vector.is_none() && self.mode != Mode::Lexical
+    }
+
+    pub(super) fn reranks(&self) -> bool {
         self.query.options.steer_mode == SteerMode::Rerank
     }
 
     /// Sees what dials add, where they rerank and there is a cosine to add it to.
     pub(super) fn lift(&mut self, state: &State) -> Result<()> {
         if self.reranks() && self.vector.is_some() {
-            let lifts = state.steering.lifts(&self.dials())?;
+            let lifts = match self.given {
+                Some(given) => given.lifts_of(&state.steering)?,
+                None => state.steering.lifts(&self.dials())?,
+            };
             self.lifts = Lifts::new(state, &lifts);
         }
         Ok(())
     }
 
-    fn dials(&self) -> Vec<(&str, f64)> {
+    pub(super) fn dials(&self) -> Vec<(&str, f64)> {
         let dials = self.query.steer.iter();
         dials
             .map(|(name, strength)| (name.as_str(), *strength))
@@ -210,9 +234,10 @@ impl<'a> Plan<'a> {
         threads: usize,
         body: impl FnOnce(Search<'_>, Option<&mut Asked<'_>>, Option<&Steered>) -> R,
     ) -> Result<R> {
-        let steered = match &self.vector {
-            Some(vector) => Some(self.steer(state, vector)?),
-            None => None,
+        let steered = match (self.given, &self.vector) {
+            (Some(given), _) => given.steered_for(state)?.cloned(),
+            (None, Some(vector)) => Some(self.steer(state, vector)?),
+            (None, None) => None,
         };
         let dense = match (&steered, &state.dense) {
             (Some(steered), Some(dense)) => Some(dense.seek(&steered.vector)?),
@@ -238,10 +263,13 @@ impl<'a> Plan<'a> {
             };
             body(search, asked, steered.as_ref())
         };
-        Ok(match text {
-            Some(text) => state.lexical.asked(text, |asked| search(Some(asked))),
-            None => search(None),
-        })
+        match (text, self.given) {
+            (None, _) => Ok(search(None)),
+            (Some(text), None) => Ok(state.lexical.asked(text, |asked| search(Some(asked)))),
+            (Some(_), Some(given)) => {
+                (state.lexical).asked_with(given.counted()?, |asked| search(Some(asked)))
+            }
+        }
     }
 
     fn hits(
@@ -257,49 +285,63 @@ impl<'a> Plan<'a> {
             true => fuse_ranks(&search, pool, asked, options.k),
             false => (search.best(pool, asked), Shares::new()),
         };
-        // Relevance is weighed against likeness by its differences alone: what dials add moves it back
-        // below what it could be at most.
-        let most = search.lifts.map_or(0.0, Lifts::most);
-        let share_of_most = |score: f32| match (self.mode, self.by_ranks()) {
-            (_, true) => score * (RRF_K + 1.0) / 2.0,
-            (Mode::Lexical, _) => normalize_lexical(score, search.blend.bound),
-            (Mode::Dense, _) => normalize_cosine(score - most),
-            (Mode::Hybrid, _) => score - search.blend.lifted(most),
-        };
+        let worth = self.worth(&search);
         let chosen = diversify(
             state,
             &ranked,
-            &share_of_most,
+            &|score| worth.of(score),
             (options.k, options.diversity),
         );
         state.touch(&chosen);
         let hits = chosen.iter().filter_map(|found| {
-            // What is damaged is noted, and told instead of the hits.
-            let stored = state.rows.look(found.row, |seen| seen.stored())?;
-            let dense = match found.dense.is_finite() {
-                true => found.dense,
-                false => search.dense_score(found.row),
-            };
-            Some(Hit {
-                id: stored.id.clone(),
-                score: found.score,
-                text: stored.text.clone(),
-                metadata: stored.metadata.clone(),
-                lexical_score: (self.mode != Mode::Dense).then_some(found.lexical),
-                dense_score: dense.is_finite().then_some(dense),
-                relevance: curve.and_then(|curve| relevance(curve, self.answering(&search, found))),
-                explanation: options.explain.then(|| {
-                    let ranks = shares.get(&found.row).copied();
-                    self.explain(&search, found, ranks, steered)
-                }),
-            })
+            let ranks = shares.get(&found.row).copied();
+            let mut hit = self.hit(&search, found, ranks, steered)?;
+            let likely = |curve| relevance(curve, self.answering(&search, found));
+            hit.relevance = curve.and_then(likely);
+            Some(hit)
         });
         let likely = |hit: &Hit| hit.relevance >= options.min_relevance;
         hits.filter(likely).collect()
     }
 
+    /// What a score is worth, for whoever weighs it against likeness.
+    pub(super) fn worth(&self, search: &Search<'_>) -> Worth {
+        Worth {
+            blend: search.blend,
+            by_ranks: self.by_ranks(),
+            most: search.lifts.map_or(0.0, Lifts::most),
+        }
+    }
+
+    /// One document found, its relevance aside; none if it is damaged, which is noted and told instead of
+    /// the hits.
+    pub(super) fn hit(
+        &self,
+        search: &Search<'_>,
+        found: &Found,
+        ranks: Option<(f32, f32)>,
+        steered: Option<&Steered>,
+    ) -> Option<Hit> {
+        let stored = search.state.rows.look(found.row, |seen| seen.stored())?;
+        let dense = match found.dense.is_finite() {
+            true => found.dense,
+            false => search.dense_score(found.row),
+        };
+        Some(Hit {
+            id: stored.id.clone(),
+            score: found.score,
+            text: stored.text.clone(),
+            metadata: stored.metadata.clone(),
+            lexical_score: (self.mode != Mode::Dense).then_some(found.lexical),
+            dense_score: dense.is_finite().then_some(dense),
+            relevance: None,
+            explanation: (self.query.options.explain)
+                .then(|| self.explain(search, found, ranks, steered)),
+        })
+    }
+
     /// The score that says how well a document answers: without what dials add to it.
-    fn answering(&self, search: &Search<'_>, found: &Found) -> f32 {
+    pub(super) fn answering(&self, search: &Search<'_>, found: &Found) -> f32 {
         match search.lifts {
             Some(_) if !self.by_ranks() => {
                 let score = search.blend.score(found.lexical, found.dense, 0.0);
@@ -315,10 +357,7 @@ impl<'a> Plan<'a> {
         match (&state.calibrated, self.query.options.min_relevance) {
             (Some(held), _) if held.scale == scale => Ok(Some(&held.curve)),
             (_, None) => Ok(None),
-            (None, Some(_)) => Err(Error::invalid(
-                "min_relevance needs a collection that was calibrated; call calibrate with judged \
-                 queries first",
-            )),
+            (None, Some(_)) => Err(uncalibrated()),
             (Some(held), Some(_)) => Err(Error::invalid(format!(
                 "min_relevance needs a calibration for {scale}, this collection has one for {}; \
                  search as it was calibrated, or calibrate it again",
@@ -327,14 +366,17 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn by_ranks(&self) -> bool {
+    pub(super) fn by_ranks(&self) -> bool {
         self.mode == Mode::Hybrid && self.query.options.fusion == Fusion::Rrf
     }
 
     fn steer(&self, state: &State, vector: &[f32]) -> Result<Steered> {
-        if let Some(dim) = state.dim.filter(|&d| d != vector.len()) {
-            return Err(Error::dimension("this collection", dim, vector.len()));
-        }
+        check_dim(state, vector)?;
+        self.steer_by(&state.steering, vector)
+    }
+
+    /// Moves a vector by dials and user.
+    pub(super) fn steer_by(&self, steering: &Steering, vector: &[f32]) -> Result<Steered> {
         let dials = match self.reranks() {
             true => Vec::new(),
             false => self.dials(),
@@ -344,9 +386,7 @@ impl<'a> Plan<'a> {
         let options = ApplyOptions::default()
             .application(asked.application)
             .max_loss(asked.max_loss);
-        state
-            .steering
-            .apply_explained(vector, &dials, user, &options)
+        steering.apply_explained(vector, &dials, user, &options)
     }
 
     /// Splits a score into what made it. The cosine of the moved query is
@@ -365,7 +405,14 @@ impl<'a> Plan<'a> {
             .text
             .as_ref()
             .filter(|_| self.mode != Mode::Dense);
-        if let Some(Ok(terms)) = text.map(|text| state.lexical.explain(text, found.row)) {
+        let explained =
+            text.map(
+                |text| match self.given.and_then(|given| given.statistics.as_ref()) {
+                    Some(statistics) => state.lexical.explain_with(statistics, found.row),
+                    None => state.lexical.explain(text, found.row),
+                },
+            );
+        if let Some(Ok(terms)) = explained {
             let terms = terms.into_iter().map(|t| (t.term, f64::from(t.score)));
             explanation.terms = terms.collect();
         }
@@ -398,88 +445,25 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// Refuses a query's vector that cannot be compared with those here.
+pub(super) fn check_dim(state: &State, vector: &[f32]) -> Result<()> {
+    match state.dim {
+        Some(dim) if dim != vector.len() => {
+            Err(Error::dimension("this collection", dim, vector.len()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The curve's value at a score, which is finite.
-fn relevance(curve: &Calibration, score: f32) -> Option<f32> {
+pub(super) fn relevance(curve: &Calibration, score: f32) -> Option<f32> {
     let probability = curve.predict(f64::from(score)).ok()?;
     Some(probability as f32)
 }
 
-pub(super) fn pool_size(k: usize, diversity: f32) -> usize {
-    match diversity > 0.0 {
-        true => (k * DIVERSITY_POOL.0).max(DIVERSITY_POOL.1),
-        false => k,
-    }
-}
-
-/// Rank fusion over the first of both rankings: the best `pool`.
-fn fuse_ranks(
-    search: &Search<'_>,
-    pool: usize,
-    mut asked: Option<&mut Asked<'_>>,
-    k: usize,
-) -> (Vec<Found>, Shares) {
-    let depth = (k * RRF_DEPTH.0).max(RRF_DEPTH.1);
-    // Ranks tell the first of a ranking from the last of it by little: no need to look for each of
-    // them as long as where vectors alone decide.
-    let of = |mode, dense| Search {
-        blend: Blend {
-            mode,
-            ..search.blend
-        },
-        dense,
-        effort: search.effort.or(Some(depth + depth / 2)),
-        ..*search
-    };
-    let lexical = of(Mode::Lexical, None).best(depth, asked.as_deref_mut());
-    let dense = of(Mode::Dense, search.dense).best(depth, None);
-    let share = |rank: usize| 1.0 / (RRF_K + rank as f32 + 1.0);
-    let mut shares = Shares::new();
-    let mut rows: BTreeMap<u32, Found> = BTreeMap::new();
-    for (rank, found) in lexical.iter().enumerate() {
-        shares.entry(found.row).or_default().0 = share(rank);
-        rows.insert(found.row, *found);
-    }
-    for (rank, found) in dense.iter().enumerate() {
-        shares.entry(found.row).or_default().1 = share(rank);
-        rows.entry(found.row).or_insert(*found);
-    }
-    for found in rows.values_mut() {
-        let (a, b) = shares[&found.row];
-        found.score = a + b;
-    }
-    let mut ranked: Vec<Found> = rows.into_values().collect();
-    search.keep_best(&mut ranked, pool);
-    if let Some(asked) = asked {
-        let rows: Vec<u32> = ranked.iter().map(|found| found.row).collect();
-        let mut scores = vec![0.0; rows.len()];
-        asked.scores(&rows, &mut scores);
-        for (found, score) in ranked.iter_mut().zip(scores) {
-            found.lexical = score;
-        }
-    }
-    (ranked, shares)
-}
-
-/// The first `k` of a ranking, or those that maximal marginal relevance chooses. Relevance and
-/// likeness are both in [0, 1]: what a score could be at most, and the cosine moved there.
-pub(super) fn diversify(
-    state: &State,
-    ranked: &[Found],
-    relevance: &dyn Fn(f32) -> f32,
-    (k, diversity): (usize, f32),
-) -> Vec<Found> {
-    if diversity <= 0.0 {
-        return ranked[..k.min(ranked.len())].to_vec();
-    }
-    let relevance: Vec<f32> = ranked.iter().map(|found| relevance(found.score)).collect();
-    let dot = kernel::active().dot;
-    let likeness = |a: usize, b: usize| {
-        let vectors = (state.vector(ranked[a].row), state.vector(ranked[b].row));
-        match vectors {
-            (Some(a), Some(b)) => normalize_cosine(dot(a, b)),
-            _ => 0.0,
-        }
-    };
-    let chosen = diversity::mmr_with(&relevance, &likeness, k, diversity);
-    chosen.into_iter().map(|i| ranked[i]).collect()
+pub(super) fn uncalibrated() -> Error {
+    Error::invalid(
+        "min_relevance needs a collection that was calibrated; call calibrate with judged queries \
+         first",
+    )
 }

@@ -490,6 +490,31 @@ impl CollectionSteering<'_> {
         self.change(|set| set.merge(other))
     }
 
+    /// Takes a set in the place of everything that was learnt here, to the bit: what makes all shards of one
+    /// collection steer alike ([`ShardRequest`](super::ShardRequest)).
+    ///
+    /// `DimensionMismatch` or `ModelMismatch` if the set is of other vectors than those here.
+    pub fn replace(&self, other: &Steering) -> Result<()> {
+        self.check_dim(other.dim())?;
+        if let (Some(model), Some((_, held))) = (other.model(), &self.collection.read()?.embedder)
+            && model != held
+        {
+            return Err(Error::new(
+                crate::ErrorKind::ModelMismatch,
+                format!(
+                    "these dials were learnt with the model {model}, the vectors here are of {held}; \
+                     learn them again with that model"
+                ),
+            ));
+        }
+        let worker = self.collection.shared.worker;
+        self.change(|set| {
+            *set = other.clone();
+            set.set_worker(worker);
+            Ok(())
+        })
+    }
+
     /// A copy of the set as it is now, to save or to merge elsewhere.
     pub fn to_steering(&self) -> Result<Steering> {
         Ok(Steering::clone(&*self.collection.snapshot()?))

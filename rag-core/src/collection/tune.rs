@@ -4,7 +4,8 @@
 //! embedded or searched. Where it is judged which documents are relevant, more can be told than what
 //! the hits were worth: what those of every other arm would have been (`sweep`).
 
-use super::search::{Plan, diversify, named, plans, pool_size};
+use super::fuse::{diversify, pool_size};
+use super::search::{Plan, named, plans};
 use super::state::State;
 use super::{Collection, Fusion, Hit, Mode, Query, SearchOptions, check_identity, sweep};
 use crate::bandit::{Arms, Bandit, Choice};
@@ -189,7 +190,7 @@ impl Collection {
                 ..query.clone()
             });
         }
-        let found = self.answer(&asked, self::plans(&asked)?, embedder.as_ref())?;
+        let found = self.answer(self::plans(&asked)?, embedder.as_ref())?;
         let all = asked.into_iter().zip(found).enumerate();
         let tuned = all.map(|(i, (asked, hits))| Tuned {
             hits,

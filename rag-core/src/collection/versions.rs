@@ -5,6 +5,7 @@
 //! change without need; they never stay without right.
 
 use super::Collection;
+use super::state::State;
 use crate::error::Result;
 use crate::rng::{Rng, splitmix64};
 use crate::store::Store;
@@ -75,7 +76,12 @@ impl Collection {
     /// A number that changes with everything that is written here: documents, dials, users,
     /// calibration. The same rules as for [`Collection::versions`].
     pub fn sequence(&self) -> Result<u64> {
-        let state = self.read()?;
-        Ok(state.pace.hashed(state.pace.sequence))
+        Ok(self.read()?.sequence())
+    }
+}
+
+impl State {
+    pub(super) fn sequence(&self) -> u64 {
+        self.pace.hashed(self.pace.sequence)
     }
 }

@@ -343,7 +343,7 @@ impl Columns {
 
     /// The rows held that the filter lets through.
     pub(crate) fn matching(&self, filter: &Filter, held: &Held<'_, '_>) -> Bits {
-        let mut rows = self.rows_of(&filter.0, held);
+        let mut rows = self.rows_of(&filter.node, held);
         rows.intersect(held.rows);
         rows
     }

@@ -57,8 +57,18 @@ pub const MAX_IN: usize = 100_000;
 /// assert!(other.matches(json!({}).as_object().unwrap()), "what is missing is not English");
 /// # Ok::<(), rag_core::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
-pub struct Filter(Node);
+#[derive(Clone, Debug)]
+pub struct Filter {
+    node: Node,
+    source: Value,
+}
+
+/// Equal are filters that ask the same, however they were written.
+impl PartialEq for Filter {
+    fn eq(&self, other: &Self) -> bool {
+        self.node == other.node
+    }
+}
 
 #[derive(Clone, Debug, PartialEq)]
 enum Node {
@@ -85,7 +95,10 @@ impl Filter {
     /// 10,000 conditions and values, or 100,000 values in one `$in`. An empty object matches
     /// every document.
     pub fn parse(filter: &Value) -> Result<Self> {
-        parse::parse(filter).map(Self)
+        Ok(Self {
+            node: parse::parse(filter)?,
+            source: filter.clone(),
+        })
     }
 
     /// Reads a filter from JSON text, with the errors of [`Filter::parse`].
@@ -93,6 +106,11 @@ impl Filter {
         let value: Value = serde_json::from_str(text)
             .map_err(|e| Error::invalid(format!("the filter is not JSON: {e}")))?;
         Self::parse(&value)
+    }
+
+    /// The filter as JSON, as it was given.
+    pub fn to_json(&self) -> &Value {
+        &self.source
     }
 
     /// The filter that lets through what both do, whatever stands in either.
@@ -108,18 +126,21 @@ impl Filter {
     /// ```
     #[must_use]
     pub fn and(self, other: Filter) -> Filter {
-        Filter(Node::All(vec![self.0, other.0]))
+        Filter {
+            node: Node::All(vec![self.node, other.node]),
+            source: serde_json::json!({"$and": [self.source, other.source]}),
+        }
     }
 
     /// Whether the filter lets a document with this metadata through.
     pub fn matches(&self, metadata: &Map<String, Value>) -> bool {
-        self.0.matches(metadata)
+        self.node.matches(metadata)
     }
 
     /// The fields that the filter asks about, ascending, each once.
     pub fn fields(&self) -> Vec<String> {
         let mut fields = Vec::new();
-        self.0.fields(&mut fields);
+        self.node.fields(&mut fields);
         fields.sort_unstable();
         fields.dedup();
         fields

@@ -1,7 +1,8 @@
 //! One query, read once, looked at several times: what a search over both sides needs.
 
 use super::inverted::Inverted;
-use super::query::take_best;
+use super::query::{Query, take_best};
+use super::saturation::Saturation;
 use super::scratch::Scratch;
 use super::search::Allowed;
 use crate::retrieval::bits::Bits;
@@ -15,18 +16,20 @@ const FEW_ROWS: usize = 1 << 16;
 pub(crate) struct Asked<'a> {
     index: &'a Inverted<u32>,
     scratch: &'a mut Scratch<u32>,
+    saturation: Saturation,
     bound: f32,
     /// Whether `scratch.all` holds the scores of all rows.
     added: bool,
 }
 
 impl Inverted<u32> {
-    pub(super) fn asked<R>(&self, query: &str, body: impl FnOnce(&mut Asked<'_>) -> R) -> R {
+    pub(super) fn asked<R>(&self, query: Query<'_>, body: impl FnOnce(&mut Asked<'_>) -> R) -> R {
         self.pool.with(|scratch| {
-            let bound = self.read_query(scratch, query);
+            let (bound, saturation) = self.read(scratch, query);
             body(&mut Asked {
                 index: self,
                 scratch,
+                saturation,
                 bound,
                 added: false,
             })
@@ -45,8 +48,7 @@ impl Asked<'_> {
     pub(crate) fn expect_both(&mut self) {
         let rows = self.index.documents().slots();
         if !self.added && rows <= FEW_ROWS && self.index.postings_of(self.scratch) <= FEW_POSTINGS {
-            let saturation = self.index.saturation();
-            self.index.add_all(self.scratch, saturation);
+            self.index.add_all(self.scratch, self.saturation);
             self.added = true;
         }
     }
@@ -61,7 +63,7 @@ impl Asked<'_> {
         among: Option<&Bits>,
         hits: &mut Vec<(u32, f32)>,
     ) {
-        let saturation = self.index.saturation();
+        let saturation = self.saturation;
         match among {
             None => self.find(k, floor, Allowed::All),
             Some(rows) if self.added => self.find(k, floor, Allowed::If(&|row| rows.has(row))),
@@ -80,7 +82,7 @@ impl Asked<'_> {
     }
 
     fn find(&mut self, k: usize, floor: f32, allowed: Allowed<'_, u32>) {
-        let saturation = self.index.saturation();
+        let saturation = self.saturation;
         match self.added {
             true => self
                 .index
@@ -92,8 +94,7 @@ impl Asked<'_> {
     /// Writes the score of each row, none of them twice, to its place: the bits of a search.
     pub(crate) fn scores(&mut self, rows: &[u32], out: &mut [f32]) {
         if !self.added {
-            let saturation = self.index.saturation();
-            return self.index.scores_of(self.scratch, saturation, rows, out);
+            return (self.index).scores_of(self.scratch, self.saturation, rows, out);
         }
         let documents = self.index.documents();
         for (&row, out) in rows.iter().zip(out) {

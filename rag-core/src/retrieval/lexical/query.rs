@@ -121,6 +121,19 @@ impl<I: Id> Inverted<I> {
         }
     }
 
+    /// Leaves the terms of a query in `scratch.terms`; answers the sum of their weights and what lengths
+    /// are worth.
+    pub(super) fn read(&self, scratch: &mut Scratch<I>, query: Query<'_>) -> (f32, Saturation) {
+        match query {
+            Query::Text(text) => (self.read_query(scratch, text), self.saturation()),
+            Query::Statistics(statistics) => {
+                self.read_statistics(scratch, statistics);
+                let saturation = Saturation::of(&self.options, statistics);
+                (statistics.upper_bound(), saturation)
+            }
+        }
+    }
+
     /// Adds the best `k` for `query` that may be found to `hits`: score descending, id ascending.
     /// Answers the score that no document exceeds.
     pub(super) fn search_into(
@@ -148,8 +161,7 @@ impl<I: Id> Inverted<I> {
         check_k(k)?;
         statistics.check()?;
         self.pool.with(|scratch| {
-            self.read_statistics(scratch, statistics);
-            let saturation = Saturation::of(&self.options, statistics);
+            let (_, saturation) = self.read(scratch, Query::Statistics(statistics));
             self.find(scratch, saturation, k, 0.0, allowed);
             let mut hits = Vec::new();
             take_best(scratch, &mut hits);
@@ -204,16 +216,7 @@ impl<I: Id> Inverted<I> {
     /// as long as `ids`, checked by the caller.
     pub(super) fn score_into(&self, query: Query<'_>, ids: &[I], out: &mut [f32]) {
         self.pool.with(|scratch| {
-            let saturation = match query {
-                Query::Text(text) => {
-                    self.read_query(scratch, text);
-                    self.saturation()
-                }
-                Query::Statistics(statistics) => {
-                    self.read_statistics(scratch, statistics);
-                    Saturation::of(&self.options, statistics)
-                }
-            };
+            let (_, saturation) = self.read(scratch, query);
             self.scores_of(scratch, saturation, ids, out);
         });
     }

@@ -184,7 +184,17 @@ impl LexicalRows {
 
     /// Reads `query` once for all that `body` asks about it.
     pub(crate) fn asked<R>(&self, query: &str, body: impl FnOnce(&mut Asked<'_>) -> R) -> R {
-        self.0.asked(query, body)
+        self.0.asked(Query::Text(query), body)
+    }
+
+    /// The same with the statistics of all shards.
+    pub(crate) fn asked_with<R>(
+        &self,
+        statistics: &ShardStatistics,
+        body: impl FnOnce(&mut Asked<'_>) -> R,
+    ) -> Result<R> {
+        statistics.check()?;
+        Ok(self.0.asked(Query::Statistics(statistics), body))
     }
 
     /// Gives every row another number; `new` is asked about the rows that are held.

@@ -82,7 +82,7 @@ impl ShardStatistics {
         weight(term.count, self.documents, term.documents)
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         match self.terms.iter().find(|t| t.documents > self.documents) {
             Some(t) => Err(Error::invalid(format!(
                 "the term \"{}\" is said to occur in {} of {} documents; merge the statistics of \
