@@ -394,6 +394,22 @@ typedef struct rag_router rag_router;
 typedef struct rag_run rag_run;
 
 /**
+ * Questions made ready for shards: checked, embedded and steered once. They may be searched with from many threads at
+ * once; calls that change them need them for themselves.
+ */
+typedef struct rag_shard_request rag_shard_request;
+
+/**
+ * What one shard has found for a request. Never changes; usable from many threads.
+ */
+typedef struct rag_shard_response rag_shard_response;
+
+/**
+ * What one shard knows of the words of a request. Never changes; usable from many threads.
+ */
+typedef struct rag_shard_statistics rag_shard_statistics;
+
+/**
  * A named set of dials, and what users' ratings say. Queries may be moved from many threads at
  * once; calls that change the set need it for themselves.
  */
@@ -2532,6 +2548,14 @@ rag_status rag_collection_merge(const rag_collection *collection,
                                 rag_error **err);
 
 /**
+ * Takes the dials and users of a set in the place of everything that was learnt here, to the bit: what makes
+ * all shards of one collection steer alike.
+ */
+rag_status rag_collection_replace_steering(const rag_collection *collection,
+                                           const rag_steering *other,
+                                           rag_error **err);
+
+/**
  * *Gives* a copy of the dials and users as they are now, to save or to merge elsewhere.
  */
 rag_status rag_collection_steering(const rag_collection *collection,
@@ -4567,6 +4591,169 @@ rag_status rag_memory_compact(const rag_memory *memory, rag_error **err);
  * Frees a memory. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
  */
 rag_status rag_memory_free(rag_memory *memory);
+
+/**
+ * Writes to `shard` which of `shards` (1 to 65,536) the document of this id belongs to: a hash that is the same in every
+ * version, on every machine and in every language.
+ */
+rag_status rag_shard_of(const char *id,
+                        size_t shards,
+                        size_t *shard,
+                        rag_error **err);
+
+/**
+ * *Gives* `n` questions made ready for shards.
+ *
+ * One search over several collections takes four steps: this, then ask every shard with
+ * `rag_collection_shard_statistics`, then give these to `rag_shard_request_set_statistics` and ask every shard with
+ * `rag_collection_search_shard`, then `rag_shard_request_merge`. The hits are those of one collection that holds
+ * everything, bit for bit, where searches are exact; else each shard finds what its graph finds.
+ *
+ * `embedder` embeds the texts that lack a vector; without one (NULL) they are searched by their words alone. `steering`
+ * is what all shards share (`rag_collection_replace_steering`); without it (NULL) no dial is known.
+ */
+rag_status rag_shard_request_new(const rag_query *const *queries,
+                                 size_t n,
+                                 const rag_embedder *embedder,
+                                 const rag_steering *steering,
+                                 rag_shard_request **out,
+                                 rag_error **err);
+
+/**
+ * Frees a request. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_shard_request_free(rag_shard_request *request);
+
+/**
+ * Writes to `len` the number of questions, and to `needs` (NULL for none) whether shards must be asked for their statistics
+ * before they can search.
+ */
+rag_status rag_shard_request_len(const rag_shard_request *request,
+                                 size_t *len,
+                                 bool *needs,
+                                 rag_error **err);
+
+/**
+ * Takes what `n` shards, each of them once and in any order, have said of the words. On failure nothing changes.
+ */
+rag_status rag_shard_request_set_statistics(rag_shard_request *request,
+                                            const rag_shard_statistics *const *statistics,
+                                            size_t n,
+                                            rag_error **err);
+
+/**
+ * *Gives* the hits of `n` shards at `hits`, one handle for each question of the request; on failure none. Shards come in any
+ * order and decide nothing by it; whether those that have answered will do is yours to decide.
+ *
+ * `calibration` is the curve from scores to relevance, learnt from searches over all shards; NULL for none.
+ */
+rag_status rag_shard_request_merge(const rag_shard_request *request,
+                                   const rag_shard_response *const *responses,
+                                   size_t n,
+                                   const rag_calibration *calibration,
+                                   rag_hits **hits,
+                                   rag_error **err);
+
+/**
+ * Writes the request as bytes to `out`, for a wire. With too little room only `count` is written.
+ */
+rag_status rag_shard_request_to_bytes(const rag_shard_request *request,
+                                      uint8_t *out,
+                                      size_t capacity,
+                                      size_t *count,
+                                      rag_error **err);
+
+/**
+ * *Gives* the request that `rag_shard_request_to_bytes` wrote. `RAG_STATUS_CORRUPT` for other bytes.
+ */
+rag_status rag_shard_request_from_bytes(const uint8_t *bytes,
+                                        size_t n,
+                                        rag_shard_request **out,
+                                        rag_error **err);
+
+/**
+ * *Gives* what a collection, as one of several shards, knows of the words of a request.
+ */
+rag_status rag_collection_shard_statistics(const rag_collection *collection,
+                                           const rag_shard_request *request,
+                                           rag_shard_statistics **out,
+                                           rag_error **err);
+
+/**
+ * Frees statistics. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_shard_statistics_free(rag_shard_statistics *statistics);
+
+/**
+ * Writes to `sequence` the shard's `rag_collection_sequence` when it was asked.
+ */
+rag_status rag_shard_statistics_sequence(const rag_shard_statistics *statistics,
+                                         uint64_t *sequence,
+                                         rag_error **err);
+
+/**
+ * Writes statistics as bytes to `out`, for a wire. With too little room only `count` is written.
+ */
+rag_status rag_shard_statistics_to_bytes(const rag_shard_statistics *statistics,
+                                         uint8_t *out,
+                                         size_t capacity,
+                                         size_t *count,
+                                         rag_error **err);
+
+/**
+ * *Gives* the statistics that `rag_shard_statistics_to_bytes` wrote. `RAG_STATUS_CORRUPT` for other bytes.
+ */
+rag_status rag_shard_statistics_from_bytes(const uint8_t *bytes,
+                                           size_t n,
+                                           rag_shard_statistics **out,
+                                           rag_error **err);
+
+/**
+ * *Gives* what a collection, as one of several shards, finds for a request that has its statistics.
+ */
+rag_status rag_collection_search_shard(const rag_collection *collection,
+                                       const rag_shard_request *request,
+                                       rag_shard_response **out,
+                                       rag_error **err);
+
+/**
+ * Frees a response. NULL is fine; a second time is `RAG_STATUS_INVALID_HANDLE`.
+ */
+rag_status rag_shard_response_free(rag_shard_response *response);
+
+/**
+ * Writes to `sequence` the shard's `rag_collection_sequence` when it answered.
+ */
+rag_status rag_shard_response_sequence(const rag_shard_response *response,
+                                       uint64_t *sequence,
+                                       rag_error **err);
+
+/**
+ * Writes a response as bytes to `out`, for a wire. With too little room only `count` is written.
+ */
+rag_status rag_shard_response_to_bytes(const rag_shard_response *response,
+                                       uint8_t *out,
+                                       size_t capacity,
+                                       size_t *count,
+                                       rag_error **err);
+
+/**
+ * *Gives* the response that `rag_shard_response_to_bytes` wrote. `RAG_STATUS_CORRUPT` for other bytes.
+ */
+rag_status rag_shard_response_from_bytes(const uint8_t *bytes,
+                                         size_t n,
+                                         rag_shard_response **out,
+                                         rag_error **err);
+
+/**
+ * Takes in all documents of the store at `path`, with their texts, metadata and vectors, in one change, and writes to
+ * `count` (NULL for none) how many. Nothing is embedded again, and that store stays as it is. `RAG_STATUS_ALREADY_EXISTS`
+ * if an id is here already; then nothing is taken.
+ */
+rag_status rag_collection_attach(const rag_collection *collection,
+                                 const char *path,
+                                 size_t *count,
+                                 rag_error **err);
 
 /**
  * *Gives* answers or evidence as the text of a file: `markdown`, `json`, `jsonl`, `csv`, `html`, `xml`, `bibtex`, `ris`,

@@ -802,6 +802,9 @@ struct batch {
 class qrels;
 class calibration;
 class bandit;
+class shard_request;
+class shard_statistics;
+class shard_response;
 
 /** Documents with their indexes and dials; rag_collection. Usable from many threads. */
 class collection {
@@ -854,6 +857,18 @@ public:
   std::uint64_t sequence() const {
     return detail::get<std::uint64_t>(rag_collection_sequence, raw());
   }
+  /** Takes in all documents of the store in another directory, in one change; how many. */
+  std::size_t attach(const std::string &path) const {
+    return detail::get<std::size_t>(rag_collection_attach, raw(), path.c_str());
+  }
+  /** Takes dials and users in the place of everything that was learnt here. */
+  void replace_steering(const steering &set) const {
+    detail::call(rag_collection_replace_steering, raw(), set.raw());
+  }
+  /** What this collection, as one of several shards, knows of the words of a request. */
+  shard_statistics statistics_for(const shard_request &request) const;
+  /** What this collection, as one of several shards, finds for a request. */
+  shard_response search_shard(const shard_request &request) const;
   /** The collection's own bandit of a name: what it learns is durable. */
   bandit kept_bandit(const std::string &name) const;
   /** Puts a copy of a bandit here. */
@@ -1388,6 +1403,126 @@ inline std::optional<calibration> collection::calibration_curve() const {
   auto *found = detail::get<rag_calibration *>(rag_collection_calibration, raw());
   if (found == nullptr) return std::nullopt;
   return calibration(found);
+}
+
+/** Which of so many shards the document of an id belongs to. */
+inline std::size_t shard_of(const std::string &id, std::size_t shards) {
+  return detail::get<std::size_t>(rag_shard_of, id.c_str(), shards);
+}
+
+namespace detail {
+/** What goes over a wire: bytes and back. */
+template <class T, rag_status (*Free)(T *),
+          rag_status (*Write)(const T *, std::uint8_t *, std::size_t, std::size_t *, rag_error **),
+          rag_status (*Read)(const std::uint8_t *, std::size_t, T **, rag_error **)>
+class wire {
+public:
+  std::vector<std::uint8_t> to_bytes() const {
+    return filled<std::uint8_t>(
+        [&](std::uint8_t *out, std::size_t room, std::size_t *count, rag_error **err) {
+          return Write(raw(), out, room, count, err);
+        },
+        65536);
+  }
+  const T *raw() const noexcept { return handle_.raw(); }
+
+protected:
+  explicit wire(T *raw) : handle_(raw) {}
+  explicit wire(span<std::uint8_t> bytes) : handle_(get<T *>(Read, bytes.data(), bytes.size())) {}
+  T *own() noexcept { return handle_.raw(); }
+
+private:
+  handle<T, Free> handle_;
+};
+} // namespace detail
+
+/** What one shard knows of the words of a request; rag_shard_statistics. */
+class shard_statistics
+    : public detail::wire<rag_shard_statistics, rag_shard_statistics_free,
+                          rag_shard_statistics_to_bytes, rag_shard_statistics_from_bytes> {
+public:
+  static shard_statistics from_bytes(span<std::uint8_t> bytes) { return shard_statistics(bytes); }
+  std::uint64_t sequence() const {
+    return detail::get<std::uint64_t>(rag_shard_statistics_sequence, raw());
+  }
+
+private:
+  friend class collection;
+  using wire::wire;
+};
+
+/** What one shard has found for a request; rag_shard_response. */
+class shard_response : public detail::wire<rag_shard_response, rag_shard_response_free,
+                                           rag_shard_response_to_bytes, rag_shard_response_from_bytes> {
+public:
+  static shard_response from_bytes(span<std::uint8_t> bytes) { return shard_response(bytes); }
+  std::uint64_t sequence() const {
+    return detail::get<std::uint64_t>(rag_shard_response_sequence, raw());
+  }
+
+private:
+  friend class collection;
+  using wire::wire;
+};
+
+/** Questions made ready for shards; rag_shard_request. */
+class shard_request : public detail::wire<rag_shard_request, rag_shard_request_free,
+                                          rag_shard_request_to_bytes, rag_shard_request_from_bytes> {
+public:
+  explicit shard_request(const std::vector<query> &questions, const embedder *model = nullptr,
+                         const steering *set = nullptr)
+      : wire(make(questions, model, set)) {}
+  static shard_request from_bytes(span<std::uint8_t> bytes) { return shard_request(bytes); }
+  std::size_t size() const {
+    std::size_t found = 0;
+    detail::call(rag_shard_request_len, raw(), &found, static_cast<bool *>(nullptr));
+    return found;
+  }
+  bool needs_statistics() const {
+    std::size_t found = 0;
+    bool needs = false;
+    detail::call(rag_shard_request_len, raw(), &found, &needs);
+    return needs;
+  }
+  /** Takes what every shard, each of them once, has said of the words. */
+  void set_statistics(const std::vector<shard_statistics> &shards) {
+    std::vector<const rag_shard_statistics *> lent;
+    for (const auto &one : shards) lent.push_back(one.raw());
+    detail::call(rag_shard_request_set_statistics, own(), lent.data(), lent.size());
+  }
+  /** The hits of all shards for each question. */
+  std::vector<hits> merge(const std::vector<shard_response> &shards,
+                          const calibration *curve = nullptr) const {
+    std::vector<const rag_shard_response *> lent;
+    for (const auto &one : shards) lent.push_back(one.raw());
+    std::vector<rag_hits *> found(size());
+    detail::call(rag_shard_request_merge, raw(), lent.data(), lent.size(),
+                 curve == nullptr ? nullptr : curve->raw(), found.data());
+    std::vector<hits> all;
+    for (rag_hits *one : found) all.emplace_back(one);
+    return all;
+  }
+
+private:
+  static rag_shard_request *make(const std::vector<query> &questions, const embedder *model,
+                                 const steering *set) {
+    std::vector<const rag_query *> asked;
+    for (const query &question : questions) asked.push_back(question.raw());
+    return detail::get<rag_shard_request *>(rag_shard_request_new, asked.data(), asked.size(),
+                                            model == nullptr ? nullptr : model->raw(),
+                                            set == nullptr ? nullptr : set->raw());
+  }
+  explicit shard_request(span<std::uint8_t> bytes) : wire(bytes) {}
+};
+
+inline shard_statistics collection::statistics_for(const shard_request &request) const {
+  return shard_statistics(
+      detail::get<rag_shard_statistics *>(rag_collection_shard_statistics, raw(), request.raw()));
+}
+
+inline shard_response collection::search_shard(const shard_request &request) const {
+  return shard_response(
+      detail::get<rag_shard_response *>(rag_collection_search_shard, raw(), request.raw()));
 }
 
 /** Where a query goes; rag_decision. */

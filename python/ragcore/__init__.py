@@ -87,6 +87,7 @@ from ._routing import (
     pgr,
     routing_curve,
 )
+from ._shards import ShardRequest, ShardResponse, ShardStatistics, shard_of
 from ._sharing import (
     AnswerComparison,
     Contradiction,
@@ -212,6 +213,9 @@ __all__ = [
     "Router",
     "Said",
     "SentenceSupport",
+    "ShardRequest",
+    "ShardResponse",
+    "ShardStatistics",
     "Spoken",
     "Steering",
     "SteeringVector",
@@ -263,6 +267,7 @@ __all__ = [
     "readability",
     "routing_curve",
     "sanitize",
+    "shard_of",
     "stable_hash",
 ]
 

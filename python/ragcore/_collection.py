@@ -19,6 +19,7 @@ from ._embedding import Embedder, warn_of_cut
 from ._evaluation import judgements, query_id, query_items
 from ._hits import Document, Hits
 from ._progress import Progress, watcher
+from ._shards import ShardRequest, ShardResponse, ShardStatistics, questions
 from ._steering import Dials, strengths
 from ._texts import records, texts_or_vectors
 from ._texts import texts as as_texts
@@ -338,7 +339,7 @@ class Collection:
         embeddings.
         """
         return self._search(
-            _questions(queries, vectors, self.dim),
+            questions(queries, vectors, self.dim),
             (filter, strengths(steer), user),
             tune,
             domain,
@@ -512,6 +513,22 @@ class Collection:
         """A number that changes with everything that is written here, as :meth:`versions` do."""
         return self._inner.sequence()
 
+    def attach(self, path: str | os.PathLike[str]) -> int:
+        """Takes in all documents of the collection in another folder, with their texts, metadata and
+        vectors, in one change; answers how many. Nothing is embedded again, and that folder stays
+        as it is. So workers build parts side by side. Dials, users and bandits are not taken:
+        merge those.
+        """
+        return self._inner.attach(os.fspath(path))
+
+    def shard_statistics(self, request: ShardRequest) -> ShardStatistics:
+        """What this collection, as one of several shards, knows of the words of a request."""
+        return ShardStatistics._wrap(self._inner.shard_statistics(request._inner))
+
+    def search_shard(self, request: ShardRequest) -> ShardResponse:
+        """What this collection, as one of several shards, finds for a request."""
+        return ShardResponse._wrap(self._inner.search_shard(request._inner))
+
     @property
     def dim(self) -> int | None:
         """Numbers in a vector, once known."""
@@ -583,20 +600,3 @@ def _question(query: object, place: str) -> tuple[str | None, Vectors | None]:
     if isinstance(query, tuple) and len(query) == 2 and isinstance(query[0], str):
         return query[0], as_vector(query[1], place)
     return None, as_vector(query, place)
-
-
-def _questions(
-    queries: object, vectors: object, dim: int | None
-) -> list[tuple[str | None, Vectors | None]]:
-    listed, rest = texts_or_vectors(queries, "queries")
-    if listed is None:
-        if vectors is not None:
-            raise InvalidArgument("vectors belong to texts; the queries are vectors already")
-        rows, _ = one_or_many(rest, "queries", dim or 1)
-        return [(None, row) for row in rows]
-    if vectors is None:
-        return [(text, None) for text in listed]
-    rows = as_vectors(vectors, "vectors", dim)
-    if len(rows) != len(listed):
-        raise InvalidArgument(f"{len(listed)} queries but {len(rows)} vectors; give one for each")
-    return [(text, row) for text, row in zip(listed, rows, strict=True)]

@@ -266,6 +266,13 @@ class CollectionSteering:
         steering = other.copy() if isinstance(other, CollectionSteering) else other
         self._inner.merge(steering._inner)
 
+    def replace(self, other: Steering | CollectionSteering) -> None:
+        """Takes a set in the place of everything that was learnt here, to the bit: what makes all
+        shards of one collection steer alike (:class:`ShardRequest`).
+        """
+        steering = other.copy() if isinstance(other, CollectionSteering) else other
+        self._inner.replace(steering._inner)
+
     def copy(self) -> Steering:
         """The set as it is now, free of the collection: to merge elsewhere or to save."""
         return Steering._wrap(self._inner.copy())

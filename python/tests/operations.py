@@ -509,6 +509,15 @@ def collection_search(inputs: dict[str, Any], options: dict[str, Any], seed: int
     text, vector = inputs.get("query"), numbers(inputs.get("vector"))
     question = {"query": vector} if text is None else {"query": text, "vector": vector}
     hits = collection(inputs).search(**question, filter=condition(inputs), **options)
+    own = None if text is None or vector is None else [vector]
+    asked = {"queries": [vector if text is None else text], "vectors": own}
+    request = rag.ShardRequest(**asked, filter=condition(inputs), **options)
+    shards = [collection(inputs) for _ in range(3)]
+    for i, shard in enumerate(shards):
+        shard.delete([id for id in shard.ids() if rag.shard_of(id, 3) != i])
+    request.set_statistics([shard.shard_statistics(request) for shard in shards])
+    [merged] = request.merge([shard.search_shard(request) for shard in shards])
+    assert list(merged) == list(hits)
     return {"ids": hits.ids, "scores": hits.scores}
 
 

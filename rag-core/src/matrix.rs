@@ -2,6 +2,9 @@
 
 use crate::error::{Error, Result};
 
+/// Floats that a row may have when there is none: no memory stands behind such a number.
+const MOST_OF_NOTHING: usize = 1 << 20;
+
 /// Borrowed rows: `rows * dim` floats, row after row.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
@@ -23,6 +26,11 @@ impl<'a> Rows<'a> {
             return Err(Error::invalid(format!(
                 "{} floats do not make rows of {dim}",
                 data.len()
+            )));
+        }
+        if data.is_empty() && dim > MOST_OF_NOTHING {
+            return Err(Error::invalid(format!(
+                "no rows of {dim} floats each; where there is no row, {MOST_OF_NOTHING} are the most"
             )));
         }
         Ok(Self { data, dim })
@@ -149,5 +157,19 @@ impl Matrix {
     /// The floats, row after row.
     pub fn into_vec(self) -> Vec<f32> {
         self.data
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Found by fuzzing `calls`: who makes room for one row must not do so by a number out of the air.
+    #[test]
+    fn rows_that_are_not_there_have_no_absurd_length() {
+        assert_eq!(Rows::new(&[], 384).unwrap().len(), 0);
+        let error = Rows::new(&[], usize::MAX / 2).unwrap_err();
+        assert!(error.message().contains("no rows of"), "{error}");
+        assert!(Matrix::from_vec(Vec::new(), usize::MAX).is_err());
     }
 }

@@ -3,7 +3,8 @@
 use rag_core::bandit::{Arms, Bandit, BanditOptions};
 use rag_core::calibration::CalibrationOptions;
 use rag_core::collection::{
-    Batch, Collection, DomainOf, Metadata, Query, Removal, SearchOptions, Tuner,
+    Batch, Collection, DomainOf, Hit, Metadata, Query, Removal, SearchOptions, ShardRequest, Tuner,
+    shard_of,
 };
 use rag_core::evaluation::Qrels;
 use rag_core::options::OptionValue;
@@ -93,6 +94,23 @@ fn check<T>(case: &Value, result: Result<T>, good: impl FnOnce(T)) {
     }
 }
 
+/// The hits of three shards that hold the documents together.
+fn in_shards(inputs: &Value, query: &Query) -> Result<Vec<Hit>> {
+    let shards = [0, 1, 2].map(|shard| {
+        let collection = filled(inputs);
+        let mut ids = collection.ids().unwrap();
+        ids.retain(|id| shard_of(id, 3).unwrap() != shard);
+        collection.delete(&ids).unwrap();
+        collection
+    });
+    let mut request = ShardRequest::new(std::slice::from_ref(query), None, None)?;
+    let told = shards.iter().map(|shard| shard.shard_statistics(&request));
+    request.set_statistics(&told.collect::<Result<Vec<_>>>()?)?;
+    let found = shards.iter().map(|shard| shard.search_shard(&request));
+    let mut merged = request.merge(&found.collect::<Result<Vec<_>>>()?, None)?;
+    Ok(merged.remove(0))
+}
+
 #[test]
 fn collection_search() {
     for case in cases("collection_search") {
@@ -106,7 +124,9 @@ fn collection_search() {
                 options: options(&case["options"])?,
                 ..Query::default()
             };
-            collection.search(&query)
+            let hits = collection.search(&query)?;
+            assert_eq!(in_shards(inputs, &query)?, hits, "{}", case["name"]);
+            Ok(hits)
         };
         check(&case, ask(), |hits| {
             let ids: Vec<&str> = hits.iter().map(|h| h.id.as_str()).collect();

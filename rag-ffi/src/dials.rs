@@ -282,6 +282,20 @@ pub unsafe extern "C" fn rag_collection_merge(
     })
 }
 
+/// Takes the dials and users of a set in the place of everything that was learnt here, to the bit: what makes
+/// all shards of one collection steer alike.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rag_collection_replace_steering(
+    collection: *const rag_collection,
+    other: *const rag_steering,
+    err: *mut *mut rag_error,
+) -> rag_status {
+    guard(err, || {
+        let other = handle::with(other, "other", |o| Ok(o.clone()))?;
+        dials(collection, |d| Ok(d.replace(&other)?))
+    })
+}
+
 /// *Gives* a copy of the dials and users as they are now, to save or to merge elsewhere.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_collection_steering(

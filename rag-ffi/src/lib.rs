@@ -71,6 +71,7 @@ pub mod optimize;
 pub mod prompting;
 pub mod query;
 pub mod router;
+pub mod shards;
 pub mod sharing;
 pub mod steering;
 pub mod steering_vector;

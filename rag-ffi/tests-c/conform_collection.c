@@ -124,6 +124,51 @@ RUNNER(collection_calibrate) {
   return status;
 }
 
+/* Whether three shards that hold the documents together find the same hits, as bytes. */
+static rag_status compare_with_shards(const json *inputs, const rag_query *query, const rag_hits *hits,
+                                      outcome *got, rag_error **err) {
+  enum { SHARDS = 3 };
+  rag_collection *shards[SHARDS] = {NULL};
+  rag_shard_request *request = NULL;
+  rag_shard_statistics *told[SHARDS] = {NULL};
+  rag_shard_response *found[SHARDS] = {NULL};
+  rag_hits *merged = NULL;
+  const json *ids = json_need(inputs, "ids");
+  rag_status status = rag_shard_request_new(&query, 1, NULL, NULL, &request, err);
+  for (size_t i = 0; i < SHARDS; i++) {
+    STEP(status, filled(inputs, got, &shards[i], err));
+    for (size_t d = 0; d < ids->count; d++) {
+      size_t shard = 0;
+      const char *id = ids->items[d].text;
+      STEP(status, rag_shard_of(id, SHARDS, &shard, err));
+      if (shard != i) STEP(status, rag_collection_delete(shards[i], &id, 1, NULL, err));
+    }
+    STEP(status, rag_collection_shard_statistics(shards[i], request, &told[i], err));
+  }
+  STEP(status, rag_shard_request_set_statistics(request, (const rag_shard_statistics *const *)told,
+                                                SHARDS, err));
+  for (size_t i = 0; i < SHARDS; i++)
+    STEP(status, rag_collection_search_shard(shards[i], request, &found[i], err));
+  STEP(status, rag_shard_request_merge(request, (const rag_shard_response *const *)found, SHARDS, NULL,
+                                       &merged, err));
+  if (status == RAG_STATUS_OK) got->wrong |= rag_hits_len(merged) != rag_hits_len(hits);
+  for (size_t i = 0; status == RAG_STATUS_OK && !got->wrong && i < rag_hits_len(hits); i++) {
+    rag_hit one = {0}, other = {0};
+    STEP(status, rag_hits_get(hits, i, &one, err));
+    STEP(status, rag_hits_get(merged, i, &other, err));
+    got->wrong |= strcmp(one.id, other.id) != 0 || one.score != other.score;
+    got->wrong |= memcmp(&one.lexical_score, &other.lexical_score, 2 * sizeof(float)) != 0;
+  }
+  for (size_t i = 0; i < SHARDS; i++) {
+    rag_shard_statistics_free(told[i]);
+    rag_shard_response_free(found[i]);
+    rag_collection_free(shards[i]);
+  }
+  rag_hits_free(merged);
+  rag_shard_request_free(request);
+  return status;
+}
+
 RUNNER(collection_search) {
   rag_options *bag = options_of(options, err);
   const json *text = json_get(inputs, "query"), *vector = json_get(inputs, "vector");
@@ -141,6 +186,7 @@ RUNNER(collection_search) {
   if (filter != NULL && filter->kind == JSON_TEXT)
     STEP(status, rag_query_set_filter(query, filter->text, err));
   STEP(status, rag_collection_search(collection, query, &hits, err));
+  STEP(status, compare_with_shards(inputs, query, hits, got, err));
   if (status == RAG_STATUS_OK && got->want != NULL) status = expect_hits(hits, got, err);
   free(floats);
   rag_hits_free(hits);

@@ -510,6 +510,39 @@ static void experiments() {
   THROWS("invalid_argument", ragcore::interleaved({"x", "x"}, {}, 5, 1));
 }
 
+void shards() {
+  ragcore::collection whole, parts[2];
+  const char *texts[] = {"The moon makes the tides.", "Yeast makes dough rise.", "Rates rose again."};
+  for (const char *text : texts) {
+    ragcore::batch one;
+    one.ids = {text};
+    one.text = {text};
+    whole.add(one);
+    parts[ragcore::shard_of(text, 2)].add(one);
+  }
+  std::vector<ragcore::query> asked;
+  asked.emplace_back("why does dough rise?");
+  ragcore::embedder model;
+  ragcore::shard_request first(asked, &model);
+  CHECK(first.size() == 1 && first.needs_statistics());
+  ragcore::shard_request request = ragcore::shard_request::from_bytes(first.to_bytes());
+  std::vector<ragcore::shard_statistics> told;
+  std::vector<ragcore::shard_response> found;
+  for (const auto &part : parts)
+    told.push_back(ragcore::shard_statistics::from_bytes(part.statistics_for(request).to_bytes()));
+  CHECK(told[0].sequence() == parts[0].sequence());
+  request.set_statistics(told);
+  for (const auto &part : parts)
+    found.push_back(ragcore::shard_response::from_bytes(part.search_shard(request).to_bytes()));
+  ragcore::hits merged = std::move(request.merge(found)[0]), expected = whole.search(asked[0]);
+  CHECK(merged.size() == 3 && expected.size() == 3);
+  for (std::size_t i = 0; i < merged.size(); i++) CHECK(merged[i].id == expected[i].id);
+  found.push_back(parts[0].search_shard(request));
+  THROWS("invalid_argument", request.merge(found));
+  THROWS("not_found", whole.attach("/no/such/store"));
+  whole.replace_steering(parts[0].steering_set());
+}
+
 int main() {
   run("ownership", ownership);
   run("options_of_every_type", options_of_every_type);
@@ -531,6 +564,7 @@ int main() {
   run("engines", engines);
   run("sharing", sharing);
   run("experiments", experiments);
+  run("shards", shards);
   std::printf("result: %d passed, %d failed, 0 skipped\n", passed, failed);
   return failed > 0;
 }

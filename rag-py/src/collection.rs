@@ -11,6 +11,7 @@ use crate::error::{invalid, raise};
 use crate::evaluation::{Judged, qrels};
 use crate::hits::Found;
 use crate::metadata::{dict, filter as to_filter, object, python};
+use crate::shards::{ShardRequest, ShardResponse, ShardStatistics};
 use crate::tuned::Tuned;
 use numpy::{PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -30,7 +31,7 @@ type DocumentParts<'py> = (
     Option<Bound<'py, PyArray1<f32>>>,
 );
 /// A question's text and vector.
-type Question<'py> = (Option<Text>, Option<PyReadonlyArray1<'py, f32>>);
+pub(crate) type Question<'py> = (Option<Text>, Option<PyReadonlyArray1<'py, f32>>);
 
 #[pyclass(frozen, module = "ragcore._core")]
 pub(crate) struct Collection(pub(crate) Core);
@@ -317,6 +318,22 @@ impl Collection {
         call(py, || self.0.sequence())
     }
 
+    fn attach(&self, py: Python<'_>, path: PathBuf) -> PyResult<usize> {
+        call(py, || self.0.attach(&path))
+    }
+
+    fn shard_statistics(
+        &self,
+        py: Python<'_>,
+        request: &ShardRequest,
+    ) -> PyResult<ShardStatistics> {
+        call(py, || request.statistics(self))
+    }
+
+    fn search_shard(&self, py: Python<'_>, request: &ShardRequest) -> PyResult<ShardResponse> {
+        call(py, || request.search(self))
+    }
+
     fn steering(&self) -> CollectionSteering {
         CollectionSteering(self.0.clone())
     }
@@ -351,7 +368,7 @@ fn batch(
 }
 
 /// Questions that share everything but their text and vector.
-fn asked(
+pub(crate) fn asked(
     questions: Vec<Question<'_>>,
     filter: Option<&Bound<'_, PyAny>>,
     steer: &[(Text, f64)],

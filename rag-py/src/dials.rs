@@ -211,6 +211,13 @@ impl CollectionSteering {
         })
     }
 
+    fn replace(&self, py: Python<'_>, other: &Steering) -> PyResult<()> {
+        call(py, || {
+            let other = other.snapshot()?;
+            self.0.steering().replace(&other)
+        })
+    }
+
     fn copy(&self, py: Python<'_>) -> PyResult<Steering> {
         call(py, || self.0.steering().to_steering()).map(Steering::from)
     }

@@ -35,6 +35,7 @@ mod optimize;
 mod prompting;
 mod ranking;
 mod routing;
+mod shards;
 mod sharing;
 mod steering;
 mod tables;
@@ -102,6 +103,8 @@ mod _core {
     use ranking::{fuse, mmr};
     #[pymodule_export]
     use routing::{Router, Why, aiq, apgr, cpt, pgr, routing_curve};
+    #[pymodule_export]
+    use shards::{ShardRequest, ShardResponse, ShardStatistics, shard_of};
     #[pymodule_export]
     use sharing::{compare, export, import_json};
     #[pymodule_export]

@@ -9,6 +9,7 @@
 //! are learnt from what the hits were worth, `teach` for dials, `relevance` for what a score is
 //! worth.
 
+mod attach;
 mod choosers;
 #[cfg(test)]
 mod choosers_tests;

@@ -275,7 +275,7 @@ impl Collection {
     }
 
     /// The same for several, made durable together.
-    fn commit_all<'c>(
+    pub(super) fn commit_all<'c>(
         &self,
         writer: &mut Writer,
         changes: impl Iterator<Item = &'c Change> + Clone,
@@ -325,7 +325,7 @@ impl Collection {
     /// Measures the dials again if that is due, and writes an image. The change that it follows is
     /// made: what fails here is tried again after a later one, and must not look as if that change
     /// had failed.
-    fn after_a_change(&self, writer: &mut Writer) {
+    pub(super) fn after_a_change(&self, writer: &mut Writer) {
         let _ = self.recalibrate_if_changed_much(writer);
         self.keep_image_fresh(writer);
     }

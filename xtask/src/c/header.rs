@@ -45,6 +45,7 @@ const SOURCES: &[&str] = &[
     "engine",
     "history",
     "memory",
+    "shards",
     "sharing",
     "experiment",
 ];
