@@ -162,7 +162,7 @@ fn call(function: &Function, nouns: &BTreeSet<&str>) -> String {
         let noun = nouns.iter().position(|noun| *noun == plain);
         let value = match (noun, stars) {
             (Some(_), 2) if plain == "rag_error" => "err".to_owned(),
-            (Some(noun), 2) if parameter == "out" || parameter == "hits" => {
+            (Some(noun), 2) if !kind.starts_with("const ") => {
                 let places = if parameter == "out" { "1" } else { "MOST" };
                 line(&mut after, format!("driver.keep({noun}, a{i}, status);"));
                 format!("driver.places({places})")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from . import _core
-from ._arrays import Vectors, one_or_many
+from ._arrays import Vectors
 from ._arrays import vector as as_vector
 from ._arrays import vectors as as_vectors
 from ._bandit import Bandit
@@ -21,7 +21,7 @@ from ._hits import Document, Hits
 from ._progress import Progress, watcher
 from ._shards import ShardRequest, ShardResponse, ShardStatistics, questions
 from ._steering import Dials, strengths
-from ._texts import records, texts_or_vectors
+from ._texts import records
 from ._texts import texts as as_texts
 from .errors import InvalidArgument
 
@@ -514,9 +514,9 @@ class Collection:
         return self._inner.sequence()
 
     def attach(self, path: str | os.PathLike[str]) -> int:
-        """Takes in all documents of the collection in another folder, with their texts, metadata and
-        vectors, in one change; answers how many. Nothing is embedded again, and that folder stays
-        as it is. So workers build parts side by side. Dials, users and bandits are not taken:
+        """Takes in all documents of the collection in another folder, with their texts, metadata
+        and vectors, in one change; answers how many. Nothing is embedded again, and that folder
+        stays as it is. So workers build parts side by side. Dials, users and bandits are not taken:
         merge those.
         """
         return self._inner.attach(os.fspath(path))

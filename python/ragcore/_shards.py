@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
 from . import _core
 from ._arrays import Vectors, one_or_many
@@ -25,17 +25,18 @@ class _Wire:
     _core: Any
 
     @classmethod
-    def _wrap(cls, inner: Any) -> Any:
+    def _wrap(cls, inner: Any) -> Self:
         made = cls.__new__(cls)
         made._inner = inner
         return made
 
     def to_bytes(self) -> bytes:
         """Everything as bytes."""
-        return self._inner.to_bytes()
+        data: bytes = self._inner.to_bytes()
+        return data
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Any:
+    def from_bytes(cls, data: bytes) -> Self:
         """What :meth:`to_bytes` wrote; other bytes raise :class:`Corrupt`."""
         return cls._wrap(cls._core.from_bytes(data))
 
@@ -47,6 +48,7 @@ class ShardStatistics(_Wire):
     """What one shard knows of the words of a request: :meth:`Collection.shard_statistics`."""
 
     __slots__ = ()
+    _inner: _core.ShardStatistics
     _core = _core.ShardStatistics
 
     @property
@@ -62,6 +64,7 @@ class ShardResponse(_Wire):
     """What one shard has found for a request: :meth:`Collection.search_shard`."""
 
     __slots__ = ()
+    _inner: _core.ShardResponse
     _core = _core.ShardResponse
 
     @property
@@ -81,16 +84,17 @@ class ShardResponse(_Wire):
 class ShardRequest(_Wire):
     """Questions made ready for shards: checked, embedded and steered once for all of them.
 
-    One search over several collections takes four steps: prepare the questions, ask every shard what
-    it knows of their words, ask every shard with the sums of that, merge. The hits are those of a
-    single collection that holds all documents, bit for bit, where searches are exact: with
+    One search over several collections takes four steps: prepare the questions, ask every shard
+    what it knows of their words, ask every shard with the sums of that, merge. The hits are those
+    of a single collection that holds all documents, bit for bit, where searches are exact: with
     ``exact=True``, in lexical mode, and where a shard holds too few vectors for a graph. Else each
     shard finds what its graph finds.
 
     ``queries`` are texts, or vectors of (n, dim); ``vectors`` the texts' own embeddings. Texts
     without one are embedded by ``embedder``; without that they are searched by their words
-    alone. ``steering`` is what all shards share (:meth:`CollectionSteering.replace`). The other options
-    are those of :meth:`Collection.search`. Requests and what shards say of them can be pickled.
+    alone. ``steering`` is what all shards share (:meth:`CollectionSteering.replace`). The other
+    options are those of :meth:`Collection.search`. Requests and what shards say of them can be
+    pickled.
 
     >>> import ragcore as rag
     >>> shards = [rag.open(), rag.open()]
@@ -104,6 +108,7 @@ class ShardRequest(_Wire):
     """
 
     __slots__ = ()
+    _inner: _core.ShardRequest
     _core = _core.ShardRequest
 
     def __init__(
@@ -197,7 +202,7 @@ def shard_of(id: str, shards: int) -> int:
 
     >>> import ragcore as rag
     >>> rag.shard_of("tides", 8)
-    3
+    7
     """
     return _core.shard_of(id, shards)
 

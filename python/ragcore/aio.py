@@ -91,6 +91,7 @@ __all__ = [
     "readability",
     "routing_curve",
     "sanitize",
+    "shard_of",
     "stable_hash",
 ]
 
@@ -302,6 +303,7 @@ export: Any = _function(_plain.export)
 import_json: Any = _function(_plain.import_json)
 compare: Any = _function(_plain.compare)
 sanitize: Any = _function(_plain.sanitize)
+shard_of: Any = _function(_plain.shard_of)
 stable_hash: Any = _function(_plain.stable_hash)
 groundedness: Any = _function(_plain.groundedness)
 question_difference: Any = _function(_plain.question_difference)

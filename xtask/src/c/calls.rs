@@ -82,7 +82,7 @@ fn call(function: &Function, nouns: &BTreeSet<String>) -> String {
                 line(&mut after, &format!("  keep(&{plain}_pool, out{i});"));
                 format!("pick_out(&out{i})")
             }
-            (true, 2) if parameter == "hits" => {
+            (true, 2) if !kind.starts_with("const ") => {
                 line(&mut text, &format!("  {plain} *out{i}[MOST] = {{0}};"));
                 line(
                     &mut after,

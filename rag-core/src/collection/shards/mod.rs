@@ -33,7 +33,7 @@ pub const MAX_SHARDS: usize = 65_536;
 ///
 /// ```
 /// use rag_core::collection::shard_of;
-/// assert_eq!(shard_of("tides", 8)?, 3);
+/// assert_eq!(shard_of("tides", 8)?, 7);
 /// assert!(shard_of("tides", 0).is_err());
 /// # Ok::<(), rag_core::Error>(())
 /// ```
