@@ -15,6 +15,7 @@ const TOOLS: &[&str] = &[
     "pandas==3.1.1",
     "pyarrow==26.0.1",
     "pytest==9.2.0",
+    "ray[data]==2.60.0",
     "ruff==0.17.5",
     "uvicorn==0.54.0",
     "websockets==17.4",
