@@ -139,6 +139,29 @@ pub fn stable_hash(salt: &str, name: &str) -> u64 {
     h ^ (h >> 33)
 }
 
+/// For tables whose keys are hashes already.
+#[derive(Default)]
+pub(crate) struct AsItIs(u64);
+
+impl std::hash::Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for word in bytes.chunks(8) {
+            let mut whole = [0; 8];
+            whole[..word.len()].copy_from_slice(word);
+            self.0 ^= u64::from_le_bytes(whole);
+        }
+    }
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+    fn write_u128(&mut self, hash: u128) {
+        self.0 = hash as u64;
+    }
+}
+
 /// A number below `n` by a hash: the upper half of `hash * n`.
 pub(crate) fn scaled(hash: u64, n: u64) -> u64 {
     ((u128::from(hash) * u128::from(n)) >> 64) as u64

@@ -222,3 +222,23 @@ fn a_retraining_is_taken_in_whole_or_not_at_all() {
     }
     assert_eq!((olds, news), (steps, 1));
 }
+
+/// Found by fuzzing the calls of C: a place further down than a record can say.
+#[test]
+fn a_rating_of_what_stood_beyond_all_bounds_is_kept() {
+    let folder = Folder::new("far-down");
+    let collection = folder.open().unwrap();
+    fill(&collection);
+    let item = row(&mut Rng::new(3));
+    let far = Feedback {
+        position: Some(usize::MAX),
+        ..Feedback::new(&QUERY, &item, 1.0)
+    };
+    collection.steering().rate(&far.by("far")).unwrap();
+    let taste = collection.steering().taste("far").unwrap();
+    drop(collection);
+    assert_eq!(
+        folder.open().unwrap().steering().taste("far").unwrap(),
+        taste
+    );
+}

@@ -6,9 +6,9 @@ use rag_core::calibration::Calibration;
 use rag_core::collection::{
     Batch, Collection, Fusion, Query, RequestStatistics, ShardRequest, ShardResponse,
 };
-use rag_core::file;
 use rag_core::domain::DomainDetector;
 use rag_core::evaluation::{Qrels, Run};
+use rag_core::file;
 use rag_core::routing::{RouteOptions, Router};
 use rag_core::steering::Steering;
 use std::sync::LazyLock;
@@ -76,7 +76,10 @@ fn shards(data: &[u8]) {
         }
     }
     if let Ok(told) = RequestStatistics::from_bytes(&payload("shardcnt")) {
-        assert_eq!(RequestStatistics::from_bytes(&told.to_bytes()).unwrap(), told);
+        assert_eq!(
+            RequestStatistics::from_bytes(&told.to_bytes()).unwrap(),
+            told
+        );
         let _ = requests[0].clone().set_statistics(&[told]);
     }
     if let Ok(found) = ShardResponse::from_bytes(&payload("shardans")) {

@@ -4,10 +4,11 @@
 //! Broder, 1997). A table from runs to passages makes that linear in the words. By cosine where there are
 //! vectors.
 
-use crate::text::{Analyzer, Language};
+use crate::rng::AsItIs;
+use crate::text::{Analyzer, Language, Piece};
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, BuildHasherDefault};
 
 const RUN: usize = 3;
 
@@ -27,8 +28,10 @@ pub(super) struct Alike<'a> {
     /// Keyed anew each time: nobody can choose words whose hashes meet.
     hasher: RandomState,
     kept: Vec<(usize, Shape<'a>)>,
-    /// Runs to the places in `kept` that have them.
-    places: HashMap<u64, Vec<u32>>,
+    /// Runs to the last of the places in `kept` that have them, by its number in `places`.
+    last: HashMap<u64, u32, BuildHasherDefault<AsItIs>>,
+    /// A place in `kept`, and the number of the one before it, if there is one.
+    places: Vec<(u32, Option<u32>)>,
 }
 
 impl<'a> Alike<'a> {
@@ -39,20 +42,28 @@ impl<'a> Alike<'a> {
             analyzer: Analyzer::new(Language::None),
             hasher: RandomState::new(),
             kept: Vec::new(),
-            places: HashMap::new(),
+            last: HashMap::default(),
+            places: Vec::new(),
         }
     }
 
     pub(super) fn shape(&self, text: &str, vector: Option<&'a [f32]>) -> Shape<'a> {
-        let terms = self.analyzer.terms(text);
-        let mut runs: Vec<u64> = match terms.len() {
+        let mut words: Vec<u64> = Vec::with_capacity(text.len() / 5);
+        self.analyzer
+            .for_each_piece(text, &mut String::new(), |piece| {
+                let (Piece::Word(word) | Piece::Term(word)) = piece;
+                words.push(self.hasher.hash_one(word));
+            });
+        let run = |words: &[u64]| {
+            words.iter().fold(0, |run: u64, word| {
+                (run.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            })
+        };
+        let mut runs: Vec<u64> = match words.len() {
             // A text without words is compared as it is.
             0 => vec![self.hasher.hash_one(text.trim())],
-            n if n < RUN => vec![self.hasher.hash_one(&terms[..])],
-            _ => terms
-                .windows(RUN)
-                .map(|run| self.hasher.hash_one(run))
-                .collect(),
+            n if n < RUN => vec![run(&words)],
+            _ => words.windows(RUN).map(run).collect(),
         };
         runs.sort_unstable();
         runs.dedup();
@@ -68,8 +79,11 @@ impl<'a> Alike<'a> {
     pub(super) fn says_the_same(&self, shape: &Shape<'_>, spared: impl Fn(usize) -> bool) -> bool {
         let mut shared = vec![0usize; self.kept.len()];
         for run in &shape.runs {
-            for &place in self.places.get(run).into_iter().flatten() {
+            let mut at = self.last.get(run).copied();
+            while let Some(number) = at {
+                let (place, before) = self.places[number as usize];
                 shared[place as usize] += 1;
+                at = before;
             }
         }
         self.kept
@@ -88,8 +102,11 @@ impl<'a> Alike<'a> {
 
     pub(super) fn keep(&mut self, passage: usize, shape: Shape<'a>) {
         let place = self.kept.len() as u32;
+        self.last.reserve(shape.runs.len());
         for &run in &shape.runs {
-            self.places.entry(run).or_default().push(place);
+            let number = self.places.len() as u32;
+            let before = self.last.insert(run, number);
+            self.places.push((place, before));
         }
         self.kept.push((passage, shape));
     }

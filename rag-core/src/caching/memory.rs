@@ -9,8 +9,9 @@ use super::key::Key;
 use super::latch::Latch;
 use super::layer::Weigh;
 use super::stats::{Counts, LayerStats, count};
+use crate::rng::AsItIs;
 use lru::LruCache;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
@@ -42,26 +43,6 @@ struct Entry<V> {
     until: f64,
     /// When it was last used, for the order between shards.
     used: f64,
-}
-
-/// Hashes were made of the key already.
-#[derive(Default)]
-pub(super) struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for word in bytes.chunks(8) {
-            let mut whole = [0; 8];
-            whole[..word.len()].copy_from_slice(word);
-            self.0 ^= u64::from_le_bytes(whole);
-        }
-    }
-    fn write_u128(&mut self, hash: u128) {
-        self.0 = hash as u64;
-    }
 }
 
 type Map<V> = LruCache<u128, Entry<V>, BuildHasherDefault<AsItIs>>;

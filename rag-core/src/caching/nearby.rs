@@ -8,9 +8,9 @@
 
 use super::key::Key;
 use super::latch::Latch;
-use super::memory::AsItIs;
 use super::stats::count;
 use crate::kernel;
+use crate::rng::AsItIs;
 use crate::text::question_difference;
 use lru::LruCache;
 use serde::Serialize;

@@ -447,7 +447,8 @@ impl CollectionSteering<'_> {
             dials: dials.map(|(n, s)| ((*n).to_owned(), *s)).collect(),
             at,
             worker: self.collection.shared.worker,
-            position: feedback.position,
+            // As it is kept: further down than anybody looks, one place is like another.
+            position: feedback.position.map(|place| place.min(u32::MAX as usize)),
         };
         self.collection
             .commit_small(&mut writer, &Change::Feedback(logged))
