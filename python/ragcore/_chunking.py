@@ -22,7 +22,9 @@ class Chunker:
     """Cuts documents into passages of at most ``max_tokens``.
 
     Tokens are those of ``embedder``, or what ``counter`` (a function of a text) says; without
-    either they are estimated. ``mode``: ``"sentence"``, ``"markdown"`` or ``"tokens"``.
+    either they are estimated. ``mode``: ``"sentence"``, ``"markdown"``, ``"tokens"``, or
+    ``"semantic"``, which cuts where the embedder's vectors of neighbouring sentences part, rather
+    between paragraphs than inside one; ``max_tokens`` is then a bound, and most chunks are shorter.
 
     >>> import ragcore as rag
     >>> text = "# Cats\\n\\nThey purr. They sleep.\\n\\n# Dogs\\n\\nThey bark."
@@ -60,7 +62,8 @@ class Chunker:
     def split(self, text: str) -> list[Chunk]:
         """The passages in order; ``text[start:end] == chunk.text``, always."""
         if self._counter is not None:
-            starts, ends = self._inner.split_by(text, self._counter)
+            inner = None if self._embedder is None else self._embedder._inner
+            starts, ends = self._inner.split_by(text, self._counter, inner)
         elif self._embedder is not None:
             starts, ends = self._inner.split_for(text, self._embedder._inner)
         else:

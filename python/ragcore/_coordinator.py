@@ -396,13 +396,15 @@ class ShardedCollection:
             self._each({shard: ("backup", (folder,))})
             self.shards.stage(shard, folder)
             with self._lock:
-                taken = False
+                before, taken = self._known.get(shard), False
+                # Between the two nobody can tell which of them has answered.
+                self._known[shard] = None
                 try:
-                    sequence = self._catch_up(shard)
+                    before = self._catch_up(shard)
                     taken = True
                 finally:
                     self.shards.switch(shard, taken)
-                self._known[shard] = sequence
+                    self._known[shard] = before
         finally:
             with self._lock:
                 del self._tails[shard]

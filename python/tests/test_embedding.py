@@ -131,7 +131,32 @@ def test_chunks_count_by_what_they_are_told() -> None:
 
     with pytest.raises(LookupError, match="no such token"):
         rag.Chunker(counter=broken).split(text)
-    with pytest.raises(rag.Unsupported):
-        rag.Chunker(mode="semantic")
+    with pytest.raises(rag.Unsupported, match="give an embedder"):
+        rag.Chunker(mode="semantic").split(text)
     with pytest.raises(rag.InvalidArgument):
         rag.Chunker("model")  # type: ignore[arg-type]
+
+
+def test_chunks_keep_to_their_subject() -> None:
+    cats = (
+        "The cat purrs when it is stroked. Cats sleep for most of the day and hunt at night. "
+        "A kitten plays with a ball of wool. Its mother licks its fur and carries it by the neck. "
+        "Whiskers tell a cat how wide a gap is."
+    )
+    banks = (
+        "The bank lends money at interest. Banks keep the savings of many people in accounts. "
+        "Loans are paid back over several years. A central bank sets the rate for all of them. "
+        "Deposits are insured up to a limit."
+    )
+    text = f"{cats}\n\n{banks}"
+    chunker = rag.Chunker(rag.Embedder(), mode="semantic")
+    assert [chunk.text for chunk in chunker.split(text)] == [cats, banks]
+
+    def words(piece: str) -> int:
+        return len(piece.split())
+
+    counted = rag.Chunker(rag.Embedder(), mode="semantic", max_tokens=50, counter=words)
+    assert [chunk.text for chunk in counted.split(text)] == [cats, banks]
+    col = rag.open()
+    rag.Engine(col).add_documents([text], ids=["both"], mode="semantic")
+    assert len(col) == 2

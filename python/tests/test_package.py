@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import importlib.util
 import os
 import pkgutil
 import subprocess
@@ -18,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MODULES = ["ragcore"] + [
     f"ragcore.{module.name}"
     for module in pkgutil.iter_modules(rag.__path__)
-    if module.name != "_core"
+    if module.name != "_core" and (module.name != "ray" or importlib.util.find_spec("ray"))
 ]
 
 

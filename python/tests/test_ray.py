@@ -1,4 +1,4 @@
-"""Shards on a real Ray cluster of this machine: a head and two nodes, an actor and a node killed."""
+"""Shards on a real Ray cluster of this machine: a head and two nodes, of which some are killed."""
 
 from __future__ import annotations
 

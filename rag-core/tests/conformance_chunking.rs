@@ -1,10 +1,10 @@
 //! The cases of `conformance/chunking.json`, and what must hold for every text and counter.
 
 use proptest::prelude::*;
-use rag_core::Result;
 use rag_core::chunking::{Chunk, ChunkMode, Chunker, ChunkerOptions};
 use rag_core::options::OptionValue;
 use rag_core::text::{TokenCounter, code_points, estimate_tokens};
+use rag_core::{Matrix, Result};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -199,9 +199,105 @@ fn markdown_keeps_headings_with_text_and_code_together() {
     );
 }
 
+fn semantic() -> ChunkerOptions {
+    ChunkerOptions::default().mode(ChunkMode::Semantic)
+}
+
+/// A direction for each text, by its bytes.
+fn any_direction(texts: &[&str]) -> Result<Matrix> {
+    let one = |text: &&str| {
+        let hash = rag_core::rng::stable_hash("", text);
+        [0, 16, 32].map(|shift| (hash >> shift & 0xffff) as f32 - 32_768.0)
+    };
+    Matrix::from_vec(texts.iter().flat_map(one).collect(), 3)
+}
+
+/// One of two directions, by the first letter.
+fn subject(texts: &[&str]) -> Result<Matrix> {
+    let one = |text: &&str| match text.starts_with('A') {
+        true => [1.0, 0.1],
+        false => [0.1, 1.0],
+    };
+    Matrix::from_vec(texts.iter().flat_map(one).collect(), 2)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+    #[test]
+    fn promises_hold_by_subjects(text in texts(), max in 1usize..40, overlap in 0usize..8) {
+        let options = semantic().max_tokens(max).overlap(overlap.min(max - 1));
+        let chunker = Chunker::new(&options).unwrap();
+        for counter in counters() {
+            for vectors in [any_direction, subject] {
+                let chunks = chunker.split_with(&text, &*counter, &vectors).unwrap();
+                check(&text, &options, &*counter, &chunks);
+                let again = chunker.split_with(&text, &*counter, &vectors).unwrap();
+                assert_eq!(chunks, again);
+            }
+        }
+    }
+}
+
 #[test]
-fn semantic_is_refused_by_name() {
-    let error = Chunker::new(&ChunkerOptions::default().mode(ChunkMode::Semantic)).unwrap_err();
+fn cuts_are_where_the_subject_changes() {
+    let about = |letter: char, n: usize| {
+        (0..n)
+            .map(|i| format!("{letter} sentence of eleven words is number {i} of this long text. "))
+            .collect::<String>()
+    };
+    let text = [about('A', 4), about('B', 5), about('A', 3)].concat();
+    let chunks = Chunker::new(&semantic())
+        .unwrap()
+        .split_with(&text, &visible, &subject)
+        .unwrap();
+    let begins: Vec<_> = chunks.iter().map(|c| &text[c.start..c.start + 1]).collect();
+    assert_eq!(begins, ["A", "B", "A"]);
+    // A bound cuts what is of one subject: twelve sentences, two of which fit.
+    let short = Chunker::new(&semantic().max_tokens(26)).unwrap();
+    let chunks = short.split_with(&text, &visible, &subject).unwrap();
+    assert_eq!(chunks.len(), 6);
+    // Where nothing changes there is nothing to cut.
+    let all = about('B', 15);
+    let chunks = Chunker::new(&semantic())
+        .unwrap()
+        .split_with(&all, &visible, &subject)
+        .unwrap();
+    assert_eq!(chunks.len(), 1);
+}
+
+#[test]
+fn what_vectors_do_wrong_is_told() {
+    let chunker = Chunker::new(&semantic()).unwrap();
+    let text = "One sentence of some words stands here at first. Another one with as many words follows it.";
+    let refused = |vectors: &dyn Fn(&[&str]) -> Result<Matrix>| {
+        chunker.split_with(text, &visible, vectors).unwrap_err()
+    };
+    let error = chunker.split(text, &visible).unwrap_err();
     assert_eq!(error.kind().name(), "unsupported");
-    assert!(error.message().contains("\"sentence\""));
+    assert!(error.message().contains("give an embedder"), "{error}");
+    let error = refused(&|_| Matrix::from_vec(vec![1.0; 6], 2));
+    assert!(
+        error.message().contains("3 vectors came for 2 sentences"),
+        "{error}"
+    );
+    let error = refused(&|_| Matrix::from_vec(vec![1.0, f32::NAN], 1));
+    assert!(error.message().contains("finite"), "{error}");
+    let error = refused(&|_| Err(rag_core::Error::invalid("the model is down")));
+    assert_eq!(error.message(), "the model is down");
+    assert!(
+        chunker
+            .split_with("  \n", &visible, &|_| Err(rag_core::Error::invalid(
+                "asked"
+            )))
+            .unwrap()
+            .is_empty()
+    );
+    // A vector of zeros has no direction, and is no error.
+    let zeros = |texts: &[&str]| Matrix::from_vec(vec![0.0; 2 * texts.len()], 2);
+    assert!(
+        !chunker
+            .split_with(text, &visible, &zeros)
+            .unwrap()
+            .is_empty()
+    );
 }

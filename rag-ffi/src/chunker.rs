@@ -8,7 +8,9 @@ use crate::handle::{self, noun};
 use crate::options::{apply, rag_options};
 use crate::status::rag_status;
 use crate::strings::{give_texts, rag_strings};
+use rag_core::Progress;
 use rag_core::chunking::{Chunker, ChunkerOptions};
+use rag_core::embedding::{Embedder, EncodeOptions};
 use rag_core::retrieval::lexical::LexicalOptions;
 use rag_core::text::{Analyzer, TokenCounter, estimate_tokens};
 use std::ffi::{c_char, c_void};
@@ -58,7 +60,8 @@ pub unsafe extern "C" fn rag_chunker_free(chunker: *mut rag_chunker) -> rag_stat
 
 /// Cuts a text of `length` bytes (or `RAG_NUL_TERMINATED`) into passages at `out`.
 ///
-/// Tokens are counted by `embedder`, or estimated without a model if that is NULL. With too
+/// Tokens are counted by `embedder`, or estimated without a model if that is NULL; in the mode `semantic` it also
+/// compares sentences, and without one the status is `RAG_STATUS_UNSUPPORTED`. With too
 /// little room only `count` is written and the status is `RAG_STATUS_BUFFER_TOO_SMALL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rag_chunker_split(
@@ -75,7 +78,7 @@ pub unsafe extern "C" fn rag_chunker_split(
         let text = self::text(text, length, "text")?;
         let room = (out, capacity, count);
         handle::with_optional(embedder, "embedder", |embedder| match embedder {
-            None => split(chunker, text, &estimate_tokens, room),
+            None => split(chunker, text, &estimate_tokens, None, room),
             Some(embedder) => {
                 // A piece counts without what the model adds to every text once.
                 let specials = embedder.count_tokens("")?;
@@ -83,7 +86,7 @@ pub unsafe extern "C" fn rag_chunker_split(
                     let counted = embedder.count_tokens(piece);
                     counted.map_or_else(|_| estimate_tokens(piece), |n| n.saturating_sub(specials))
                 };
-                split(chunker, text, &counter, room)
+                split(chunker, text, &counter, Some(embedder), room)
             }
         })
     })
@@ -107,7 +110,7 @@ pub unsafe extern "C" fn rag_chunker_split_with(
         let text = self::text(text, length, "text")?;
         let call = counter.ok_or(Fail::Null("counter"))?;
         let counter = Counter { call, user };
-        split(chunker, text, &counter, (out, capacity, count))
+        split(chunker, text, &counter, None, (out, capacity, count))
     })
 }
 
@@ -115,9 +118,17 @@ unsafe fn split(
     chunker: *const rag_chunker,
     text: &str,
     counter: &dyn TokenCounter,
+    embedder: Option<&Embedder>,
     (out, capacity, count): (*mut rag_chunk, usize, *mut usize),
 ) -> Result<(), Fail> {
-    let chunks = handle::with(chunker, "chunker", |c| Ok(c.split(text, counter)?))?;
+    let chunks = handle::with(chunker, "chunker", |c| match embedder {
+        None => Ok(c.split(text, counter)?),
+        Some(embedder) => {
+            let options = EncodeOptions::default();
+            let vectors = |texts: &[&str]| embedder.encode(texts, &options, Progress::none());
+            Ok(c.split_with(text, counter, &vectors)?)
+        }
+    })?;
     let chunk = |c: &rag_core::chunking::Chunk| rag_chunk {
         start: c.start,
         end: c.end,

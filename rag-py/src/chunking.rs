@@ -6,7 +6,9 @@ use crate::embedding::Embedder;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rag_core::chunking::{Chunk, Chunker as Core, ChunkerOptions};
+use rag_core::embedding::EncodeOptions;
 use rag_core::text::{code_points, estimate_tokens};
+use rag_core::{Matrix, Progress};
 use std::sync::Mutex;
 
 #[pyclass(frozen, module = "ragcore._core")]
@@ -45,15 +47,18 @@ impl Chunker {
                 let counted = embedder.0.count_tokens(text);
                 counted.map_or_else(|_| estimate_tokens(text), |n| n.saturating_sub(specials))
             };
-            points(&text, &self.0.split(&text, &count)?)
+            let vectors = |texts: &[&str]| vectors(&embedder.0, texts);
+            points(&text, &self.0.split_with(&text, &count, &vectors)?)
         })
     }
 
+    /// With a function that counts; the embedder is asked for vectors only.
     fn split_by(
         &self,
         py: Python<'_>,
         text: &Bound<'_, PyAny>,
         counter: Py<PyAny>,
+        embedder: Option<&Embedder>,
     ) -> PyResult<Offsets> {
         let text = convert::text(text, "text")?;
         let raised = Mutex::new(None);
@@ -65,12 +70,25 @@ impl Chunker {
                 estimate_tokens(text)
             })
         };
-        let outcome = call(py, || points(&text, &self.0.split(&text, &count)?));
+        let outcome = call(py, || {
+            let chunks = match embedder {
+                Some(embedder) => {
+                    let vectors = |texts: &[&str]| vectors(&embedder.0, texts);
+                    self.0.split_with(&text, &count, &vectors)?
+                }
+                None => self.0.split(&text, &count)?,
+            };
+            points(&text, &chunks)
+        });
         match raised.into_inner().unwrap_or_else(|e| e.into_inner()) {
             Some(exception) => Err(exception),
             None => outcome,
         }
     }
+}
+
+fn vectors(embedder: &rag_core::embedding::Embedder, texts: &[&str]) -> rag_core::Result<Matrix> {
+    embedder.encode(texts, &EncodeOptions::default(), Progress::none())
 }
 
 fn points(text: &str, chunks: &[Chunk]) -> rag_core::Result<Offsets> {

@@ -4,13 +4,15 @@
 //! byte range; a chunk is a run of neighbouring pieces that fits, and a piece is opened only when
 //! it does not fit on its own. So `&text[start..end]` is the chunk by construction, and nothing
 //! visible is lost. Read `pieces` for the tree, `markdown` for its upper levels, `pack` for the
-//! packing.
+//! packing, `semantic` for cuts by subject.
 
 mod markdown;
 mod pack;
 mod pieces;
+mod semantic;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::matrix::Matrix;
 use crate::text::TokenCounter;
 use pieces::{Kind, Piece};
 
@@ -23,7 +25,7 @@ crate::option_enum! {
         Markdown = "markdown",
         /// Between words: windows of equal length.
         Tokens = "tokens",
-        /// Where the subject changes; needs an embedding model.
+        /// Where the subject changes, as vectors of the sentences tell.
         Semantic = "semantic",
     }
 }
@@ -39,6 +41,9 @@ crate::options! {
         mode: ChunkMode = ChunkMode::Sentence;
     }
 }
+
+/// Makes a vector of each text, for [`ChunkMode::Semantic`].
+pub type Vectors<'a> = dyn Fn(&[&str]) -> Result<Matrix> + 'a;
 
 /// A passage: `&text[start..end]`, in bytes, on character boundaries.
 ///
@@ -62,9 +67,12 @@ pub struct Chunk {
 ///   already counts more. Chunks are filled by adding up the counts of their pieces and then
 ///   checked as a whole, so a counter whose counts do not add up costs fill, never the limit.
 ///
-/// `overlap` repeats whole pieces: sentences in `sentence` and `markdown` (none if the last
+/// `overlap` repeats whole pieces: sentences in `sentence`, `markdown` and `semantic` (none if the last
 /// sentence is longer than `overlap`), words in `tokens`. Linear in the text for counters that
 /// are.
+///
+/// `semantic` cuts where the vectors of neighbouring sentences part, rather between paragraphs than inside
+/// one ([`split_with`](Self::split_with)); `max_tokens` then is a bound, and most chunks are shorter.
 ///
 /// ```
 /// use rag_core::chunking::{ChunkMode, Chunker, ChunkerOptions};
@@ -83,7 +91,7 @@ pub struct Chunker {
 
 impl Chunker {
     /// A chunker. Fails with `InvalidArgument` if an option is outside its range or `overlap` is
-    /// not below `max_tokens`, with `Unsupported` for the mode `"semantic"`, which needs vectors.
+    /// not below `max_tokens`.
     pub fn new(options: &ChunkerOptions) -> Result<Self> {
         options.check()?;
         if options.overlap >= options.max_tokens {
@@ -91,13 +99,6 @@ impl Chunker {
                 "overlap must be less than max_tokens, got {} and {}",
                 options.overlap, options.max_tokens
             )));
-        }
-        if options.mode == ChunkMode::Semantic {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "the mode \"semantic\" is not in this version; use \"sentence\", \"markdown\" or \
-                 \"tokens\"",
-            ));
         }
         Ok(Self {
             options: options.clone(),
@@ -109,7 +110,8 @@ impl Chunker {
         &self.options
     }
 
-    /// The passages of `text`, in order; none for a text of white space.
+    /// The passages of `text`, in order; none for a text of white space. Fails with `Unsupported` in the mode
+    /// `"semantic"`, which needs vectors: see [`split_with`](Self::split_with).
     ///
     /// ```
     /// use rag_core::chunking::{Chunk, Chunker, ChunkerOptions};
@@ -122,6 +124,47 @@ impl Chunker {
     /// # Ok::<(), rag_core::Error>(())
     /// ```
     pub fn split(&self, text: &str, counter: &dyn TokenCounter) -> Result<Vec<Chunk>> {
+        self.split_with(text, counter, &|_| {
+            Err(Error::new(
+                ErrorKind::Unsupported,
+                "the mode \"semantic\" compares sentences by their vectors; give an embedder, or use \
+                 \"sentence\", \"markdown\" or \"tokens\"",
+            ))
+        })
+    }
+
+    /// [`split`](Self::split) where vectors can be had: in the mode `"semantic"` `vectors` is asked once for
+    /// those of all sentences (short ones together, long ones in parts), in other modes never.
+    ///
+    /// Of all ways to cut the text at sentences within `max_tokens` the one is taken whose chunks point most
+    /// in one direction, for a price of each chunk (segments of constant mean by dynamic programming:
+    /// Jackson and others, 2005). The same text and vectors give the same chunks.
+    ///
+    /// Errors are those of `vectors`, and `InvalidArgument` for another number of vectors than texts or one
+    /// that is not finite.
+    ///
+    /// ```
+    /// use rag_core::Matrix;
+    /// use rag_core::chunking::{ChunkMode, Chunker, ChunkerOptions};
+    /// use rag_core::text::estimate_tokens;
+    /// let text = "Cats purr when they are stroked at night. Cats sleep for most of every single day. \
+    ///             Banks lend money to those who have some. Banks earn interest on all the money lent.";
+    /// let about = |texts: &[&str]| {
+    ///     let vector = |text: &&str| [f32::from(text.contains("Cats")), f32::from(text.contains("Banks"))];
+    ///     Matrix::from_vec(texts.iter().flat_map(vector).collect(), 2)
+    /// };
+    /// let chunker = Chunker::new(&ChunkerOptions::default().mode(ChunkMode::Semantic))?;
+    /// let chunks = chunker.split_with(text, &estimate_tokens, &about)?;
+    /// assert_eq!(chunks.len(), 2);
+    /// assert!(text[chunks[1].start..].starts_with("Banks lend"));
+    /// # Ok::<(), rag_core::Error>(())
+    /// ```
+    pub fn split_with(
+        &self,
+        text: &str,
+        counter: &dyn TokenCounter,
+        vectors: &Vectors<'_>,
+    ) -> Result<Vec<Chunk>> {
         let mut chunks = Vec::new();
         match self.options.mode {
             ChunkMode::Markdown => {
@@ -133,7 +176,8 @@ impl Chunker {
                 let words = pieces::words(text, 0..text.len());
                 pack::pack(text, words, &self.options, counter, &mut chunks);
             }
-            ChunkMode::Sentence | ChunkMode::Semantic => {
+            ChunkMode::Semantic => return semantic::split(text, &self.options, counter, vectors),
+            ChunkMode::Sentence => {
                 let whole = Piece {
                     start: 0,
                     end: text.len(),

@@ -173,6 +173,8 @@ fn cut_all<'a>(
     };
     let (prose, marked) = (chunk(false)?, chunk(true)?);
     let counter = |text: &str| embedder.count_tokens(text).unwrap_or(text.len());
+    let vectors =
+        |texts: &[&str]| embedder.encode(texts, &EncodeOptions::default(), Progress::none());
     let mut cuts = Vec::with_capacity(documents.len());
     for (i, document) in documents.iter().enumerate() {
         let at = |e: Error| e.context(format_args!("document {i}"));
@@ -188,7 +190,7 @@ fn cut_all<'a>(
             std::iter::once(0..text.len()).collect()
         } else {
             let chunker = if document.markdown { &marked } else { &prose };
-            let chunks = chunker.split(text, &counter).map_err(at)?;
+            let chunks = chunker.split_with(text, &counter, &vectors).map_err(at)?;
             chunks.into_iter().map(|c| c.start..c.end).collect()
         };
         if text.trim().is_empty() {
