@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -15,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples" / "python"
 
 
-def run(script: str, *arguments: str, cwd: Path = ROOT) -> str:
-    command = [sys.executable, "-W", "error", str(EXAMPLES / script), *arguments]
+def run(script: str, *arguments: str, cwd: Path = ROOT, warnings: str = "error") -> str:
+    command = [sys.executable, "-W", warnings, str(EXAMPLES / script), *arguments]
     places = os.pathsep.join([str(Path(rag.__file__).parents[1]), *sys.path])
     done = subprocess.run(
         command,
@@ -84,6 +86,20 @@ def test_the_quickstart_reads_other_folders(tmp_path: Path) -> None:
     (tmp_path / "notes" / ".hidden.txt").write_text("nothing")
     shown = run("quickstart.py", "notes", "--ask", "when is the boiler serviced?", cwd=tmp_path)
     assert "notes/a.txt:1" in shown.replace("\\", "/") and ".hidden" not in shown
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed")
+def test_a_corpus_is_embedded_by_a_cluster(tmp_path: Path) -> None:
+    texts = ["Yeast makes dough rise.", "The moon makes the tides.", "Rates rose again."]
+    rows = (json.dumps({"_id": str(i), "text": text}) for i, text in enumerate(texts))
+    (tmp_path / "corpus.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    asked = ["--shards", "2", "--workers", "1", "--ask", "why does dough rise?"]
+    asked = [str(tmp_path / "corpus.jsonl"), "--store", str(tmp_path / "store"), *asked]
+    first = run("ray_corpus.py", *asked, warnings="ignore").splitlines()
+    assert first[0].startswith("3 documents were new")
+    assert first[1].endswith("(2 of 2 shards)") and first[2].split()[1] == "0"
+    again = run("ray_corpus.py", *asked, warnings="ignore")
+    assert again.startswith("0 documents were new") and "3 in 2 shards" in again
 
 
 @pytest.mark.parametrize("script", ["quickstart.py", "ten_lines.py"])
