@@ -1449,7 +1449,8 @@ rag_status rag_chunker_free(rag_chunker *chunker);
 /**
  * Cuts a text of `length` bytes (or `RAG_NUL_TERMINATED`) into passages at `out`.
  *
- * Tokens are counted by `embedder`, or estimated without a model if that is NULL. With too
+ * Tokens are counted by `embedder`, or estimated without a model if that is NULL; in the mode `semantic` it also
+ * compares sentences, and without one the status is `RAG_STATUS_UNSUPPORTED`. With too
  * little room only `count` is written and the status is `RAG_STATUS_BUFFER_TOO_SMALL`.
  */
 rag_status rag_chunker_split(const rag_chunker *chunker,

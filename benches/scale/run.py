@@ -2,9 +2,10 @@
 
     python benches/scale/run.py --texts corpus.jsonl --queries queries.jsonl [--shards 4] [--ray]
 
-The files have a `text` in each line, as BEIR's have. Every question is asked alone, exact, of one collection and of the
-same documents in shards: in threads, in processes, and with `--ray` in actors of a cluster of this machine. The overhead
-of a question is its time less that of the slowest shard's own search.
+The files have a `text` in each line, as BEIR's have. Every question is asked alone, exact, of one
+collection and of the same documents in shards: in threads, in processes, and with `--ray` in actors
+of a cluster of this machine. The overhead of a question is its time less that of the slowest
+shard's own search.
 """
 
 from __future__ import annotations
@@ -82,9 +83,8 @@ def main() -> None:
         over = 1000 * (np.percentile(times, 50) - slowest)
         print(f"| {name} | {milliseconds(times)} | {over:.2f} | {same} of {len(asked)} |")
 
-    print(
-        f"{len(texts):,} documents, {given.shards} shards; slowest shard {1000 * slowest:.2f} ms (p50)"
-    )
+    print(f"{len(texts):,} documents, {given.shards} shards")
+    print(f"the slowest shard by itself: {1000 * slowest:.2f} ms (p50)")
     print("| carried by | ms, p50 / p95 | more than the slowest shard, ms | equal |")
     print("|---|---|---:|---:|")
     run("one collection", whole.search)

@@ -2,8 +2,8 @@
 
     python examples/python/ray_corpus.py corpus.jsonl --store FOLDER [--ask "..."] [--address auto]
 
-Each line of the file has an `_id` (or `id`) and a `text`. Run again after it broke off, it goes on where it
-stopped. Without `--address` the cluster is this machine.
+Each line of the file has an `_id` (or `id`) and a `text`. Run again after it broke off, it goes on
+where it stopped. Without `--address` the cluster is this machine.
 """
 
 from __future__ import annotations
@@ -14,14 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-#: What Ray is told of a cluster on this machine alone; some of it is read when Ray is imported.
+#: What Ray is told of a cluster on this machine alone.
 ALONE: dict[str, Any] = {"_node_ip_address": "127.0.0.1", "include_dashboard": False}
-os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-
-import ray
-from ragcore.ray import RayShards, index_corpus
-from ragcore.sharded import ShardedCollection, ShardSpec
 
 
 def main() -> None:
@@ -33,6 +27,13 @@ def main() -> None:
     parser.add_argument("--ask", default="what is known about it?")
     parser.add_argument("--address")
     given = parser.parse_args()
+    # Read when Ray is imported.
+    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    import ray
+    from ragcore.ray import RayShards, index_corpus
+    from ragcore.sharded import ShardedCollection, ShardSpec
+
     cluster = {"address": given.address} if given.address else ALONE
     ray.init(logging_level="ERROR", **cluster)
 

@@ -28,8 +28,8 @@ class ProcessShards:
     ``folders`` names the folder of each shard, ``processes`` how many share them (a processor each
     by default), ``method`` how they are started: ``"spawn"``, ``"forkserver"`` or ``"fork"``. With
     ``spec.read_only`` any number of such sets may read the same folders, whose pages the machine
-    holds once. A process that ends is started again when it is asked next. A spawned process imports
-    the program that started it, which must therefore do its work under
+    holds once. A process that ends is started again when it is asked next. A spawned process
+    imports the program that started it, which must therefore do its work under
     ``if __name__ == "__main__":``.
 
     >>> import ragcore as rag
