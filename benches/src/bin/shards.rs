@@ -99,11 +99,11 @@ fn questions(whole: &Collection, texts: &[String], n: usize) -> Result<Vec<Query
 }
 
 /// The median of some times in microseconds.
-fn median_us(times: usize, mut body: impl FnMut() -> Result<()>) -> Result<f64> {
+fn median_us<T>(times: usize, body: impl Fn() -> rag_core::Result<T>) -> Result<f64> {
     let mut all = Vec::with_capacity(times);
     for _ in 0..times {
         let start = Instant::now();
-        body()?;
+        std::hint::black_box(body()?);
         all.push(start.elapsed().as_secs_f64() * 1e6);
     }
     all.sort_by(f64::total_cmp);
@@ -175,14 +175,13 @@ fn main() -> Result<()> {
             let found = parts.found(&request)?;
             let one = &parts.0[0];
             let make = median_us(300, || {
-                ShardRequest::new(std::slice::from_ref(&query), None, Some(&steering))?;
-                Ok(())
+                ShardRequest::new(std::slice::from_ref(&query), None, Some(&steering))
             })?;
-            let tell = median_us(300, || Ok(drop(one.shard_statistics(&plain)?)))?;
-            let add = median_us(300, || Ok(plain.clone().set_statistics(&told)?))?;
-            let search = median_us(300, || Ok(drop(one.search_shard(&request)?)))?;
-            let merge = median_us(300, || Ok(drop(request.merge(&found, None)?)))?;
-            let alone = median_us(300, || Ok(drop(whole.search(&query)?)))?;
+            let tell = median_us(300, || one.shard_statistics(&plain))?;
+            let add = median_us(300, || plain.clone().set_statistics(&told))?;
+            let search = median_us(300, || one.search_shard(&request))?;
+            let merge = median_us(300, || request.merge(&found, None))?;
+            let alone = median_us(300, || whole.search(&query))?;
             println!(
                 "{shards} shards, {name}, k={k}: prepare {make:.1} us, statistics {tell:.1} a shard, added up \
                  {add:.1}, search {search:.1} a shard (one collection {alone:.1}), merged {merge:.1}; request {} \

@@ -114,12 +114,8 @@ fn steering(rng: &mut Rng) -> Steering {
             Matrix::from_vec(data, DIM).unwrap()
         };
         let (a, b) = (rows(rng), rows(rng));
-        let both = |texts: &'_ [String]| texts.iter().map(|t| t.clone()).collect::<Vec<String>>();
-        let (a_texts, b_texts) = (both(&liked), both(&disliked));
-        let (a_texts, b_texts): (Vec<&str>, Vec<&str>) = (
-            a_texts.iter().map(String::as_str).collect(),
-            b_texts.iter().map(String::as_str).collect(),
-        );
+        let a_texts: Vec<&str> = liked.iter().map(String::as_str).collect();
+        let b_texts: Vec<&str> = disliked.iter().map(String::as_str).collect();
         let model = AttributeModel::learn(
             (a_texts.as_slice(), a.rows()),
             (b_texts.as_slice(), b.rows()),
@@ -308,7 +304,7 @@ fn shards_of_another_model_are_refused() {
     let request = ShardRequest::new(&asked, Some(&embedder), None).unwrap();
     let own = built_in.search_shard(&request).unwrap();
     assert_eq!(
-        request.merge(&[own.clone()], None).unwrap()[0],
+        request.merge(std::slice::from_ref(&own), None).unwrap()[0],
         built_in.search(&asked[0]).unwrap()
     );
     let mut strange = ShardRequest::from_bytes(&request.to_bytes()).unwrap();
@@ -336,7 +332,8 @@ fn bytes_that_are_damaged_are_refused() {
         .collect();
     request.set_statistics(&counts).unwrap();
     let found = world.shards[0].search_shard(&request).unwrap();
-    let all: [(Vec<u8>, fn(&[u8]) -> bool); 3] = [
+    type Reads = fn(&[u8]) -> bool;
+    let all: [(Vec<u8>, Reads); 3] = [
         (request.to_bytes(), |b| ShardRequest::from_bytes(b).is_ok()),
         (counts[0].to_bytes(), |b| {
             RequestStatistics::from_bytes(b).is_ok()
