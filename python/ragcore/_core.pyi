@@ -37,6 +37,9 @@ __all__ = [
     "Prompts",
     "Reward",
     "Router",
+    "ShardRequest",
+    "ShardResponse",
+    "ShardStatistics",
     "Steering",
     "SteeringVector",
     "Tuned",
@@ -82,6 +85,7 @@ __all__ = [
     "readability",
     "routing_curve",
     "sanitize",
+    "shard_of",
     "stable_hash",
     "terms",
 ]
@@ -840,6 +844,7 @@ class CollectionSteering:
     def replace(self, other: Steering) -> None: ...
     def copy(self) -> Steering: ...
 
+@final
 class ShardRequest:
     @staticmethod
     def make(
@@ -861,12 +866,14 @@ class ShardRequest:
         self, shards: list[ShardResponse], calibration: Calibration | None
     ) -> list[Found]: ...
 
+@final
 class ShardStatistics:
     @staticmethod
     def from_bytes(data: bytes) -> ShardStatistics: ...
     def to_bytes(self) -> bytes: ...
     def sequence(self) -> int: ...
 
+@final
 class ShardResponse:
     @staticmethod
     def from_bytes(data: bytes) -> ShardResponse: ...
