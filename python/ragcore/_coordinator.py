@@ -28,6 +28,8 @@ Call = tuple[str, tuple[Any, ...]]
 
 #: Between two tries of a verb whose shard was lost: seconds, doubled up to the last.
 _PAUSES = (0.05, 2.0)
+#: Writes of a shard whose outcome is remembered for searches that began before them.
+_REMEMBERED = 1000
 #: How often a search is asked again because a write came between its two questions.
 _AGAIN = 2
 
@@ -113,14 +115,26 @@ class ShardedCollection:
         self._embedder = shards.spec.embedder()
         self._exclusive = exclusive
         self._lock = threading.Lock()
-        # By shard: what its sequence was after the last write; None while that is not known.
-        self._known: dict[int, int | None] = {}
+        # By shard: what its sequence was after the last writes, each with its number, and which
+        # shards may be otherwise, because a write is under way or has failed.
+        self._acks: dict[int, tuple[tuple[int, int], ...]] = {}
+        self._unsure: set[int] = set()
         # What was written to shards since they are being moved.
         self._tails: dict[int, list[Call]] = {}
         self._dim: int | None = shards.spec.dim
+        self._meet()
+
+    def _meet(self) -> None:
+        """Takes all shards as they are."""
         for shard, (_, dim, sequence) in self._all("hello").items():
-            self._known[shard] = sequence
+            self._acknowledge(shard, sequence)
             self._dim = self._dim if dim is None else dim
+
+    def _acknowledge(self, shard: int, sequence: int) -> None:
+        acks = self._acks.get(shard, ())
+        number = acks[-1][0] + 1 if acks else 0
+        self._acks[shard] = (*acks[-_REMEMBERED:], (number, sequence))
+        self._unsure.discard(shard)
 
     @property
     def embedder(self) -> Embedder | None:
@@ -285,14 +299,17 @@ class ShardedCollection:
         partial: bool,
     ) -> dict[int, Any]:
         """What shards say that are as the last write left them."""
-        before = dict(self._known)
+        before = dict(self._acks)
+        unsure = set(self._unsure)
         calls = dict.fromkeys(shards, (verb, (asked,)))
         told = self._each(calls, ends=ends, partial=partial)
         read = {shard: wanted.from_bytes(data) for shard, data in told.items()}
+        unsure |= self._unsure
         for shard, said in read.items() if self._exclusive else ():
-            # A write that came meanwhile may have been seen or not.
-            good = (before.get(shard), self._known.get(shard))
-            if None not in good and said.sequence not in good:
+            # What was written meanwhile may have been seen or not.
+            first = before[shard][-1][0]
+            since = (sequence for number, sequence in self._acks[shard] if number >= first)
+            if shard not in unsure and said.sequence not in since:
                 raise Corrupt(
                     f"shard {shard} is not as the last write left it: an older copy, or written by "
                     "somebody else; bring it up to date, or open with exclusive=False"
@@ -396,15 +413,17 @@ class ShardedCollection:
             self._each({shard: ("backup", (folder,))})
             self.shards.stage(shard, folder)
             with self._lock:
-                before, taken = self._known.get(shard), False
                 # Between the two nobody can tell which of them has answered.
-                self._known[shard] = None
+                sure, taken = shard not in self._unsure, False
+                self._unsure.add(shard)
                 try:
-                    before = self._catch_up(shard)
+                    sequence = self._catch_up(shard)
                     taken = True
                 finally:
                     self.shards.switch(shard, taken)
-                    self._known[shard] = before
+                    if sure and not taken:
+                        self._unsure.discard(shard)
+                self._acknowledge(shard, sequence)
         finally:
             with self._lock:
                 del self._tails[shard]
@@ -452,11 +471,12 @@ class ShardedCollection:
     def _write(self, calls: Mapping[int, Call]) -> dict[int, Any]:
         """Verbs that change shards, one writer at a time."""
         with self._lock:
-            self._known.update(dict.fromkeys(calls))
+            self._unsure.update(calls)
             done: dict[int, Any] = {}
 
             def keep(shard: int, value: tuple[Any, int]) -> None:
-                done[shard], self._known[shard] = value
+                done[shard] = value[0]
+                self._acknowledge(shard, value[1])
 
             try:
                 self._each(calls, each=keep)
@@ -481,12 +501,10 @@ class ShardedCollection:
     def written_elsewhere(self) -> Iterator[None]:
         """While others write to the shards; what they are like then is taken as it is."""
         with self._lock:
-            self._known = {}
+            self._unsure.update(range(len(self.shards)))
         yield
         with self._lock:
-            for shard, (_, dim, sequence) in self._all("hello").items():
-                self._known[shard] = sequence
-                self._dim = self._dim if dim is None else dim
+            self._meet()
 
 
 def answered(

@@ -186,6 +186,31 @@ def test_an_older_copy_of_a_shard_is_noticed(tmp_path: Path) -> None:
         assert col.search("w0", mode="lexical").ids
 
 
+def test_searches_go_on_while_others_write(tmp_path: Path) -> None:
+    with ShardedCollection(LocalShards.in_memory(2, ShardSpec(dim=DIM))) as col:
+        col.add(**documents(40))
+        ends = threading.Event()
+        failed: list[BaseException] = []
+
+        def ask() -> None:
+            try:
+                while not ends.is_set():
+                    assert len(col.search("w0 w1", 5, mode="lexical")) == 5
+            except BaseException as error:
+                failed.append(error)
+
+        readers = [threading.Thread(target=ask) for _ in range(3)]
+        for reader in readers:
+            reader.start()
+        vectors = np.ones((1, DIM), np.float32)
+        for turn in range(300):
+            col.upsert([f"more{turn % 7}"], ["w0 w1 w2"], vectors=vectors)
+        ends.set()
+        for reader in readers:
+            reader.join()
+        assert not failed
+
+
 def test_shards_of_another_dimension_are_refused(tmp_path: Path) -> None:
     rag.open(tmp_path / "1", dim=3).add(["x"], vectors=np.ones((1, 3), np.float32))
     with pytest.raises(rag.DimensionMismatch):
