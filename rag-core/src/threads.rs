@@ -337,7 +337,9 @@ mod tests {
             job.work(&mut || true);
             job.wait();
         }
-        assert_eq!(lock(&pool.queue).workers, 2);
+        // One that has just taken a job is not idle, though nothing of it is left to do.
+        let workers = lock(&pool.queue).workers;
+        assert!((2..=4).contains(&workers), "{workers}");
     }
 
     #[test]

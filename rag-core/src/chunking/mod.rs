@@ -147,7 +147,7 @@ impl Chunker {
     /// use rag_core::Matrix;
     /// use rag_core::chunking::{ChunkMode, Chunker, ChunkerOptions};
     /// use rag_core::text::estimate_tokens;
-    /// let text = "Cats purr when they are stroked at night. Cats sleep for most of every single day. \
+    /// let text = "Cats purr when they are stroked at night. Cats sleep for most of every single day.\n\n\
     ///             Banks lend money to those who have some. Banks earn interest on all the money lent.";
     /// let about = |texts: &[&str]| {
     ///     let vector = |text: &&str| [f32::from(text.contains("Cats")), f32::from(text.contains("Banks"))];

@@ -39,7 +39,7 @@ impl Collection {
     /// let whole = Collection::in_memory(None, None)?;
     /// whole.add(Batch::new(["yeast"]).texts(["Yeast makes dough rise."]))?;
     /// assert_eq!(whole.attach(&folder)?, 1);
-    /// assert_eq!(whole.ids()?, ["tides", "yeast"]);
+    /// assert_eq!(whole.ids()?, ["yeast", "tides"]);
     /// assert!(whole.attach(&folder).is_err(), "its documents are here already");
     /// # std::fs::remove_dir_all(&folder).unwrap();
     /// # Ok::<(), rag_core::Error>(())
