@@ -6,6 +6,7 @@ use rag_core::options::OptionValue;
 use rag_core::text::{TokenCounter, code_points, estimate_tokens};
 use rag_core::{Matrix, Result};
 use serde_json::Value;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 fn visible(text: &str) -> usize {
@@ -169,6 +170,12 @@ fn long_texts_of_one_kind_take_time_in_proportion() {
                 .unwrap();
             check(&text, &options, &estimate_tokens, &chunks);
         }
+        let options = semantic().overlap(20);
+        let chunker = Chunker::new(&options).unwrap();
+        for counter in [&estimate_tokens as &dyn TokenCounter, &|_: &str| 0] {
+            let chunks = chunker.split_with(&text, counter, &any_direction).unwrap();
+            check(&text, &options, counter, &chunks);
+        }
     }
     assert!(
         started.elapsed() < Duration::from_secs(60),
@@ -263,6 +270,20 @@ fn cuts_are_where_the_subject_changes() {
         .split_with(&all, &visible, &subject)
         .unwrap();
     assert_eq!(chunks.len(), 1);
+}
+
+#[test]
+fn what_counts_as_nothing_is_counted_once() {
+    let text = "A sentence of which nothing counts. ".repeat(2_000);
+    let read = AtomicUsize::new(0);
+    let counter = |piece: &str| {
+        read.fetch_add(piece.len(), Relaxed);
+        0
+    };
+    let chunker = Chunker::new(&semantic()).unwrap();
+    chunker.split_with(&text, &counter, &subject).unwrap();
+    let read = read.into_inner();
+    assert!(read < 4 * text.len(), "{read} of {}", text.len());
 }
 
 #[test]

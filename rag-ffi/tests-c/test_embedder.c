@@ -157,11 +157,59 @@ TEST(wrong_texts_are_told_by_their_place) {
   rag_embedder_free(model);
 }
 
+static rag_chunker *by_subject(uint64_t max_tokens) {
+  rag_options *options = NULL;
+  rag_chunker *chunker = NULL;
+  OK(rag_options_new(&options, &err));
+  OK(rag_options_set_str(options, RAG_OPT_MODE, "semantic", &err));
+  OK(rag_options_set_u64(options, RAG_OPT_MAX_TOKENS, max_tokens, &err));
+  OK(rag_chunker_new(options, &chunker, &err));
+  rag_options_free(options);
+  return chunker;
+}
+
+static const char cats[] =
+    "The cat purrs when it is stroked. Cats sleep for most of the day and hunt at night. "
+    "A kitten plays with a ball of wool. Its mother licks its fur and carries it by the neck. "
+    "Whiskers tell a cat how wide a gap is.";
+static const char banks[] =
+    "The bank lends money at interest. Banks keep the savings of many people in accounts. "
+    "Loans are paid back over several years. A central bank sets the rate for all of them. "
+    "Deposits are insured up to a limit.";
+
+TEST(texts_are_cut_by_subject) {
+  char text[sizeof cats + sizeof banks + 2];
+  snprintf(text, sizeof text, "%s\n\n%s", cats, banks);
+  const size_t second = sizeof cats - 1 + 2;
+  rag_embedder *model = NULL;
+  OK(rag_embedder_open(NULL, NULL, &model, &err));
+  rag_chunker *chunker = by_subject(256), *narrow = by_subject(20);
+  rag_chunk chunks[16];
+  size_t count = 99;
+  SAYS(RAG_STATUS_UNSUPPORTED, "give an embedder",
+       rag_chunker_split(chunker, NULL, text, RAG_NUL_TERMINATED, chunks, 16, &count, &err));
+  CHECK(count == 99);
+  FAILS(RAG_STATUS_BUFFER_TOO_SMALL,
+        rag_chunker_split(chunker, model, text, RAG_NUL_TERMINATED, chunks, 1, &count, &err));
+  CHECK(count == 2);
+  OK(rag_chunker_split(chunker, model, text, RAG_NUL_TERMINATED, chunks, 16, &count, &err));
+  CHECK(count == 2 && chunks[0].start == 0 && chunks[0].end == sizeof cats - 1);
+  CHECK(chunks[1].start == second && chunks[1].end == strlen(text));
+  OK(rag_chunker_split(narrow, model, text, RAG_NUL_TERMINATED, chunks, 16, &count, &err));
+  CHECK(count > 2);
+  OK(rag_chunker_split(chunker, model, "  ", RAG_NUL_TERMINATED, chunks, 16, &count, &err));
+  CHECK(count == 0);
+  rag_chunker_free(narrow);
+  rag_chunker_free(chunker);
+  rag_embedder_free(model);
+}
+
 int main(void) {
   RUN(texts_that_are_cut_are_counted);
   RUN(a_mark_of_utf8_changes_nothing);
   RUN(wrong_options_are_told_what_is_right);
   RUN(wrong_folders_are_told_what_is_right);
   RUN(wrong_texts_are_told_by_their_place);
+  RUN(texts_are_cut_by_subject);
   return FINISH();
 }

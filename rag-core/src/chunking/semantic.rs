@@ -125,7 +125,9 @@ fn units(text: &str, options: &ChunkerOptions, counter: &dyn TokenCounter) -> Ve
                         && level(&text[last.end..part.start]) < 2 =>
                 {
                     last.end = part.end;
-                    last.tokens = counter.count(&text[last.start..last.end]);
+                    // Added up, not counted again, and never nothing: what counts as no tokens would be
+                    // merged without end, and counted anew each time.
+                    last.tokens += tokens.max(1);
                 }
                 _ => units.push(Unit {
                     start: part.start,
